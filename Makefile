@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Sluice: plain GNU make, everything built under $(BUILD). `make help` lists the targets.
+
+BUILD   ?= build
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+CLANG   ?= clang
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR ?= $(if $(filter /usr,$(PREFIX)),/lib/systemd/system,$(PREFIX)/lib/systemd/system)
+MANDIR  ?= $(PREFIX)/share/man
+# SAN=address,undefined or SAN=thread builds with sanitizers (use another BUILD with it: see asan)
+SAN     ?=
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
+
+LIBS_PC := libxdp libbpf libhs libpcre2-8 liburcu-qsbr libxxhash libcyaml jansson libmnl libcap-ng libseccomp libpcap
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
+OPT     := $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined,-O2)
+# -march: the machine the packages are built for decides; override with MARCH=native
+MARCH   ?= x86-64-v2
+ARCHFLAG := $(if $(filter x86_64,$(shell uname -m)),-march=$(MARCH))
+PC_CFLAGS = $(shell pkg-config --cflags $(LIBS_PC))
+PC_LIBS   = $(shell pkg-config --libs $(LIBS_PC))
+CFLAGS  ?= -g
+ALLCFLAGS = -std=gnu11 $(OPT) $(ARCHFLAG) $(WARN) $(CFLAGS) -I. -I$(BUILD) -D_GNU_SOURCE -DURCU_INLINE_SMALL_FUNCTIONS \
+            -DSLUICE_VERSION='"$(VERSION)"' -DSLUICE_SYSCONFDIR='"$(SYSCONFDIR)"' \
+            $(if $(filter thread%,$(SAN)),-DSLUICE_TSAN) -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) $(PC_CFLAGS)
+ALLLDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
+LDLIBS  = $(PC_LIBS) -lpthread -lm
+
+# Rooms. Everything but the two main files goes into one library that programs, tests and benches link.
+ROOMS    := ips/base rules rules/kw ips/io ips/decode ips/flow ips/detect ips/log ips/control ips
+LIB_SRC  := $(filter-out ips/main.c,$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB      := $(BUILD)/libsluice.a
+CTL_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/*.c))
+BPF_SKEL := $(BUILD)/bpf/steer.skel.h
+UNIT_SRC := $(wildcard tests/unit/test_*.c tests/rules/test_*.c)
+UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
+NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
+FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+DEPS_SH  := appliance/install-packages
+
+.PHONY: all check check-unit check-bpf check-net check-cases asan lint bench run install help deps clean fuzz programs
+.DEFAULT_GOAL := all
+
+all: ## build ipsd and ipsctl
+all: $(BUILD)/ipsd $(BUILD)/ipsctl
+
+# Targets that must work on a machine with nothing installed call the package script first, then make again:
+# the flags above come from pkg-config, which has to be there when they are computed.
+deps: ## install the Debian packages that building and testing need
+	@$(DEPS_SH)
+
+check: ## every test: unit, BPF, recorded cases, network (root)
+	@$(DEPS_SH) --if-missing
+	@tests/run-all BUILD=$(BUILD)
+
+check-unit: ## unit tests and rule tests
+	@tests/run-all BUILD=$(BUILD) unit
+
+check-bpf: ## the steering program under BPF_PROG_TEST_RUN (root)
+	@tests/run-all BUILD=$(BUILD) bpf
+
+check-net: ## real programs across the bridge in network namespaces (root)
+	@tests/run-all BUILD=$(BUILD) net
+
+check-cases: ## the recorded cases in ../shared/cases, when they are there
+	@tests/run-all BUILD=$(BUILD) cases
+
+asan: ## all tests under address and undefined sanitizers; control path under the thread sanitizer
+	@$(DEPS_SH) --if-missing
+	@tests/run-asan
+
+lint: ## include order, formatting, clang-tidy, cppcheck, gcc and clang builds without warnings
+	@$(DEPS_SH) --if-missing
+	@tests/lint
+
+bench: ## measure, and print one table of ratios (root, idle machine)
+	@$(DEPS_SH) --if-missing
+	@$(MAKE) --no-print-directory programs
+	@tests/bench/run-bench BUILD=$(BUILD)
+
+run: ## the lab: client, appliance, web server; or BRIDGE=eth1:eth2 for real interfaces (root)
+	@$(DEPS_SH) --if-missing
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) BRIDGE=$(BRIDGE) tests/net/run-lab
+
+programs: ## everything that tests and benches run
+programs: all $(UNIT_BIN) $(BPF_BIN) $(NET_BIN) $(BENCH_BIN)
+
+fuzz: ## libFuzzer targets (clang) into build/fuzz; run-fuzz runs each for a while
+	@tests/fuzz/run-fuzz
+
+install: ## place programs, manual pages, configuration, rules and the systemd unit under DESTDIR and PREFIX
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
+	           $(DESTDIR)$(SYSCONFDIR)/sluice/rules $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/logrotate.d
+	install -m 755 $(BUILD)/ipsd $(DESTDIR)$(PREFIX)/sbin/ipsd
+	install -m 755 $(BUILD)/ipsctl $(DESTDIR)$(PREFIX)/bin/ipsctl
+	install -m 644 appliance/man/ipsd.8 appliance/man/ipsctl.8 $(DESTDIR)$(MANDIR)/man8/
+	install -m 644 appliance/man/ips.yaml.5 $(DESTDIR)$(MANDIR)/man5/
+	sed 's,@SYSCONFDIR@,$(SYSCONFDIR),g' appliance/ips.yaml > $(BUILD)/ips.yaml.installed
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sluice/ips.yaml ] || install -m 644 $(BUILD)/ips.yaml.installed $(DESTDIR)$(SYSCONFDIR)/sluice/ips.yaml
+	install -m 644 appliance/rules/*.rules $(DESTDIR)$(SYSCONFDIR)/sluice/rules/
+	install -m 644 appliance/rules/classification.config $(DESTDIR)$(SYSCONFDIR)/sluice/
+	install -m 644 appliance/logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/sluice
+	sed 's,@SBINDIR@,$(PREFIX)/sbin,g; s,@BINDIR@,$(PREFIX)/bin,g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' appliance/sluice.service > $(BUILD)/sluice.service
+	install -m 644 $(BUILD)/sluice.service $(DESTDIR)$(UNITDIR)/sluice.service
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | sort -u | expand -t 14
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+# --- how things are built ------------------------------------------------------------------------------------
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bpf/steer.bpf.o: bpf/steer.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell uname -m)-linux-gnu -c -o $@ $<
+
+$(BPF_SKEL): $(BUILD)/bpf/steer.bpf.o
+	@PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name steer_bpf > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/ips/io/xdp.o $(BPF_BIN:=.o): $(BPF_SKEL)
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/ipsd: $(BUILD)/ips/main.o $(LIB)
+	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ipsctl includes only ips/base, rules/ (for `rules check`) and ips/control/proto.h
+$(BUILD)/ipsctl: $(CTL_OBJ) $(LIB)
+	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
+	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lnetfilter_queue
+
+$(NET_BIN): %: %.o
+	$(CC) $(ALLLDFLAGS) -o $@ $^ -lpthread
+
+$(FUZZ_BIN): $(BUILD)/%: %.c $(LIB)
+	@mkdir -p $(@D)
+	$(CLANG) $(ALLCFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

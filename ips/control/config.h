@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_CONTROL_CONFIG_H
+#define SLUICE_CONTROL_CONFIG_H
+/*
+ * The configuration: one object, read from YAML by libcyaml, then `--set KEY=VALUE` on top, then checked as a
+ * whole. ips.yaml(5) documents every key; the tables in config.c are its source. Keys are dotted paths.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/err.h"
+#include "ips/decode/decode.h"
+#include "ips/flow/flow.h"
+#include "ips/io/port.h"
+#include "rules/ruleset.h"
+
+#define BRIDGES_MAX 8
+#define WORKERS_MAX 64
+
+struct bridge_config {
+    char *name;
+    char *interfaces[2];
+    unsigned n_interfaces;
+    unsigned queues;         /* 0 = as many as both interfaces have */
+    int *cpus;               /* worker w runs on cpus[w % n_cpus]; empty: not pinned */
+    unsigned n_cpus;
+    enum xdp_mode mode;
+    enum busy_poll busy_poll;
+    bool force_copy;
+    uint32_t fail;           /* enum steer_fail_policy */
+    unsigned ring_size;      /* 2048 */
+    unsigned frames;         /* 0 = enough for all rings of all queues and bursts in hand */
+    bool keep_offloads;
+};
+
+struct var_config {
+    char *name, *value;
+};
+
+struct config {
+    struct bridge_config *bridges;
+    unsigned n_bridges;
+    struct {
+        char **files; /* globs */
+        unsigned n_files;
+        struct var_config *vars;
+        unsigned n_vars;
+        char *classification;
+        bool strict;
+    } rules;
+    struct {
+        char *action_order;  /* "pass,drop,reject,alert" */
+        unsigned steps_max;
+    } detect;
+    struct {
+        bool not_ip_drop;    /* decode.not_ip: forward|drop */
+        bool malformed_drop; /* decode.malformed: drop|forward */
+        bool checksums;      /* decode.checksums: on|off */
+    } decode;
+    struct {
+        unsigned max;        /* flows per worker */
+        unsigned tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
+        bool full_drop;      /* flow.when_full: inspect|drop */
+    } flow;
+    struct {
+        bool midstream;
+        uint32_t midstream_policy; /* enum midstream_policy */
+    } stream;
+    struct {
+        char *dir;
+        unsigned stats_interval_s;
+        bool payload, packet, utc;
+        unsigned ring_bytes; /* per worker */
+        char *level;
+    } log;
+    struct {
+        char *socket;        /* path */
+        char *group;         /* members may use it besides root; empty: root only */
+    } control;
+    char *user;              /* drop privileges to this user; empty: stay */
+};
+
+/* Defaults only. */
+struct config *config_new(struct err *e);
+/* Defaults, then the file. Errors name line and path and the remedy. */
+struct config *config_load(const char *path, struct err *e);
+int config_set(struct config *c, const char *assignment, struct err *e); /* "key=value" */
+/* Whole-object checks; capture mode needs no bridges. */
+int config_check(const struct config *c, bool capture, struct err *e);
+void config_free(struct config *c);
+#endif

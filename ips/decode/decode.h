@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_DECODE_DECODE_H
+#define SLUICE_DECODE_DECODE_H
+/*
+ * From the frame's first byte to the L4 payload. Fills the parsed part of the packet and counts what it saw.
+ * Never fails: what is not IP keeps PKT_HAS_IP clear, what is broken gets PKT_MALFORMED, what the receiver would
+ * discard for its checksum gets PKT_BAD_CHECKSUM. Worker thread; touches nothing but the packet and the counters.
+ */
+#include "ips/base/counters.h"
+#include "ips/io/packet.h"
+
+struct decode_config {
+    bool verify_checksums;
+};
+
+/* p->data, len, link are set. Bursts of n; prefetches the next frame's headers while decoding one. */
+void decode_burst(struct packet *pkts, unsigned n, const struct decode_config *cfg, struct counters *c);
+/* The Internet checksum (RFC 1071) over len bytes at p, folded into the running sum; complement at the end. */
+uint32_t checksum_add(uint32_t sum, const void *p, uint32_t len);
+uint16_t checksum_finish(uint32_t sum);
+/* Sum of the TCP/UDP/ICMPv6 pseudo header (RFC 9293 3.1, RFC 8200 8.1) for addresses as packets keep them. */
+uint32_t checksum_pseudo(const struct addr *src, const struct addr *dst, uint8_t ip_version, uint8_t proto,
+                         uint32_t l4_len);
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_DETECT_DETECT_H
+#define SLUICE_DETECT_DETECT_H
+/*
+ * Rules against one packet: prefilter (one Hyperscan scan per buffer) gives candidates, eval confirms them in
+ * order, the actions become a verdict, matches become events. Worker thread; no allocation, no system call.
+ */
+#include "ips/base/counters.h"
+#include "ips/base/err.h"
+#include "ips/flow/flow.h"
+#include "ips/io/packet.h"
+#include "ips/log/event.h"
+#include "rules/ruleset.h"
+
+struct detect;
+
+struct detect_config {
+    bool inline_mode;         /* false: drop rules alert ("allowed") and nothing is dropped */
+    bool log_payload, log_packet;
+    uint32_t steps_max;       /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
+    uint32_t bridge;          /* index, for events */
+};
+
+struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
+                          struct counters *c, struct err *e);
+void detect_free(struct detect *d);
+/* Sets p->verdict and p->drop_reason; returns true when a reject rule wants its answer (reject.h). */
+bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p);
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_FLOW_FLOW_H
+#define SLUICE_FLOW_FLOW_H
+/*
+ * One flow table per worker, sized at start, never locked, never scanned as a whole: expiry is a timer wheel
+ * driven by the burst's clock. Keyed by protocol, addresses, ports and outer VLAN; both directions find the same
+ * flow. The hash is XXH3 with a secret drawn at start, because attackers choose the keys.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/counters.h"
+#include "ips/base/err.h"
+#include "ips/io/packet.h"
+
+enum flow_state { FLOW_NEW, FLOW_ESTABLISHED, FLOW_CLOSED };
+enum flow_verdict { FLOW_INSPECT, FLOW_PASS, FLOW_DROP };
+
+struct flow {
+    /* hot: what every packet of the flow touches */
+    uint32_t hash, next;      /* chain in the bucket: index + 1, 0 ends it */
+    uint8_t state;            /* enum flow_state */
+    uint8_t verdict;          /* enum flow_verdict: holds for every later packet; the first one set wins */
+    uint8_t proto, ip_version;
+    uint8_t tcp_seen[2];      /* TCP flags seen so far, by direction (0 = to_server) */
+    uint16_t vlan;
+    uint16_t port[2];         /* [0] of the opener (client), [1] of the server */
+    uint16_t flags;           /* enum flow_flag */
+    struct addr addr[2];      /* [0] client, [1] server */
+    uint64_t last_ns;
+    /* cold */
+    uint64_t id;              /* what events call flow_id: unique, below 2^53 */
+    uint64_t start_ts_ns;     /* real time */
+    uint64_t pkts[2], bytes[2];
+    uint32_t drop_sid, drop_gid; /* the rule that set FLOW_DROP, 0 when a policy did */
+    uint64_t expires_ns;
+    uint32_t timer_next, timer_prev; /* wheel slot list */
+    uint32_t isn[2];          /* initial sequence numbers, for the handshake check */
+};
+
+enum flow_flag {
+    FLOW_MIDSTREAM = 1 << 0,  /* TCP, and no SYN was seen */
+    FLOW_SYN = 1 << 1,
+    FLOW_SYNACK = 1 << 2,
+    FLOW_IPONLY_DONE_TS = 1 << 3, /* address-only rules were decided, per direction */
+    FLOW_IPONLY_DONE_TC = 1 << 4,
+    FLOW_DROP_LOGGED = 1 << 5,
+};
+
+enum midstream_policy { MIDSTREAM_INSPECT, MIDSTREAM_PASS, MIDSTREAM_DROP };
+
+struct flow_config {
+    uint32_t max_flows;       /* of this table */
+    uint32_t tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
+    bool midstream;           /* pick up TCP flows whose handshake was not seen: they count as established */
+    enum midstream_policy midstream_policy; /* for such packets when midstream is false */
+    bool drop_when_full;      /* table full and nothing to evict: drop instead of inspecting without a flow */
+};
+
+struct flow_table;
+struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
+void flow_table_free(struct flow_table *t);
+uint32_t flow_table_count(const struct flow_table *t); /* any thread */
+
+/* Hash of the packet's key; 0 when it has none. Needs no table: the owner of a flow is hash % n_workers. */
+uint32_t flow_hash(const struct packet *p);
+/* Prefetches, then finds or creates the flow of each packet and sets p->flow, direction and established;
+ * packets that are not IP, malformed or have a bad checksum get none. Sets verdict and drop_reason where the
+ * midstream or memory policy says drop. */
+void flow_lookup_burst(struct flow_table *t, struct packet *pkts, unsigned n, struct counters *c);
+/* Removes at most `budget` flows whose time is over. Once a burst. */
+void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c);
+#endif

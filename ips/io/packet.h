@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_IO_PACKET_H
+#define SLUICE_IO_PACKET_H
+/*
+ * A packet is the parsed view of one frame. Workers keep an array of BURST_MAX of them and reuse it for every
+ * burst; nothing may keep a pointer to a packet or to its bytes when the burst has ended.
+ *
+ * io/ fills the frame part, decode/ the parsed part, flow/ the flow, detect/ the verdict. Integers are in host
+ * order unless the name ends in _be; addresses are always 16 bytes (IPv4 as ::ffff:a.b.c.d), network order.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/span.h"
+
+#define BURST_MAX   64
+#define FRAME_BYTES 4096 /* a UMEM chunk; smaller ones make igb cut frames in two */
+#define VLAN_MAX    2
+
+enum verdict { VERDICT_FORWARD, VERDICT_DROP };
+
+enum link_type { /* what the frame starts with; always LINK_ETHERNET on a bridge */
+    LINK_ETHERNET,
+    LINK_RAW,   /* an IPv4 or IPv6 header (DLT_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6) */
+    LINK_SLL,   /* Linux cooked v1, 16 bytes */
+    LINK_SLL2,  /* Linux cooked v2, 20 bytes */
+    LINK_NULL,  /* BSD loopback, 4 bytes of address family in the capturing host's order */
+    LINK_OTHER, /* not decoded: counted as not IP */
+};
+
+struct addr {
+    _Alignas(8) uint8_t b[16];
+};
+
+enum packet_flag {
+    PKT_HAS_IP = 1 << 0,      /* ip_version is 4 or 6 and the addresses hold */
+    PKT_HAS_L4 = 1 << 1,      /* ports or ICMP fields hold, payload is what follows the L4 header */
+    PKT_FRAGMENT = 1 << 2,    /* part of a datagram: no L4 fields, payload is what follows the IP header(s) */
+    PKT_TO_CLIENT = 1 << 3,   /* set by flow/: towards the flow's opener; clear = to_server */
+    PKT_ESTABLISHED = 1 << 4, /* set by flow/: TCP: handshake done (this packet included); else both sides seen */
+    PKT_FLOW_NEW = 1 << 5,    /* set by flow/: this packet created the flow */
+    PKT_BAD_CHECKSUM = 1 << 6,/* the receiver will discard it: forwarded, never inspected nor tracked */
+    PKT_MALFORMED = 1 << 7,   /* broken IP, TCP, UDP or ICMP; decode.malformed says what happens */
+    PKT_HAS_ETH = 1 << 8,     /* the frame starts with an Ethernet header */
+    PKT_INJECTED = 1 << 9,    /* made by the engine, not received */
+};
+
+struct flow;
+
+struct packet {
+    /* hot: frame and verdict */
+    uint8_t *data;         /* first byte of the frame */
+    uint32_t len;          /* bytes of the frame */
+    uint16_t flags;        /* enum packet_flag */
+    uint8_t in_port;       /* 0 or 1; leaves through 1 - in_port */
+    uint8_t verdict;       /* enum verdict */
+    uint8_t drop_reason;   /* enum drop_reason, when verdict is VERDICT_DROP */
+    uint8_t ip_version;    /* 4, 6, or 0 */
+    uint8_t ip_proto;      /* the L4 protocol, after IPv6 extension headers */
+    uint8_t tcp_flags;     /* byte 13 of the TCP header */
+    uint16_t l3_off;       /* of the IP header, from data */
+    uint16_t l4_off;       /* of the L4 header */
+    uint16_t payload_off;  /* of the L4 payload (or of the IP payload where there is no L4) */
+    uint16_t payload_len;  /* by the IP and UDP lengths, so Ethernet padding is not part of it */
+    uint16_t sport, dport; /* TCP and UDP; 0 otherwise */
+    uint32_t hash;         /* of the flow key, the same for both directions */
+    struct flow *flow;     /* NULL when not tracked */
+    struct addr src, dst;
+    /* cold */
+    uint64_t umem_addr;    /* of data in the UMEM, as AF_XDP descriptors give it */
+    uint64_t now_ns;       /* the burst's monotonic clock; the capture's time in capture mode */
+    uint64_t ts_ns;        /* real time for events */
+    uint64_t pcap_cnt;     /* frame number from 1 in capture mode, else 0 */
+    uint32_t tcp_seq, tcp_ack;
+    uint32_t orig_len;     /* capture mode: length on the wire; else len */
+    uint16_t ethertype;    /* of the innermost tag */
+    uint16_t vlan[VLAN_MAX]; /* tag control words, outermost first */
+    uint8_t n_vlans;
+    uint8_t link;          /* enum link_type */
+    uint16_t tcp_window, tcp_urgent;
+    uint16_t ip_id;        /* IPv4 only */
+    uint16_t ip_frag;      /* IPv4 flags and fragment offset as in the header, host order */
+    uint8_t ip_ttl, ip_tos;
+    uint8_t ip_hdr_len;    /* IPv4: bytes with options; IPv6: 40 */
+    uint8_t icmp_type, icmp_code;
+    uint16_t icmp_id, icmp_seq; /* echo and friends */
+};
+
+static inline struct span packet_payload(const struct packet *p)
+{
+    return span_of(p->data + p->payload_off, p->payload_len);
+}
+#endif

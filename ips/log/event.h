@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_LOG_EVENT_H
+#define SLUICE_LOG_EVENT_H
+/*
+ * What a worker tells the logger: binary records in a single-producer single-consumer byte ring, one ring per
+ * worker. The worker copies facts and never formats text; the logger thread makes EVE JSON of them. A record
+ * owns everything it says (rule text included), so it stays true when the ruleset is gone.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/span.h"
+#include "ips/io/packet.h"
+
+enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_N };
+
+/* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet. */
+struct event {
+    uint32_t size;        /* of the whole record, a multiple of 8 */
+    uint8_t type;         /* enum event_type */
+    uint8_t action;       /* enum rule_action of the rule (EVENT_ALERT) */
+    uint8_t verdict;      /* enum verdict the packet finally got */
+    uint8_t drop_reason;  /* enum drop_reason */
+    uint64_t ts_ns, pcap_cnt, flow_id;
+    struct addr src, dst;
+    uint16_t sport, dport;
+    uint8_t ip_version, ip_proto, icmp_type, icmp_code;
+    uint8_t in_port, n_vlans, link, tcp_flags;
+    uint16_t vlan[VLAN_MAX];
+    uint8_t to_client;    /* direction, when there is a flow */
+    uint8_t has_flow, rejected, pad[1];
+    /* flow totals, this packet included */
+    uint64_t flow_start_ns, pkts_to_server, pkts_to_client, bytes_to_server, bytes_to_client;
+    /* header fields of a drop event */
+    uint16_t ip_len, ip_id, tcp_window, udp_len;
+    uint8_t ip_tos, ip_ttl, pad2[2];
+    uint32_t tcp_seq, tcp_ack;
+    /* the rule (also of the rule that caused a drop; sid 0: none) */
+    uint32_t sid, gid, rev, priority;
+    uint16_t msg_len, category_len, metadata_len, references_len; /* references: "type,value" joined by '\n' */
+    uint16_t payload_len; /* 0 unless log.payload */
+    uint16_t packet_len;  /* 0 unless log.packet */
+    uint32_t bridge;      /* index of the bridge */
+};
+_Static_assert(sizeof(struct event) % 8 == 0, "records stay aligned");
+
+struct event_ring;
+/* Control thread. bytes is rounded up to a power of two. NULL when memory is out. */
+struct event_ring *event_ring_new(uint32_t bytes);
+void event_ring_free(struct event_ring *r);
+/* Worker: room for a record of size bytes (rounded up to 8), or NULL when the ring is full: count CTR_LOG_LOST. */
+struct event *event_ring_reserve(struct event_ring *r, uint32_t size);
+void event_ring_commit(struct event_ring *r, struct event *ev);
+/* Logger: the oldest record, or NULL; release it when done. */
+const struct event *event_ring_peek(struct event_ring *r);
+void event_ring_release(struct event_ring *r, const struct event *ev);
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_RULES_RULESET_H
+#define SLUICE_RULES_RULESET_H
+/*
+ * The finished product of rules/: one immutable object in one arena. Built by a control thread, read by every
+ * worker without locks, swapped by RCU, freed by ruleset_free() after a grace period. Nothing that outlives a
+ * burst may point into it: keep rule ids (sid, gid) and the generation instead.
+ *
+ * Rules are sorted by the order in which they are evaluated on a packet (action order pass > drop > reject >
+ * alert, then priority, then load order), so a rule's index is its rank: candidates sorted by index are
+ * candidates in order.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/span.h"
+#include "ips/base/arena.h"
+#include "ips/base/err.h"
+
+struct hs_database;
+struct hs_scratch;
+
+enum rule_action {
+    ACTION_PASS,
+    ACTION_DROP,
+    ACTION_REJECT,      /* RST to both ends of a TCP connection, ICMP unreachable to the sender otherwise */
+    ACTION_ALERT,
+    ACTION_N
+};
+
+enum rule_proto { /* of the header; app-layer protocols come with their parsers */
+    PROTO_IP,
+    PROTO_TCP,
+    PROTO_UDP,
+    PROTO_ICMP, /* ICMP and ICMPv6 */
+    PROTO_N
+};
+
+/* What rules look into; rows of the buffer table in rules/buffers.c. One prefilter scan per buffer. */
+enum buffer_id {
+    BUF_PAYLOAD, /* L4 payload of the packet */
+    BUF_N
+};
+
+enum rule_flag {
+    RULE_BIDIRECTIONAL = 1 << 0,  /* <> */
+    RULE_NOALERT = 1 << 1,
+    RULE_ESTABLISHED = 1 << 2,    /* flow:established */
+    RULE_NOT_ESTABLISHED = 1 << 3,
+    RULE_TO_SERVER = 1 << 4,      /* flow:to_server */
+    RULE_TO_CLIENT = 1 << 5,
+    RULE_DROPS_FLOW = 1 << 6,     /* drop/pass holds for the flow, not just this packet (RULES.md trap 40) */
+    RULE_NEEDS_FLOW = 1 << 7,     /* has a flow option: a packet without a flow cannot match */
+    RULE_IP_ONLY = 1 << 8,        /* header only: decided by the first packet of each direction */
+    RULE_ANY_SRC = 1 << 9,        /* header field is `any`: skip the lookup */
+    RULE_ANY_DST = 1 << 10,
+    RULE_ANY_SPORT = 1 << 11,
+    RULE_ANY_DPORT = 1 << 12,
+};
+
+/* Hot part of a rule: what header checking and evaluation touch. */
+struct rule {
+    uint32_t flags;       /* enum rule_flag */
+    uint8_t action;       /* enum rule_action */
+    uint8_t proto;        /* enum rule_proto */
+    uint8_t n_steps;
+    uint8_t pad;
+    uint16_t src, dst;    /* address sets (index for ruleset_addr_in) */
+    uint16_t sport, dport;/* port sets (index for ruleset_port_in) */
+    uint32_t first_step;  /* index into the step array */
+};
+
+/* Cold part: what an event says. Strings live in the arena, NUL-terminated. */
+struct rule_info {
+    uint32_t sid, gid, rev;
+    uint32_t priority;        /* 1 is the gravest; `severity` in EVE */
+    const char *msg;
+    const char *classtype;    /* short name; "" when none */
+    const char *category;     /* the description in classification.config; "" when none */
+    const char *metadata;     /* as written; "" when none */
+    const char *const *references; /* "type,value", n_references of them */
+    uint32_t n_references;
+    const char *file;
+    uint32_t line;
+};
+
+struct ruleset; /* laid out in rules/ruleset_layout.h, which only rules/ and ips/detect/ include */
+
+/* What to build from. All pointers are borrowed for the call. */
+struct ruleset_var {
+    const char *name, *value; /* NAME without '$', VALUE as in a rule file */
+};
+struct ruleset_source {
+    const char *const *files; /* paths; a glob is expanded by the caller */
+    uint32_t n_files;
+    const struct ruleset_var *vars; /* override the defaults of rules/variables.c */
+    uint32_t n_vars;
+    const char *classification_file; /* NULL: the built-in table */
+    uint32_t generation;
+    bool strict; /* any error refuses the whole load */
+    uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
+};
+
+struct ruleset_stats {
+    uint32_t n_loaded, n_rejected, n_disabled;
+    uint32_t n_patterns;      /* distinct fast patterns */
+    uint32_t n_no_prefilter;  /* rules evaluated on every packet their header fits */
+    uint64_t memory_bytes;    /* arena and pattern databases */
+    uint64_t load_ns;
+};
+
+/*
+ * Parse, check and compile. All errors of all files go to errs, each with file, line, column and remedy.
+ * Returns NULL when strict and errs is not empty, when a file cannot be read, or when memory is out.
+ */
+struct ruleset *ruleset_build(const struct ruleset_source *src, struct err_list *errs);
+void ruleset_free(struct ruleset *rs);
+
+uint32_t ruleset_n_rules(const struct ruleset *rs);
+const struct rule_info *ruleset_info(const struct ruleset *rs, uint32_t index);
+const struct rule *ruleset_rule(const struct ruleset *rs, uint32_t index);
+uint32_t ruleset_generation(const struct ruleset *rs);
+const struct ruleset_stats *ruleset_stats(const struct ruleset *rs);
+const char *rule_action_name(enum rule_action a);
+#endif
