@@ -45,5 +45,7 @@ struct eval {
     bool hit_step_limit, hit_pcre_limit;
     /* the cursor of the buffer in hand; saved and restored by the evaluator when it backtracks */
     uint32_t cursor;             /* end of the previous match in the current buffer */
+    uint32_t match_start;        /* STEP_SEARCH: where the match just found begins */
+    uint32_t search_from;        /* STEP_SEARCH: do not look for a match that begins before this */
 };
 #endif

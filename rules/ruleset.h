@@ -95,6 +95,7 @@ struct ruleset_source {
     const struct ruleset_var *vars; /* override the defaults of rules/variables.c */
     uint32_t n_vars;
     const char *classification_file; /* NULL: the built-in table */
+    uint32_t n_workers;  /* scratch for so many; at least 1 */
     uint32_t generation;
     bool strict; /* any error refuses the whole load */
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
