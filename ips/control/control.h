@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_CONTROL_CONTROL_H
+#define SLUICE_CONTROL_CONTROL_H
+/*
+ * The control socket's server, and what it asks of the daemon.
+ *
+ * Two threads, both started by control_start(): the server thread runs the poll loop and every command
+ * handler; the loader thread builds a new ruleset when told to and does nothing else, so that the socket
+ * stays alive while rules compile. Only the server thread writes the published ruleset pointer: it swaps,
+ * waits for a grace period (RCU, QSBR), and frees the old one. After control_stop() the pointer belongs to
+ * the caller again.
+ *
+ * All ops are called in the server thread. They must not block for longer than a system call does.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/counters.h"
+#include "ips/base/err.h"
+#include "ips/control/config.h"
+#include "rules/ruleset.h"
+
+/* Frames lost outside the workers: by the steering program, by the kernel, by the NIC. */
+struct control_row {
+    const char *word, *help; /* static strings */
+    uint64_t count;
+};
+
+enum control_block_side {
+    CONTROL_BLOCK_SRC = 1,
+    CONTROL_BLOCK_DST = 2,
+    CONTROL_BLOCK_BOTH = 3
+}; /* as in xdp.h */
+typedef int (*control_block_fn)(const char *prefix, unsigned side, uint64_t frames, void *arg);
+
+struct control_ops {
+    void *arg; /* first argument of every function here */
+    /*
+     * A new reference, or NULL when memory is out. The server adds "version", "pid" and "ruleset". What
+     * ipsctl prints of it (a missing key is left out of the table):
+     * {"uptime_s": 12, "bridges": [{"name": "br0", "fail": "open", "hugepages": true,
+     *   "ports": [{"interface": "eth1", "driver": "veth", "mtu": 1500, "carrier": true, "symmetric_rss":
+     * true, "offloads_off": "gro lro", "rx_missed": 0, "queues": [{"queue": 0, "mode": "native", "zero_copy":
+     * false, "need_wakeup": true, "busy_poll": false}]}, ...], "workers": [{"index": 0, "cpu": -1, "rx": 0,
+     * "tx": 0, "dropped": 0, "flows": 0}, ...], "frames": {"free": 0, "fill": 0, "worker": 0, "tx": 0,
+     * "size": 0}}, ...]}
+     */
+    json_t *(*status)(void *arg);
+    /* The body of a stats event (stats_counters_json() gives the counters' part), a new reference or NULL. */
+    json_t *(*stats)(void *arg);
+    void (*counters)(void *arg, struct counters *sum); /* adds all workers to sum */
+    unsigned (*kernel_drops)(void *arg, struct control_row *rows,
+                             unsigned max); /* rows filled; may be NULL */
+    int (*block_add)(void *arg, const char *prefix, unsigned side, struct err *e); /* -EEXIST, -EINVAL, ... */
+    int (*block_del)(void *arg, const char *prefix, unsigned side, struct err *e); /* -ENOENT, ... */
+    int (*block_each)(void *arg, control_block_fn fn, void *fn_arg);
+    void (*shutdown)(void *arg); /* asks the daemon to end; returns at once */
+};
+
+struct control_config {
+    const struct config *config;    /* socket, group, and what a reload builds from; outlives the server */
+    const struct control_ops *ops;  /* outlives the server */
+    const struct ruleset **ruleset; /* the published pointer */
+    uint32_t n_workers;             /* of all bridges: scratch for so many */
+};
+
+struct control_server;
+/* Binds the socket (so that a second daemon, a wrong path or group is found at start). No thread yet. */
+struct control_server *control_new(const struct control_config *cfg, struct err *e);
+int control_start(struct control_server *s, struct err *e);
+/* Answers what was asked, joins both threads, closes and removes the socket, frees. NULL is fine. */
+void control_stop(struct control_server *s);
+
+/*
+ * reload.c: a ruleset from the configuration: globs expanded in order, each file once, variables,
+ * classification, action order. NULL when refused: errs says why. Otherwise errs may still hold the rejected
+ * rules.
+ */
+struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_t generation,
+                             struct err_list *errs);
+
+/* stats.c: the counters as nested objects along the dots of their names, drops under "drop" with '_' for ' '.
+ */
+json_t *stats_counters_json(const struct counters *sum);
+/* Sets root.a.b.c = v for name "a.b.c"; objects on the way are made. 0 or -ENOMEM. */
+int stats_put(json_t *root, const char *name, uint64_t v);
+#endif
