@@ -33,6 +33,7 @@ struct worker {
     struct detect *detect;
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */
     const bool *quit;
+    uint64_t now_ns, real_ns; /* the clocks of this round */
     struct worker_config cfg;
     struct packet pkts[BURST_MAX];
     struct counters counters;

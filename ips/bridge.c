@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Builds a bridge from its configuration, runs it, and takes it down again.
+ *
+ * Order up: interfaces, kernel program, UMEM, one pair of sockets and one worker per queue, threads, socket map,
+ * attach. Order down is the reverse, with one rule of its own: sockets leave the map before the workers stop, so
+ * that frames which still arrive follow the fail policy and those already in a ring are inspected and sent.
+ * Runs in the control thread. Owns everything in struct bridge; workers borrow.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ips/base/log.h"
+#include "ips/bridge.h"
+#include "ips/worker_setup.h"
+
+/* Both interfaces get the same number of queues: what was asked for, or what both have. */
+static int open_nics(struct bridge *b, struct err *e)
+{
+    struct nic_config nc[2];
+    struct nic_info info[2];
+
+    for (int i = 0; i < 2; i++) {
+        nc[i] = (struct nic_config){.ifname = b->cfg->interfaces[i],
+                                    .n_queues = b->cfg->queues,
+                                    .max_queues = WORKERS_MAX,
+                                    .keep_offloads = b->cfg->keep_offloads};
+        b->nic[i] = nic_open(&nc[i], e);
+        if (!b->nic[i])
+            return e->code;
+        nic_info(b->nic[i], &info[i]);
+    }
+    if (info[0].n_queues == info[1].n_queues) {
+        b->n_workers = info[0].n_queues;
+        return 0;
+    }
+    int wide = info[0].n_queues > info[1].n_queues ? 0 : 1;
+    nic_restore(b->nic[wide]);
+    nc[wide].n_queues = b->n_workers = info[1 - wide].n_queues;
+    b->nic[wide] = nic_open(&nc[wide], e);
+    if (!b->nic[wide]) {
+        err_remedy(e, "give both interfaces %u queues, or set bridges[].queues", b->n_workers);
+        return e->code;
+    }
+    return 0;
+}
+
+static int open_xdp(struct bridge *b, struct err *e)
+{
+    struct xdp_config xc = {.fail_policy = b->cfg->fail, .mode = b->cfg->mode};
+
+    for (int i = 0; i < 2; i++) {
+        struct nic_info info;
+        nic_info(b->nic[i], &info);
+        xc.ifname[i] = b->cfg->interfaces[i];
+        xc.ifindex[i] = info.ifindex;
+    }
+    b->xdp = xdp_open(&xc, e);
+    return b->xdp ? 0 : e->code;
+}
+
+/* Every ring full, two bursts in every hand, and a quarter more for frames that are late in coming back. */
+static uint32_t frames_wanted(const struct bridge *b)
+{
+    uint32_t n = b->cfg->frames;
+
+    if (n == 0)
+        n = b->n_workers * (2 * 2 * b->cfg->ring_size + 4 * BURST_MAX + b->cfg->ring_size);
+    return n;
+}
+
+static bool flows_arrive_at_owner(const struct bridge *b)
+{
+    struct nic_info info[2];
+
+    if (b->n_workers == 1)
+        return true;
+    nic_info(b->nic[0], &info[0]);
+    nic_info(b->nic[1], &info[1]);
+    return info[0].symmetric_rss && info[1].symmetric_rss;
+}
+
+static int open_ports(struct worker *w, struct bridge *b, struct err *e)
+{
+    for (uint8_t side = 0; side < 2; side++) {
+        struct port_config pc = {.ifname = b->cfg->interfaces[side],
+                                 .queue = w->cfg.index,
+                                 .ring_size = b->cfg->ring_size,
+                                 .index = side,
+                                 .mode = b->cfg->mode,
+                                 .busy_poll = b->cfg->busy_poll,
+                                 .force_copy = b->cfg->force_copy};
+        w->port[side] = port_open(b->umem, w->cfg.index, &pc, e);
+        if (!w->port[side])
+            return e->code;
+    }
+    return 0;
+}
+
+/* Worker `index` of the bridge: its own state, then one socket on its queue of each interface. */
+static struct worker *open_worker(struct bridge *b, const struct config *cfg, uint32_t index, struct err *e)
+{
+    struct worker_place place = {.bridge = b->index,
+                                 .index = index,
+                                 .n_workers = b->n_workers,
+                                 .number = b->first_worker + index,
+                                 .cpu = b->cfg->n_cpus ? b->cfg->cpus[index % b->cfg->n_cpus] : -1,
+                                 .poll = b->cfg->busy_poll != BUSY_POLL_ON,
+                                 .inline_mode = true};
+    struct worker *w = worker_new(&place, cfg, e);
+
+    if (!w)
+        return NULL;
+    w->handoff = b->handoff;
+    w->quit = &b->quit;
+    if (open_ports(w, b, e) == 0)
+        return w;
+    worker_delete(w);
+    return NULL;
+}
+
+int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint32_t first_worker,
+                const struct ruleset *const *ruleset, struct err *e)
+{
+    memset(b, 0, sizeof(*b));
+    b->cfg = &cfg->bridges[index];
+    b->index = index;
+    b->first_worker = first_worker;
+    if (open_nics(b, e) || open_xdp(b, e))
+        goto fail;
+    b->workers = calloc(b->n_workers, sizeof(*b->workers));
+    b->umem = b->workers ? umem_new(frames_wanted(b), b->n_workers, e) : NULL;
+    if (!b->workers)
+        err_set(e, -ENOMEM, "no memory for %u workers", b->n_workers);
+    if (!b->umem)
+        goto fail;
+    if (!flows_arrive_at_owner(b)) {
+        b->handoff = handoff_new(b->n_workers, b->cfg->ring_size, e);
+        if (!b->handoff)
+            goto fail;
+    }
+    for (uint32_t i = 0; i < b->n_workers; i++) {
+        b->workers[i] = open_worker(b, cfg, i, e);
+        if (!b->workers[i])
+            goto fail;
+        b->workers[i]->ruleset = ruleset;
+    }
+    return 0;
+fail:
+    bridge_close(b);
+    return e->code;
+}
+
+static int start_worker(struct worker *w, struct err *e)
+{
+    int rc = pthread_create(&w->thread, NULL, worker_run, w);
+
+    if (rc)
+        return err_sys(e, -rc, "cannot start worker thread %s", w->name);
+    pthread_setname_np(w->thread, w->name);
+    if (w->cfg.cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(w->cfg.cpu, &set);
+        rc = pthread_setaffinity_np(w->thread, sizeof(set), &set);
+        if (rc)
+            log_warning("io", "cannot pin %s to CPU %d: %s; it runs unpinned", w->name, w->cfg.cpu, strerror(rc));
+    }
+    return 0;
+}
+
+int bridge_start(struct bridge *b, struct err *e)
+{
+    for (; b->n_started < b->n_workers; b->n_started++)
+        if (start_worker(b->workers[b->n_started], e))
+            goto fail;
+    for (uint32_t q = 0; q < b->n_workers; q++)
+        for (uint32_t side = 0; side < 2; side++)
+            if (xdp_set_socket(b->xdp, side, q, port_fd(b->workers[q]->port[side]), e))
+                goto fail;
+    if (xdp_attach(b->xdp, e) == 0)
+        return 0;
+fail:
+    bridge_stop(b);
+    return e->code;
+}
+
+/* Frames that one worker handed to another that had already left its loop. */
+static void drain_handoff(struct bridge *b)
+{
+    struct packet pkts[BURST_MAX], *v[BURST_MAX];
+    unsigned n;
+
+    for (uint32_t w = 0; b->handoff && w < b->n_workers; w++)
+        while ((n = handoff_receive(b->handoff, w, pkts, BURST_MAX)) > 0) {
+            for (unsigned i = 0; i < n; i++) {
+                v[i] = &pkts[i];
+                counter_drop(&b->workers[w]->counters, DROP_SHUTDOWN);
+            }
+            port_free_burst(b->workers[w]->port[0], v, n);
+        }
+}
+
+void bridge_stop(struct bridge *b)
+{
+    for (uint32_t q = 0; q < b->n_started; q++)
+        for (uint32_t side = 0; side < 2; side++)
+            xdp_clear_socket(b->xdp, side, q);
+    __atomic_store_n(&b->quit, true, __ATOMIC_RELEASE);
+    for (uint32_t i = 0; i < b->n_started; i++)
+        pthread_join(b->workers[i]->thread, NULL);
+    drain_handoff(b);
+    b->n_started = 0;
+}
+
+void bridge_close(struct bridge *b)
+{
+    xdp_close(b->xdp);
+    for (uint32_t i = b->n_workers; b->workers && i-- > 0;)
+        worker_delete(b->workers[i]);
+    free(b->workers);
+    handoff_free(b->handoff);
+    umem_free(b->umem);
+    for (int i = 1; i >= 0; i--)
+        if (b->nic[i])
+            nic_restore(b->nic[i]);
+    b->xdp = NULL;
+    b->workers = NULL;
+    b->handoff = NULL;
+    b->umem = NULL;
+    b->nic[0] = b->nic[1] = NULL;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_BRIDGE_H
+#define SLUICE_BRIDGE_H
+/*
+ * One bridge: two interfaces, the kernel side, a UMEM, and a worker per queue. Built and torn down by the control
+ * thread in one order, see bridge.c; between bridge_start() and bridge_stop() the workers own the data path.
+ */
+#include <jansson.h>
+#include "ips/control/config.h"
+#include "ips/io/handoff.h"
+#include "ips/io/nic.h"
+#include "ips/io/umem.h"
+#include "ips/io/xdp.h"
+#include "ips/worker.h"
+
+struct bridge {
+    const struct bridge_config *cfg;
+    uint32_t index;             /* in the configuration */
+    uint32_t first_worker;      /* of this bridge among all workers of the daemon */
+    struct nic *nic[2];
+    struct xdp *xdp;
+    struct umem *umem;
+    struct handoff *handoff;    /* NULL when every flow arrives at its owner */
+    struct worker **workers;
+    uint32_t n_workers, n_started;
+    bool quit;                  /* read by the workers */
+};
+
+/* Interfaces set up, sockets bound, program loaded; nothing attached yet, no thread runs. On failure everything
+ * is put back. *ruleset is the published pointer that workers read. */
+int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint32_t first_worker,
+                const struct ruleset *const *ruleset, struct err *e);
+/* Starts the workers, fills the socket map, attaches the program: from here on frames cross. */
+int bridge_start(struct bridge *b, struct err *e);
+/* Takes the sockets out of the program's map, drains and joins the workers. */
+void bridge_stop(struct bridge *b);
+void bridge_close(struct bridge *b);
+
+json_t *bridge_status(const struct bridge *b);
+/* Adds the workers' counters to sum and the sockets' kernel-side losses to *io. */
+void bridge_counters(const struct bridge *b, struct counters *sum, struct port_stats *io);
+uint32_t bridge_flows(const struct bridge *b);
+#endif

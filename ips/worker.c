@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * THE SPINE: the burst loop. Read this file first; it is the story of a frame.
+ *
+ *   receive   up to 64 frames from one side's RX ring, clocks read once
+ *   decode    Ethernet to L4, or what is wrong with it
+ *   hand off  frames whose flow another worker owns: descriptors only, and only where the NIC cannot do it
+ *   look up   the flow of each packet, its direction and state
+ *   inspect   rules, verdict, events
+ *   leave     forwarded frames to the other side's TX ring, dropped ones to the free cache, each one counted
+ *   rest      completions taken back, fill rings refilled, timeouts, one RCU quiescent state; poll when idle
+ *
+ * Thread: one worker, one thread, one pair of queues. It never allocates, locks, formats text or makes a system
+ * call, except to kick or poll a ring. It writes its own counters and nobody else's memory.
+ * Promise: every frame that was received is transmitted, freed with a counted reason, or handed to its owner.
+ */
+#include <netinet/in.h>
+#include <poll.h>
+#include <urcu-qsbr.h>
+
+#include "ips/base/clock.h"
+#include "ips/detect/reject.h"
+#include "ips/worker.h"
+
+/* Empty rounds before a worker sleeps in poll: long enough to bridge the gap between two interrupts' worth of
+ * frames, short enough that a quiet link costs no CPU. */
+#define IDLE_ROUNDS_MAX 32
+#define POLL_MS         100
+/* When told to stop, how many more rounds may find frames: the queues are already steered past us. */
+#define DRAIN_ROUNDS_MAX 4096
+#define EXPIRE_BUDGET    64
+
+struct outbox { /* frames of one burst, by where they go */
+    struct packet *v[BURST_MAX];
+    unsigned n;
+};
+
+static struct port *port_out(const struct worker *w, unsigned in_port)
+{
+    return w->port[1] ? w->port[1 - in_port] : w->port[0];
+}
+
+static struct port *port_at(const struct worker *w, unsigned index)
+{
+    return w->port[1] ? w->port[index] : w->port[0];
+}
+
+static void drop(struct packet *p, enum drop_reason why)
+{
+    p->verdict = VERDICT_DROP;
+    p->drop_reason = (uint8_t)why;
+}
+
+static void stamp(struct worker *w, unsigned n)
+{
+    if (!w->port[1])
+        return; /* a capture brings its own time */
+    for (unsigned i = 0; i < n; i++) {
+        w->pkts[i].now_ns = w->now_ns;
+        w->pkts[i].ts_ns = w->real_ns;
+    }
+}
+
+/* Sends away the frames that other workers own; closes the gaps; returns how many stay. */
+static unsigned hand_off(struct worker *w, unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = &w->pkts[i];
+        uint32_t hash = flow_hash(p);
+        uint32_t owner = hash % w->cfg.n_workers;
+
+        if (hash == 0 || owner == w->cfg.index) {
+            if (kept != i)
+                w->pkts[kept] = *p;
+            kept++;
+        } else if (handoff_send(w->handoff, w->cfg.index, owner, p)) {
+            counter_add(&w->counters, CTR_HANDED_OFF, 1);
+        } else {
+            counter_drop(&w->counters, DROP_HANDOFF_FULL);
+            port_free_burst(w->port[p->in_port], &p, 1);
+        }
+    }
+    return kept;
+}
+
+/* What the configuration says of frames that cannot be inspected, before anything else looks at them. */
+static void apply_decode_policy(struct worker *w, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = &w->pkts[i];
+
+        if (!w->cfg.inline_mode)
+            continue;
+        if ((p->flags & PKT_MALFORMED) && w->cfg.malformed_drop)
+            drop(p, DROP_DECODE);
+        else if (!(p->flags & (PKT_HAS_IP | PKT_MALFORMED)) && w->cfg.not_ip_drop)
+            drop(p, DROP_NOT_IP);
+    }
+}
+
+/* One answer to a rejected packet: a RST or an ICMP error in a frame of our own. */
+static void inject(struct worker *w, const struct packet *p, enum reject_to to)
+{
+    struct port *out = port_at(w, to == REJECT_TO_SENDER ? p->in_port : 1 - p->in_port);
+    struct packet answer = {.flags = PKT_INJECTED, .link = p->link, .ts_ns = p->ts_ns, .now_ns = p->now_ns};
+    struct packet *a = &answer;
+
+    answer.in_port = to == REJECT_TO_SENDER ? 1 - p->in_port : p->in_port;
+    if (!port_alloc(out, a)) {
+        counter_add(&w->counters, CTR_INJECT_FAILED, 1);
+        return;
+    }
+    answer.len = answer.orig_len = reject_build(p, to, a->data, FRAME_BYTES / 2);
+    if (answer.len == 0) {
+        port_free_burst(out, &a, 1); /* no answer is due, see reject.h */
+    } else if (port_tx_burst(out, &a, 1) == 1) {
+        counter_add(&w->counters, CTR_INJECTED, 1);
+    } else {
+        counter_add(&w->counters, CTR_INJECT_FAILED, 1);
+        port_free_burst(out, &a, 1);
+    }
+}
+
+static void inspect(struct worker *w, unsigned n)
+{
+    const struct ruleset *rs = rcu_dereference(*w->ruleset);
+
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = &w->pkts[i];
+
+        if (!detect_packet(w->detect, rs, p))
+            continue;
+        counter_add(&w->counters, CTR_REJECTED, 1);
+        inject(w, p, REJECT_TO_SENDER);
+        if (p->ip_proto == IPPROTO_TCP)
+            inject(w, p, REJECT_TO_RECEIVER);
+    }
+}
+
+static void transmit(struct worker *w, struct outbox *box, unsigned in_port)
+{
+    struct port *out = port_out(w, in_port);
+    unsigned sent = port_tx_burst(out, box->v, box->n);
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < sent; i++)
+        bytes += box->v[i]->len;
+    counter_add(&w->counters, CTR_TX_FRAMES, sent);
+    counter_add(&w->counters, CTR_TX_BYTES, bytes);
+    for (unsigned i = sent; i < box->n; i++)
+        counter_drop(&w->counters, DROP_TX_FULL);
+    if (sent < box->n)
+        port_free_burst(out, box->v + sent, box->n - sent);
+}
+
+/* Every frame of the burst leaves the worker's hand here. */
+static void leave(struct worker *w, unsigned n)
+{
+    struct outbox forward[2] = {{.n = 0}, {.n = 0}}, dropped = {.n = 0};
+
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = &w->pkts[i];
+
+        if (p->verdict == VERDICT_DROP) {
+            counter_drop(&w->counters, p->drop_reason);
+            dropped.v[dropped.n++] = p;
+        } else {
+            forward[p->in_port].v[forward[p->in_port].n++] = p;
+        }
+    }
+    for (unsigned in_port = 0; in_port < 2; in_port++)
+        if (forward[in_port].n)
+            transmit(w, &forward[in_port], in_port);
+    if (dropped.n)
+        port_free_burst(w->port[0], dropped.v, dropped.n);
+}
+
+/* Decoded frames that are ours: from flow to exit. */
+static void process(struct worker *w, unsigned n)
+{
+    apply_decode_policy(w, n);
+    flow_lookup_burst(w->flows, w->pkts, n, &w->counters);
+    inspect(w, n);
+    leave(w, n);
+}
+
+unsigned worker_burst(struct worker *w, unsigned in_port)
+{
+    unsigned n = port_rx_burst(w->port[in_port], w->pkts, BURST_MAX), mine = n;
+    uint64_t bytes = 0;
+
+    if (n == 0)
+        return 0;
+    for (unsigned i = 0; i < n; i++)
+        bytes += w->pkts[i].len;
+    counter_add(&w->counters, CTR_RX_FRAMES, n);
+    counter_add(&w->counters, CTR_RX_BYTES, bytes);
+
+    stamp(w, n);
+    decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+    if (w->handoff)
+        mine = hand_off(w, n);
+    process(w, mine);
+    return n;
+}
+
+/* Frames that other workers received and this one owns. */
+static unsigned receive_handed(struct worker *w)
+{
+    unsigned n = handoff_receive(w->handoff, w->cfg.index, w->pkts, BURST_MAX);
+
+    if (n) {
+        decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+        process(w, n);
+    }
+    return n;
+}
+
+/* One turn over everything that can bring frames; the number it brought. */
+static unsigned round_once(struct worker *w)
+{
+    w->now_ns = clock_mono_ns();
+    w->real_ns = clock_real_ns();
+
+    unsigned n = worker_burst(w, 0) + worker_burst(w, 1);
+    if (w->handoff)
+        n += receive_handed(w);
+
+    port_service(w->port[0]);
+    port_service(w->port[1]);
+    flow_expire(w->flows, w->now_ns, EXPIRE_BUDGET, &w->counters);
+    rcu_quiescent_state();
+    return n;
+}
+
+/* Nothing came for a while: sleep until a socket or another worker has something, or a timer may be due. */
+static void sleep_in_poll(struct worker *w)
+{
+    struct pollfd fds[3] = {{.fd = w->port[0]->fd, .events = POLLIN}, {.fd = w->port[1]->fd, .events = POLLIN}};
+    nfds_t n = 2;
+
+    if (w->handoff) {
+        fds[n++] = (struct pollfd){.fd = handoff_fd(w->handoff, w->cfg.index), .events = POLLIN};
+        handoff_sleep(w->handoff, w->cfg.index, true);
+    }
+    if (!w->handoff || !handoff_pending(w->handoff, w->cfg.index)) {
+        counter_add(&w->counters, CTR_RX_POLLS, 1);
+        rcu_thread_offline();
+        poll(fds, n, POLL_MS); /* EINTR and timeouts both mean: look again */
+        rcu_thread_online();
+    }
+    if (w->handoff)
+        handoff_sleep(w->handoff, w->cfg.index, false);
+}
+
+void *worker_run(void *arg)
+{
+    struct worker *w = arg;
+    unsigned idle = 0;
+
+    rcu_register_thread();
+    while (!__atomic_load_n(w->quit, __ATOMIC_ACQUIRE)) {
+        if (round_once(w))
+            idle = 0;
+        else if (w->cfg.poll && ++idle > IDLE_ROUNDS_MAX)
+            sleep_in_poll(w);
+    }
+    for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && round_once(w); i++)
+        ;
+    rcu_unregister_thread();
+    return NULL;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Gives a worker everything it needs, so that its thread never allocates, and takes it all back.
+ * A worker owns its ports, flow table, detector and event ring; they die here, in reverse order.
+ * Runs in the control thread, before the worker's thread starts and after it was joined.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ips/worker_setup.h"
+
+static void fill_flow_config(struct flow_config *fc, const struct config *cfg)
+{
+    *fc = (struct flow_config){
+        .max_flows = cfg->flow.max,
+        .tcp_new_s = cfg->flow.tcp_new_s,
+        .tcp_established_s = cfg->flow.tcp_established_s,
+        .tcp_closed_s = cfg->flow.tcp_closed_s,
+        .udp_new_s = cfg->flow.udp_new_s,
+        .udp_established_s = cfg->flow.udp_established_s,
+        .icmp_s = cfg->flow.icmp_s,
+        .other_s = cfg->flow.other_s,
+        .midstream = cfg->stream.midstream,
+        .midstream_policy = cfg->stream.midstream_policy,
+        .drop_when_full = cfg->flow.full_drop,
+    };
+}
+
+static int equip(struct worker *w, const struct worker_place *place, const struct config *cfg, struct err *e)
+{
+    struct flow_config fc;
+    struct detect_config dc = {.inline_mode = place->inline_mode,
+                               .log_payload = cfg->log.payload,
+                               .log_packet = cfg->log.packet,
+                               .steps_max = cfg->detect.steps_max,
+                               .bridge = place->bridge};
+
+    fill_flow_config(&fc, cfg);
+    w->ring = event_ring_new(cfg->log.ring_bytes);
+    if (!w->ring) {
+        err_set(e, -ENOMEM, "no memory for an event ring of %u bytes", cfg->log.ring_bytes);
+        return err_remedy(e, "lower log.ring_bytes"), -ENOMEM;
+    }
+    w->flows = flow_table_new(&fc, e);
+    if (!w->flows)
+        return e->code;
+    w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
+    return w->detect ? 0 : e->code;
+}
+
+struct worker *worker_new(const struct worker_place *place, const struct config *cfg, struct err *e)
+{
+    struct worker *w = NULL;
+
+    if (posix_memalign((void **)&w, 64, sizeof(*w)) != 0) {
+        err_set(e, -ENOMEM, "no memory for worker %u", place->index);
+        return NULL;
+    }
+    memset(w, 0, sizeof(*w));
+    w->bridge = place->bridge;
+    w->cfg = (struct worker_config){
+        .index = place->index,
+        .n_workers = place->n_workers,
+        .cpu = place->cpu,
+        .not_ip_drop = cfg->decode.not_ip_drop,
+        .malformed_drop = cfg->decode.malformed_drop,
+        .inline_mode = place->inline_mode,
+        .poll = place->poll,
+        .decode.verify_checksums = cfg->decode.checksums,
+    };
+    snprintf(w->name, sizeof(w->name), "ips-%u-%u", place->bridge % BRIDGES_MAX, place->index % WORKERS_MAX);
+    if (equip(w, place, cfg, e) == 0)
+        return w;
+    worker_delete(w);
+    return NULL;
+}
+
+void worker_delete(struct worker *w)
+{
+    if (!w)
+        return;
+    for (int side = 1; side >= 0; side--)
+        if (w->port[side])
+            port_close(w->port[side]);
+    detect_free(w->detect);
+    flow_table_free(w->flows);
+    event_ring_free(w->ring);
+    free(w);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_WORKER_SETUP_H
+#define SLUICE_WORKER_SETUP_H
+/*
+ * The cold side of a worker: what it is given before its thread runs, for bridges and capture mode alike.
+ * Control thread.
+ */
+#include "ips/control/config.h"
+#include "ips/worker.h"
+
+struct worker_place {
+    uint32_t bridge;    /* index in the configuration */
+    uint32_t index;     /* within the bridge */
+    uint32_t n_workers; /* of the bridge */
+    uint32_t number;    /* among all workers of the daemon: picks its scratch in the ruleset */
+    int cpu;            /* -1: not pinned */
+    bool poll, inline_mode;
+};
+
+/* Flow table, event ring, detector, counters; ports, handoff, quit flag and ruleset are the caller's to set. */
+struct worker *worker_new(const struct worker_place *place, const struct config *cfg, struct err *e);
+void worker_delete(struct worker *w); /* closes its ports; NULL is fine */
+#endif
