@@ -27,12 +27,14 @@ struct event {
     uint8_t in_port, n_vlans, link, tcp_flags;
     uint16_t vlan[VLAN_MAX];
     uint8_t to_client;    /* direction, when there is a flow */
-    uint8_t has_flow, rejected, pad[1];
+    uint8_t has_flow, rejected;
+    uint8_t tcp_reserved; /* low four bits of the TCP header's byte 12 */
     /* flow totals, this packet included */
     uint64_t flow_start_ns, pkts_to_server, pkts_to_client, bytes_to_server, bytes_to_client;
     /* header fields of a drop event */
     uint16_t ip_len, ip_id, tcp_window, udp_len;
-    uint8_t ip_tos, ip_ttl, pad2[2];
+    uint8_t ip_tos, ip_ttl;
+    uint16_t tcp_urgent;
     uint32_t tcp_seq, tcp_ack;
     /* the rule (also of the rule that caused a drop; sid 0: none) */
     uint32_t sid, gid, rev, priority;
