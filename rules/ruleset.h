@@ -55,6 +55,10 @@ enum rule_flag {
     RULE_ANY_DST = 1 << 10,
     RULE_ANY_SPORT = 1 << 11,
     RULE_ANY_DPORT = 1 << 12,
+    RULE_NEEDS_PAYLOAD = 1 << 13, /* looks into the payload: a packet without one cannot match, not even by negation */
+    RULE_DROPS_STREAM = 1 << 14,  /* `ip` rule with content: drop/pass holds for the flow when it matched in TCP */
+    RULE_NO_STREAM = 1 << 15,     /* flow:no_stream: single packets only, never reassembled bytes */
+    RULE_ONLY_STREAM = 1 << 16,   /* flow:only_stream */
 };
 
 /* Hot part of a rule: what header checking and evaluation touch. */

@@ -14,6 +14,8 @@ enum step_flow {
     STEP_TEST,     /* match() decides once */
     STEP_SEARCH,   /* content, pcre: has a cursor; retried from its match start + 1 when a relative successor fails */
 };
+#define STEPS_MAX     255 /* of one rule */
+#define STEP_NO_RETRY 255 /* this step's failure is the rule's: no other match of an earlier step can help */
 struct step;
 typedef bool (*step_match_fn)(const struct step *s, struct eval *e);
 
@@ -25,6 +27,8 @@ struct step {
     bool relative;         /* starts at the cursor of the previous match */
     bool negated;
     bool next_relative;    /* a later step hangs on this one's match end: it must be retried */
+    uint8_t retry;         /* step of the rule (0 = its first) to search on when this one fails, or STEP_NO_RETRY */
+    bool new_buffer;       /* first step in its buffer: the cursor starts at 0 */
     uint16_t len;
     int32_t a, b, c, d;    /* keyword's numbers: offset, depth, distance, within; ranges; masks */
     const void *data;      /* in the arena: pattern bytes, pcre2 code */
@@ -65,11 +69,15 @@ struct ruleset {
     const struct addr_set *addr_sets;
     const struct port_set *port_sets;
     uint32_t n_addr_sets, n_port_sets;
+    void **pcre_codes;     /* pcre2_code *, n_pcre_codes of them; steps borrow them */
+    uint32_t n_pcre_codes;
     void (*release)(struct ruleset *rs); /* frees what is outside the arena (pcre2 codes, databases) */
 };
 
 bool ruleset_addr_in(const struct ruleset *rs, uint16_t set, const uint8_t addr[16]);
 bool ruleset_port_in(const struct ruleset *rs, uint16_t set, uint16_t port);
-/* Protocol, addresses, ports, direction and flow state of the header. */
+/* Protocol, addresses, ports, direction, flow state, and that there is a payload when the rule looks into one. */
 bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const struct facts *f);
+/* Whether a drop or pass by this rule, having matched this packet, holds for the rest of the flow. */
+bool ruleset_holds_for_flow(const struct rule *r, const struct facts *f);
 #endif
