@@ -24,7 +24,8 @@ struct nic_info {
     uint32_t ifindex;
     uint32_t mtu;
     uint32_t n_queues;     /* in effect */
-    bool symmetric_rss;    /* programmed and read back; or n_queues == 1 */
+    bool symmetric_rss;    /* programmed and read back; or n_queues == 1. One NIC's word: see nic_same_queue() */
+    uint64_t rss_id;       /* names what was programmed: hash, key, table, fields, driver; 0 with one queue */
     bool carrier;
     char driver[32];
     char offloads_off[256];/* what was turned off, separated by blanks */
@@ -36,4 +37,12 @@ struct nic_info {
 struct nic *nic_open(const struct nic_config *cfg, struct err *e);
 void nic_restore(struct nic *n); /* puts back and frees */
 void nic_info(const struct nic *n, struct nic_info *out); /* reads carrier afresh */
+
+/* The two directions of a flow arrive on different NICs, so it is not enough that each hashes symmetrically: both
+ * must compute the same hash and look it up in the same table. Only then does queue q of one see the other half
+ * of what queue q of the other sees; else frames have to be handed to the flow's owner. */
+static inline bool nic_same_queue(const struct nic_info *a, const struct nic_info *b)
+{
+    return a->symmetric_rss && b->symmetric_rss && a->n_queues == b->n_queues && a->rss_id == b->rss_id;
+}
 #endif
