@@ -66,6 +66,7 @@
     X(DROP_NONE, "none", "not dropped")                                                                      \
     X(DROP_RULES, "rules", "a drop or reject rule matched the packet")                                       \
     X(DROP_FLOW, "flow drop", "the flow was dropped by an earlier match")                                    \
+    X(DROP_FLOW_POLICY, "exception policy flow drop", "the flow was dropped by an earlier policy (midstream)")\
     X(DROP_DECODE, "decode error", "a broken IP packet, and decode.malformed is drop")                       \
     X(DROP_NOT_IP, "not ip", "not an IP packet, and decode.not_ip is drop")                                  \
     X(DROP_MIDSTREAM, "stream midstream", "a TCP flow whose start was not seen, and the policy is drop")     \

@@ -24,6 +24,8 @@ struct detect_config {
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
                           struct counters *c, struct err *e);
 void detect_free(struct detect *d);
-/* Sets p->verdict and p->drop_reason; returns true when a reject rule wants its answer (reject.h). */
+/* Call it for every packet of the burst in order, also for those that decode or flow policy has already dropped: it
+ * writes their drop events (and, when not in-line, takes the drop back). Sets p->verdict and p->drop_reason; counts
+ * no drops; returns true when a reject rule wants its answer (reject.h). */
 bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p);
 #endif

@@ -3,7 +3,7 @@
 #define SLUICE_FLOW_FLOW_H
 /*
  * One flow table per worker, sized at start, never locked, never scanned as a whole: expiry is a timer wheel
- * driven by the burst's clock. Keyed by protocol, addresses, ports and outer VLAN; both directions find the same
+ * driven by the burst's clock. Keyed by protocol, addresses, ports and VLAN ids; both directions find the same
  * flow. The hash is XXH3 with a secret drawn at start, because attackers choose the keys.
  */
 #include <stdbool.h>
@@ -16,26 +16,25 @@ enum flow_state { FLOW_NEW, FLOW_ESTABLISHED, FLOW_CLOSED };
 enum flow_verdict { FLOW_INSPECT, FLOW_PASS, FLOW_DROP };
 
 struct flow {
-    /* hot: what every packet of the flow touches */
+    /* hot, one cache line: what every packet of the flow touches */
     uint32_t hash, next;      /* chain in the bucket: index + 1, 0 ends it */
     uint8_t state;            /* enum flow_state */
     uint8_t verdict;          /* enum flow_verdict: holds for every later packet; the first one set wins */
     uint8_t proto, ip_version;
     uint8_t tcp_seen[2];      /* TCP flags seen so far, by direction (0 = to_server) */
-    uint16_t vlan;
-    uint16_t port[2];         /* [0] of the opener (client), [1] of the server */
     uint16_t flags;           /* enum flow_flag */
+    uint32_t vlans;           /* outer VLAN id, inner VLAN id << 12 */
+    uint16_t port[2];         /* [0] of the opener (client), [1] of the server; ICMP: id and type class */
     struct addr addr[2];      /* [0] client, [1] server */
     uint64_t last_ns;
-    /* cold */
+    /* second line */
     uint64_t id;              /* what events call flow_id: unique, below 2^53 */
     uint64_t start_ts_ns;     /* real time */
     uint64_t pkts[2], bytes[2];
-    uint32_t drop_sid, drop_gid; /* the rule that set FLOW_DROP, 0 when a policy did */
-    uint64_t expires_ns;
     uint32_t timer_next, timer_prev; /* wheel slot list */
-    uint32_t isn[2];          /* initial sequence numbers, for the handshake check */
+    uint32_t isn[2];          /* TCP: [0] of the opener's SYN; [1] of a later SYN that may reopen the connection */
 };
+_Static_assert(sizeof(struct flow) == 128, "a flow is two cache lines");
 
 enum flow_flag {
     FLOW_MIDSTREAM = 1 << 0,  /* TCP, and no SYN was seen */
@@ -43,7 +42,11 @@ enum flow_flag {
     FLOW_SYNACK = 1 << 2,
     FLOW_IPONLY_DONE_TS = 1 << 3, /* address-only rules were decided, per direction */
     FLOW_IPONLY_DONE_TC = 1 << 4,
-    FLOW_DROP_LOGGED = 1 << 5,
+    FLOW_DROP_POLICY = 1 << 5,    /* FLOW_DROP was set by a policy, not by a rule */
+    FLOW_HANDSHAKE_DONE = 1 << 6, /* stays when the flow closes */
+    FLOW_REOPEN_TS = 1 << 7,      /* a later SYN was seen, per direction: its SYN/ACK starts a new flow */
+    FLOW_REOPEN_TC = 1 << 8,
+    FLOW_DETACHED = 1 << 9,       /* no longer found by lookups: its time is over or its ports were reused */
 };
 
 enum midstream_policy { MIDSTREAM_INSPECT, MIDSTREAM_PASS, MIDSTREAM_DROP };
@@ -61,12 +64,13 @@ struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
 void flow_table_free(struct flow_table *t);
 uint32_t flow_table_count(const struct flow_table *t); /* any thread */
 
-/* Hash of the packet's key; 0 when it has none. Needs no table: the owner of a flow is hash % n_workers. */
+/* Hash of the packet's key; 0 when it has none. The owner of a flow is hash % n_workers. Fragments have a hash (of
+ * their addresses) but no flow. The secret is drawn by the first flow_table_new() of the process. */
 uint32_t flow_hash(const struct packet *p);
 /* Prefetches, then finds or creates the flow of each packet and sets p->flow, direction and established;
  * packets that are not IP, malformed or have a bad checksum get none. Sets verdict and drop_reason where the
  * midstream or memory policy says drop. */
 void flow_lookup_burst(struct flow_table *t, struct packet *pkts, unsigned n, struct counters *c);
-/* Removes at most `budget` flows whose time is over. Once a burst. */
+/* Removes at most `budget` flows whose time is over. Once a burst, when no packet of it is in use any more. */
 void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c);
 #endif

@@ -36,7 +36,8 @@ enum packet_flag {
     PKT_HAS_L4 = 1 << 1,      /* ports or ICMP fields hold, payload is what follows the L4 header */
     PKT_FRAGMENT = 1 << 2,    /* part of a datagram: no L4 fields, payload is what follows the IP header(s) */
     PKT_TO_CLIENT = 1 << 3,   /* set by flow/: towards the flow's opener; clear = to_server */
-    PKT_ESTABLISHED = 1 << 4, /* set by flow/: TCP: handshake done (this packet included); else both sides seen */
+    PKT_ESTABLISHED = 1 << 4, /* set by flow/: TCP: handshake done before this packet, or by it when it carries
+                                 data; else: both sides seen, this packet included */
     PKT_FLOW_NEW = 1 << 5,    /* set by flow/: this packet created the flow */
     PKT_BAD_CHECKSUM = 1 << 6,/* the receiver will discard it: forwarded, never inspected nor tracked */
     PKT_MALFORMED = 1 << 7,   /* broken IP, TCP, UDP or ICMP; decode.malformed says what happens */
@@ -78,7 +79,7 @@ struct packet {
     uint8_t link;          /* enum link_type */
     uint16_t tcp_window, tcp_urgent;
     uint16_t ip_id;        /* IPv4 only */
-    uint16_t ip_frag;      /* IPv4 flags and fragment offset as in the header, host order */
+    uint16_t ip_frag;      /* IPv4 flags and fragment offset as in the header, host order; IPv6 in the same form */
     uint8_t ip_ttl, ip_tos;
     uint8_t ip_hdr_len;    /* IPv4: bytes with options; IPv6: 40 */
     uint8_t icmp_type, icmp_code;

@@ -29,6 +29,7 @@ struct event {
     uint8_t to_client;    /* direction, when there is a flow */
     uint8_t has_flow, rejected;
     uint8_t tcp_reserved; /* low four bits of the TCP header's byte 12 */
+    uint8_t passed;       /* a pass rule exempted the packet: verdict.action "pass" */
     /* flow totals, this packet included */
     uint64_t flow_start_ns, pkts_to_server, pkts_to_client, bytes_to_server, bytes_to_client;
     /* header fields of a drop event */
