@@ -37,7 +37,7 @@ void bridge_stop(struct bridge *b);
 void bridge_close(struct bridge *b);
 
 json_t *bridge_status(const struct bridge *b);
-/* Adds the workers' counters to sum and the sockets' kernel-side losses to *io. */
-void bridge_counters(const struct bridge *b, struct counters *sum, struct port_stats *io);
-uint32_t bridge_flows(const struct bridge *b);
+void bridge_counters(const struct bridge *b, struct counters *sum);      /* adds the workers' blocks to sum */
+void bridge_port_stats(const struct bridge *b, struct port_stats *sum);  /* adds what the sockets say */
+uint32_t bridge_flows(const struct bridge *b);                           /* in the tables now */
 #endif

@@ -84,6 +84,9 @@ struct config *config_new(struct err *e);
 /* Defaults, then the file. Errors name line and path and the remedy. */
 struct config *config_load(const char *path, struct err *e);
 int config_set(struct config *c, const char *assignment, struct err *e); /* "key=value" */
+/* The command line's --rules (in place of rules.files) and --var NAME=VALUE (added to rules.vars); config_args.c. */
+int config_set_rules(struct config *c, const char *const *files, unsigned n, struct err *e);
+int config_set_var(struct config *c, const char *assignment, struct err *e);
 /* Whole-object checks; capture mode needs no bridges. */
 int config_check(const struct config *c, bool capture, struct err *e);
 void config_free(struct config *c);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a bridge says of itself: the object behind `ipsctl status`, and its sums for stats.
+ * Runs in the control thread. Everything it reads is either set before the workers start, published by them
+ * with relaxed stores, or asked of the kernel on the spot: what is shown is what is in effect.
+ */
+#include "ips/bridge.h"
+
+void bridge_counters(const struct bridge *b, struct counters *sum)
+{
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        counters_sum(sum, &b->workers[i]->counters);
+}
+
+void bridge_port_stats(const struct bridge *b, struct port_stats *sum)
+{
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        for (int side = 0; side < 2; side++) {
+            struct port_stats s;
+            port_read_stats(b->workers[i]->port[side], &s);
+            sum->kicks += s.kicks;
+            sum->fill_starved += s.fill_starved;
+            sum->kernel_rx_dropped += s.kernel_rx_dropped;
+            sum->kernel_rx_ring_full += s.kernel_rx_ring_full;
+            sum->kernel_fill_empty += s.kernel_fill_empty;
+            sum->kernel_tx_invalid += s.kernel_tx_invalid;
+        }
+}
+
+static json_t *queue_status(const struct bridge *b, uint32_t queue, int side)
+{
+    struct port_mode m;
+
+    port_mode(b->workers[queue]->port[side], &m);
+    return json_pack("{s:i, s:s, s:b, s:b, s:b}", "queue", (int)queue, "mode", m.generic ? "generic" : "native",
+                     "zero_copy", m.zero_copy, "need_wakeup", m.need_wakeup, "busy_poll", m.busy_poll);
+}
+
+static json_t *port_status(const struct bridge *b, int side)
+{
+    struct nic_info info;
+    json_t *queues = json_array();
+
+    nic_info(b->nic[side], &info);
+    for (uint32_t q = 0; q < b->n_workers; q++)
+        json_array_append_new(queues, queue_status(b, q, side));
+    return json_pack("{s:s, s:s, s:i, s:b, s:b, s:s, s:I, s:o}", "interface", b->cfg->interfaces[side], "driver",
+                     info.driver, "mtu", (int)info.mtu, "carrier", info.carrier, "symmetric_rss", info.symmetric_rss,
+                     "offloads_off", info.offloads_off, "rx_missed", (json_int_t)info.rx_missed, "queues", queues);
+}
+
+static json_t *worker_status(const struct worker *w)
+{
+    struct counters sum = {.v = {0}};
+    uint64_t dropped = 0;
+
+    counters_sum(&sum, &w->counters);
+    for (unsigned i = 0; i < DROP_N; i++)
+        dropped += sum.drop[i];
+    return json_pack("{s:i, s:i, s:I, s:I, s:I, s:i}", "index", (int)w->cfg.index, "cpu", w->cfg.cpu, "rx",
+                     (json_int_t)sum.v[CTR_RX_FRAMES], "tx", (json_int_t)sum.v[CTR_TX_FRAMES], "dropped",
+                     (json_int_t)dropped, "flows", (int)flow_table_count(w->flows));
+}
+
+static json_t *frames_status(const struct bridge *b)
+{
+    struct umem_totals t;
+
+    umem_totals(b->umem, &t);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "free", (json_int_t)t.free, "fill", (json_int_t)t.fill, "worker",
+                     (json_int_t)t.worker, "tx", (json_int_t)t.tx, "size", (json_int_t)t.size);
+}
+
+uint32_t bridge_flows(const struct bridge *b)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        n += flow_table_count(b->workers[i]->flows);
+    return n;
+}
+
+json_t *bridge_status(const struct bridge *b)
+{
+    json_t *workers = json_array();
+
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        json_array_append_new(workers, worker_status(b->workers[i]));
+    return json_pack("{s:s, s:s, s:b, s:b, s:[o, o], s:o, s:o}", "name", b->cfg->name, "fail",
+                     b->cfg->fail == STEER_FAIL_OPEN ? "open" : "closed", "hugepages", umem_is_huge(b->umem),
+                     "handoff", b->handoff != NULL, "ports", port_status(b, 0), port_status(b, 1), "workers",
+                     workers, "frames", frames_status(b));
+}

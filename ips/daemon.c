@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon: start-up as a ladder, each rung undone in reverse when a later one fails.
+ *
+ *   control socket bound -> bridges opened -> rules loaded -> event file opened -> privileges dropped
+ *   -> logger thread -> workers, program attached -> control threads -> ready
+ *
+ * Rules are loaded before the program is attached, so no frame ever crosses uninspected because of us; and the
+ * socket is bound first, so a second daemon finds out before it touches an interface.
+ * The main thread sleeps in sigwaitinfo() for the rest of its life. Owns everything below; threads borrow.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ips/base/clock.h"
+#include "ips/base/log.h"
+#include "ips/bridge.h"
+#include "ips/control/control.h"
+#include "ips/daemon.h"
+#include "ips/log/logger.h"
+#include "ips/notify.h"
+#include "ips/sandbox.h"
+
+struct ipsd {
+    const struct config *cfg;
+    struct bridge bridges[BRIDGES_MAX];
+    unsigned n_bridges; /* opened */
+    uint32_t n_workers;
+    const struct ruleset *ruleset; /* published; swapped by the control server */
+    struct control_ops ops;
+    struct control_server *control;
+    struct logger *logger;
+    uint64_t started_ns;
+};
+
+/* --- what the control socket and the stats event ask for ----------------------------------------------------- */
+
+static uint64_t uptime_s(const struct ipsd *d)
+{
+    return (clock_mono_ns() - d->started_ns) / NS_PER_S;
+}
+
+static json_t *ops_status(void *arg)
+{
+    struct ipsd *d = arg;
+    json_t *bridges = json_array();
+
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        json_array_append_new(bridges, bridge_status(&d->bridges[i]));
+    return json_pack("{s:I, s:o}", "uptime_s", (json_int_t)uptime_s(d), "bridges", bridges);
+}
+
+static void ops_counters(void *arg, struct counters *sum)
+{
+    struct ipsd *d = arg;
+
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        bridge_counters(&d->bridges[i], sum);
+}
+
+/* Both ports of all bridges, exits and parse counters under their own names. */
+static void put_steer_counters(struct ipsd *d, json_t *root, uint64_t exits[STEER_CTR_N])
+{
+    static const char *const parse_names[STEER_PARSE_N] = {
+#define X(id, name, help) name,
+        STEER_PARSE_TABLE(X)
+#undef X
+    };
+    uint64_t parse[STEER_PARSE_N] = {0};
+    struct xdp_counters c;
+
+    for (unsigned b = 0; b < d->n_bridges; b++) {
+        if (xdp_counters(d->bridges[b].xdp, &c))
+            continue; /* a bridge that is going down: its maps are gone */
+        for (unsigned p = 0; p < STEER_PORTS; p++) {
+            for (unsigned i = 0; i < STEER_CTR_N; i++)
+                exits[i] += c.exits[p][i];
+            for (unsigned i = 0; i < STEER_PARSE_N; i++)
+                parse[i] += c.parse[p][i];
+        }
+    }
+    for (unsigned i = 0; root && i < STEER_CTR_N; i++)
+        stats_put(root, steer_counter_names[i], exits[i]);
+    for (unsigned i = 0; root && i < STEER_PARSE_N; i++)
+        stats_put(root, parse_names[i], parse[i]);
+}
+
+static void sum_port_stats(struct ipsd *d, struct port_stats *io)
+{
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        bridge_port_stats(&d->bridges[i], io);
+}
+
+static json_t *ops_stats(void *arg)
+{
+    struct ipsd *d = arg;
+    struct counters sum = {.v = {0}};
+    struct port_stats io = {0};
+    uint64_t exits[STEER_CTR_N] = {0};
+    uint32_t flows = 0;
+
+    ops_counters(d, &sum);
+    sum_port_stats(d, &io);
+    sum.v[CTR_TX_KICKS] = io.kicks;
+    sum.v[CTR_FILL_STARVED] = io.fill_starved;
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        flows += bridge_flows(&d->bridges[i]);
+
+    json_t *root = stats_counters_json(&sum);
+    if (!root)
+        return NULL;
+    stats_put(root, "uptime", uptime_s(d));
+    stats_put(root, "flow.active", flows);
+    stats_put(root, "io.kernel_rx_dropped", io.kernel_rx_dropped);
+    stats_put(root, "io.kernel_rx_ring_full", io.kernel_rx_ring_full);
+    stats_put(root, "io.kernel_fill_empty", io.kernel_fill_empty);
+    stats_put(root, "io.kernel_tx_invalid", io.kernel_tx_invalid);
+    put_steer_counters(d, root, exits);
+    return root;
+}
+
+static unsigned ops_kernel_drops(void *arg, struct control_row *rows, unsigned max)
+{
+    struct ipsd *d = arg;
+    struct port_stats io = {0};
+    uint64_t exits[STEER_CTR_N] = {0}, missed = 0;
+    struct nic_info info;
+
+    sum_port_stats(d, &io);
+    put_steer_counters(d, NULL, exits);
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        for (int side = 0; side < 2; side++) {
+            nic_info(d->bridges[i].nic[side], &info);
+            missed += info.rx_missed;
+        }
+    const struct control_row all[] = {
+        {"blocked src", "kernel: source address on the block list", exits[STEER_BLOCKED_SRC]},
+        {"blocked dst", "kernel: destination address on the block list", exits[STEER_BLOCKED_DST]},
+        {"fail closed", "kernel: no socket behind the queue, and bridges[].fail is closed",
+         exits[STEER_FAIL_CLOSED_DROP]},
+        {"rx ring full", "kernel: the worker did not empty its RX ring in time", io.kernel_rx_ring_full},
+        {"rx dropped", "kernel: no free frame in the fill ring, or a frame too big", io.kernel_rx_dropped},
+        {"tx invalid", "kernel: a TX descriptor was refused", io.kernel_tx_invalid},
+        {"nic missed", "driver: the NIC had no descriptor for the frame", missed},
+    };
+    unsigned n = sizeof(all) / sizeof(all[0]);
+    if (n > max)
+        n = max;
+    memcpy(rows, all, n * sizeof(*rows));
+    return n;
+}
+
+/* The block list is one list for the whole box: every bridge gets every entry. */
+static int ops_block_add(void *arg, const char *prefix, unsigned side, struct err *e)
+{
+    struct ipsd *d = arg;
+    int rc = 0;
+
+    for (unsigned i = 0; i < d->n_bridges && rc == 0; i++)
+        rc = xdp_block_add(d->bridges[i].xdp, prefix, side, e);
+    return rc;
+}
+
+static int ops_block_del(void *arg, const char *prefix, unsigned side, struct err *e)
+{
+    struct ipsd *d = arg;
+    int rc = 0;
+
+    for (unsigned i = 0; i < d->n_bridges && rc == 0; i++)
+        rc = xdp_block_del(d->bridges[i].xdp, prefix, side, e);
+    return rc;
+}
+
+struct block_walk {
+    control_block_fn fn;
+    void *arg;
+};
+
+static int walk_block(const char *prefix, enum xdp_block_side side, uint64_t frames, void *arg)
+{
+    struct block_walk *w = arg;
+
+    return w->fn(prefix, side, frames, w->arg);
+}
+
+static int ops_block_each(void *arg, control_block_fn fn, void *fn_arg)
+{
+    struct ipsd *d = arg;
+    struct block_walk walk = {.fn = fn, .arg = fn_arg};
+
+    return d->n_bridges ? xdp_block_each(d->bridges[0].xdp, walk_block, &walk) : 0;
+}
+
+static void ops_shutdown(void *arg)
+{
+    (void)arg;
+    kill(getpid(), SIGTERM);
+}
+
+/* --- the ladder ---------------------------------------------------------------------------------------------- */
+
+static int open_bridges(struct ipsd *d, struct err *e)
+{
+    for (unsigned i = 0; i < d->cfg->n_bridges; i++) {
+        if (bridge_open(&d->bridges[i], d->cfg, i, d->n_workers, &d->ruleset, e))
+            return e->code;
+        d->n_bridges++;
+        d->n_workers += d->bridges[i].n_workers;
+        if (d->n_workers > WORKERS_MAX) {
+            err_set(e, -EINVAL, "%u workers in all, more than %d", d->n_workers, WORKERS_MAX);
+            err_remedy(e, "lower bridges[].queues");
+            return e->code;
+        }
+    }
+    return 0;
+}
+
+static int load_rules(struct ipsd *d, struct err *e)
+{
+    struct err_list errs;
+
+    err_list_init(&errs);
+    struct ruleset *rs = ruleset_load(d->cfg, d->n_workers, 1, &errs);
+    for (size_t i = 0; i < errs.n; i++)
+        log_err(rs ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "rules", &errs.v[i]);
+    if (rs) {
+        log_notice("rules", "%u rules loaded, %u rejected", ruleset_stats(rs)->n_loaded, ruleset_stats(rs)->n_rejected);
+        d->ruleset = rs;
+    } else {
+        err_set(e, -EINVAL, "the rules cannot be loaded: %zu errors, listed above", errs.n + errs.n_dropped);
+        err_remedy(e, "run 'ipsctl rules check FILE...' and mend them; nothing was attached");
+    }
+    err_list_fini(&errs);
+    return rs ? 0 : -EINVAL;
+}
+
+static int open_logger(struct ipsd *d, struct err *e)
+{
+    static const char *names[2 * BRIDGES_MAX];
+    static struct event_ring *rings[WORKERS_MAX];
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < d->n_bridges; i++) {
+        names[2 * i] = d->bridges[i].cfg->interfaces[0];
+        names[2 * i + 1] = d->bridges[i].cfg->interfaces[1];
+        for (uint32_t w = 0; w < d->bridges[i].n_workers; w++)
+            rings[n++] = d->bridges[i].workers[w]->ring;
+    }
+    struct logger_config lc = {.dir = d->cfg->log.dir,
+                               .stats_interval_s = d->cfg->log.stats_interval_s,
+                               .utc = d->cfg->log.utc,
+                               .payload = d->cfg->log.payload,
+                               .payload_printable = d->cfg->log.payload,
+                               .packet = d->cfg->log.packet,
+                               .ifname = names,
+                               .stats = ops_stats,
+                               .stats_arg = d};
+    d->logger = logger_new(&lc, rings, n, e);
+    return d->logger ? 0 : e->code;
+}
+
+static int start_bridges(struct ipsd *d, struct err *e)
+{
+    for (unsigned i = 0; i < d->n_bridges; i++) {
+        if (bridge_start(&d->bridges[i], e))
+            return e->code;
+        log_notice("io", "bridge %s: %s and %s, %u worker%s%s", d->bridges[i].cfg->name,
+                   d->bridges[i].cfg->interfaces[0], d->bridges[i].cfg->interfaces[1], d->bridges[i].n_workers,
+                   d->bridges[i].n_workers == 1 ? "" : "s", d->bridges[i].handoff ? ", flows handed to their owner" : "");
+    }
+    return 0;
+}
+
+static int bind_control(struct ipsd *d, struct err *e)
+{
+    d->ops = (struct control_ops){.arg = d,
+                                  .status = ops_status,
+                                  .stats = ops_stats,
+                                  .counters = ops_counters,
+                                  .kernel_drops = ops_kernel_drops,
+                                  .block_add = ops_block_add,
+                                  .block_del = ops_block_del,
+                                  .block_each = ops_block_each,
+                                  .shutdown = ops_shutdown};
+    struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset};
+    d->control = control_new(&cc, e);
+    return d->control ? 0 : e->code;
+}
+
+static void wait_for_signals(struct ipsd *d)
+{
+    sigset_t set;
+    int sig;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    while (sigwait(&set, &sig) == 0 && sig == SIGHUP)
+        logger_reopen(d->logger);
+    log_notice("main", "stopping");
+}
+
+/* Every rung that was climbed, downwards. The event file gets what the last frames said, and the last stats. */
+static int take_down(struct ipsd *d, struct err *e)
+{
+    struct err log_error = {.code = 0};
+
+    control_stop(d->control);
+    for (unsigned i = d->n_bridges; i-- > 0;)
+        bridge_stop(&d->bridges[i]);
+    if (d->logger && logger_stop(d->logger, &log_error))
+        log_err(LOG_LEVEL_ERROR, "log", &log_error);
+    logger_free(d->logger);
+    for (unsigned i = d->n_bridges; i-- > 0;)
+        bridge_close(&d->bridges[i]);
+    ruleset_free((struct ruleset *)d->ruleset);
+    free(d);
+    if (e->code == 0 && log_error.code)
+        *e = log_error;
+    return e->code;
+}
+
+int daemon_check(const struct config *cfg, struct err *e)
+{
+    struct ipsd d = {.cfg = cfg, .n_workers = 1};
+    int rc = load_rules(&d, e);
+
+    ruleset_free((struct ruleset *)d.ruleset);
+    return rc;
+}
+
+int daemon_run(const struct config *cfg, struct err *e)
+{
+    struct ipsd *d = calloc(1, sizeof(*d));
+
+    e->code = 0;
+    if (!d)
+        return err_set(e, -ENOMEM, "no memory for the daemon");
+    d->cfg = cfg;
+    d->started_ns = clock_mono_ns();
+    if (bind_control(d, e) || open_bridges(d, e) || load_rules(d, e) || open_logger(d, e) ||
+        sandbox_enter(cfg->user, e) || logger_start(d->logger, e) || start_bridges(d, e) ||
+        control_start(d->control, d->n_workers, e))
+        return take_down(d, e);
+    notify_ready();
+    log_notice("main", "ready");
+    wait_for_signals(d);
+    notify_stopping();
+    return take_down(d, e);
+}
