@@ -80,7 +80,7 @@ static bool flows_arrive_at_owner(const struct bridge *b)
         return true;
     nic_info(b->nic[0], &info[0]);
     nic_info(b->nic[1], &info[1]);
-    return info[0].symmetric_rss && info[1].symmetric_rss;
+    return nic_same_queue(&info[0], &info[1]);
 }
 
 static int open_ports(struct worker *w, struct bridge *b, struct err *e)
