@@ -30,6 +30,7 @@ struct port_stats { /* read by any thread */
     uint64_t kicks, fill_starved;
     /* getsockopt(XDP_STATISTICS), frames that the kernel dropped before the worker saw them or refused to send */
     uint64_t kernel_rx_dropped, kernel_rx_ring_full, kernel_fill_empty, kernel_tx_invalid;
+    uint64_t kernel_tx_refused; /* copy mode: the driver dropped a frame it was given (EBUSY from a kick) */
 };
 
 struct port { /* the common head of every kind of port */
@@ -85,8 +86,15 @@ struct port_mode { /* what is in effect, read back from the kernel */
     bool generic;            /* XDP runs on the skb */
 };
 
-/* Binds a socket. The ports of a bridge must be opened in one thread, one after the other. */
+/*
+ * Binds a socket. The ports of a bridge must be opened in one thread, one after the other, and closed so too. The
+ * first bind chooses zero-copy where the driver has it (not with force_copy or XDP_MODE_GENERIC), the others take
+ * over its mode; where a later one cannot, it fails with -EOPNOTSUPP: close all and open them with force_copy.
+ * A worker's share of the UMEM must fill its rings: 4 * ring_size + 2 * BURST_MAX frames.
+ * BUSY_POLL_AUTO is off: see port.c.
+ */
 struct port *port_open(struct umem *u, uint32_t worker, const struct port_config *cfg, struct err *e);
+/* The frames in its rings are counted free at once, and are in the caches again when the last port is closed. */
 void port_close(struct port *p);
 int port_fd(const struct port *p); /* for the XSKMAP */
 void port_mode(const struct port *p, struct port_mode *m);

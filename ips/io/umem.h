@@ -10,9 +10,10 @@
  * owner and publishes the counts once a burst; their sum over all workers is the UMEM's size at any quiet moment.
  *
  * Workers never share a cache. Frame i belongs to worker i / (n_frames / n_workers) at start; a frame that ends
- * up in another worker's cache simply stays there, unless handoff is in use: then caches would drift apart,
- * so a worker that holds more than its share sends the surplus back over the same rings.
+ * up in another worker's cache simply stays there. Handoff would so let the caches drift apart: in port_service()
+ * a worker that holds more than its share puts the surplus into a depot, from which those with less take it.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include "ips/base/err.h"
 #include "ips/io/packet.h"
@@ -24,7 +25,8 @@ struct umem_totals { /* frames per owner, summed over workers */
     uint64_t free, fill, worker, tx, size;
 };
 
-/* n_frames is rounded up to a multiple of n_workers. Hugepages when there are any, else ordinary pages. */
+/* n_frames is rounded up to a multiple of n_workers. Hugepages when there are any, else ordinary pages.
+ * Raises RLIMIT_MEMLOCK. Control thread; umem_totals() any thread. umem_free() after all ports are closed. */
 struct umem *umem_new(uint32_t n_frames, uint32_t n_workers, struct err *e);
 void umem_free(struct umem *u);
 bool umem_is_huge(const struct umem *u);
