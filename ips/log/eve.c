@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events as EVE JSON lines.
+ *
+ * Owns nothing but the text of the current second, since most lines share it. Runs in the logger thread (or
+ * in the one thread of capture mode). The record is trusted to be whole, because a worker of this process
+ * wrote it; the texts inside it are not: they come from rule files and from the wire, and the writer escapes
+ * them.
+ *
+ * Field names, their order and their words follow Suricata 7 (doc/userguide/output/eve/eve-json-format.rst),
+ * so that what reads its logs reads ours: "blocked" is said of the rule that blocked, "verdict" of the
+ * packet; IPv6 addresses are written out in full; protocols have the names of IANA's registry with Suricata's
+ * spelling.
+ */
+#include "ips/log/eve.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "ips/base/clock.h"
+#include "ips/base/counters.h"
+#include "rules/ruleset.h"
+
+/* IANA protocol numbers; those that have no row are written as a number of three digits. */
+static const char *const proto_names[256] = {
+    [0] = "HOPOPT",     [1] = "ICMP",         [2] = "IGMP",       [3] = "GGP",
+    [4] = "IP-in-IP",   [5] = "ST",           [6] = "TCP",        [7] = "CBT",
+    [8] = "EGP",        [9] = "IGP",          [12] = "PUP",       [17] = "UDP",
+    [20] = "HMP",       [22] = "XNS-IDP",     [27] = "RDP",       [29] = "ISO-TP4",
+    [33] = "DCCP",      [36] = "XTP",         [41] = "IPv6",      [43] = "IPv6-Route",
+    [44] = "IPv6-Frag", [45] = "IDRP",        [46] = "RSVP",      [47] = "GRE",
+    [50] = "ESP",       [51] = "AH",          [55] = "MOBILE",    [57] = "SKIP",
+    [58] = "IPv6-ICMP", [59] = "IPv6-NoNxt",  [60] = "IPv6-Opts", [88] = "EIGRP",
+    [89] = "OSPFIGP",   [94] = "IPIP",        [97] = "ETHERIP",   [98] = "ENCAP",
+    [103] = "PIM",      [108] = "IPComp",     [112] = "VRRP",     [115] = "L2TP",
+    [124] = "ISIS",     [132] = "SCTP",       [133] = "FC",       [135] = "Mobility-Header",
+    [136] = "UDPLite",  [137] = "MPLS-in-IP", [138] = "manet",    [139] = "HIP",
+    [140] = "Shim6",    [141] = "WESP",       [142] = "ROHC",
+};
+
+/* What a packet's bytes start with: the number and name of libpcap's link type. */
+static const struct {
+    uint32_t number;
+    const char *name;
+} links[] = {
+    [LINK_ETHERNET] = {1, "EN10MB"},   [LINK_RAW] = {12, "RAW"},  [LINK_SLL] = {113, "LINUX_SLL"},
+    [LINK_SLL2] = {276, "LINUX_SLL2"}, [LINK_NULL] = {0, "NULL"}, [LINK_OTHER] = {147, "USER0"},
+};
+
+/* Where a rule's "reference: type,value" leads; the types of the reference.config that rule sets ship. */
+static const struct {
+    const char *type, *prefix;
+} reference_types[] = {
+    {"url", "http://"},
+    {"cve", "https://cve.mitre.org/cgi-bin/cvename.cgi?name="},
+    {"bugtraq", "http://www.securityfocus.com/bid/"},
+    {"bid", "http://www.securityfocus.com/bid/"},
+    {"nessus", "http://cgi.nessus.org/plugins/dump.php3?id="},
+    {"md5", "http://www.threatexpert.com/report.aspx?md5="},
+    {"exploitdb", "https://www.exploit-db.com/exploits/"},
+    {"et", "http://doc.emergingthreats.net/"},
+};
+
+struct parts { /* the variable parts of a record, in their order */
+    struct span msg, category, metadata, references, payload, packet;
+};
+
+static struct span part_next(const uint8_t **at, uint32_t len)
+{
+    struct span s = span_of(*at, len);
+
+    *at += len;
+    return s;
+}
+
+static void parts_of(const struct event *ev, struct parts *p)
+{
+    const uint8_t *at = (const uint8_t *)(ev + 1);
+
+    p->msg = part_next(&at, ev->msg_len);
+    p->category = part_next(&at, ev->category_len);
+    p->metadata = part_next(&at, ev->metadata_len);
+    p->references = part_next(&at, ev->references_len);
+    p->payload = part_next(&at, ev->payload_len);
+    p->packet = part_next(&at, ev->packet_len);
+}
+
+void eve_init(struct eve *eve, const struct logger_config *cfg)
+{
+    *eve = (struct eve){.cfg = cfg, .second = INT64_MIN};
+    tzset();
+}
+
+static void write_time(struct eve *eve, struct json_writer *w, const char *key, uint64_t ts_ns)
+{
+    int64_t second = (int64_t)(ts_ns / NS_PER_S);
+    char text[48];
+
+    if (second != eve->second) {
+        time_t t = (time_t)second;
+        struct tm tm;
+
+        if ((eve->cfg->utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)) == NULL)
+            memset(&tm, 0, sizeof(tm)); /* a year beyond int: only a forged capture has it */
+        strftime(eve->date, sizeof(eve->date), "%Y-%m-%dT%H:%M:%S", &tm);
+        strftime(eve->zone, sizeof(eve->zone), "%z", &tm);
+        eve->second = second;
+    }
+    snprintf(text, sizeof(text), "%s.%06u%s", eve->date, (unsigned)(ts_ns % NS_PER_S / NS_PER_US), eve->zone);
+    json_write_str(w, key, text);
+}
+
+void eve_write_head(struct eve *eve, struct json_writer *w, uint64_t ts_ns, const char *event_type)
+{
+    w->comma = false;
+    json_write_open(w, NULL, '{');
+    write_time(eve, w, "timestamp", ts_ns);
+    json_write_str(w, "event_type", event_type);
+}
+
+static void write_addr(struct json_writer *w, const char *key, const struct addr *a, unsigned ip_version)
+{
+    const uint8_t *b = a->b;
+    char text[48];
+
+    if (ip_version == 4)
+        snprintf(text, sizeof(text), "%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
+    else
+        snprintf(text, sizeof(text), "%04x:%04x:%04x:%04x:%04x:%04x:%04x:%04x", load_be16(b),
+                 load_be16(b + 2), load_be16(b + 4), load_be16(b + 6), load_be16(b + 8), load_be16(b + 10),
+                 load_be16(b + 12), load_be16(b + 14));
+    json_write_str(w, key, text);
+}
+
+static bool has_ports(const struct event *ev)
+{
+    return ev->ip_proto == IPPROTO_TCP || ev->ip_proto == IPPROTO_UDP || ev->ip_proto == IPPROTO_SCTP;
+}
+
+static void write_end_points(struct json_writer *w, const struct event *ev, bool swap)
+{
+    write_addr(w, "src_ip", swap ? &ev->dst : &ev->src, ev->ip_version);
+    if (has_ports(ev))
+        json_write_uint(w, "src_port", swap ? ev->dport : ev->sport);
+    write_addr(w, "dest_ip", swap ? &ev->src : &ev->dst, ev->ip_version);
+    if (has_ports(ev))
+        json_write_uint(w, "dest_port", swap ? ev->sport : ev->dport);
+}
+
+static void write_ip(struct json_writer *w, const struct event *ev)
+{
+    const char *name = proto_names[ev->ip_proto];
+    char number[8];
+
+    if (ev->ip_version == 0)
+        return;
+    write_end_points(w, ev, false);
+    if (name == NULL) {
+        snprintf(number, sizeof(number), "%03u", ev->ip_proto);
+        name = number;
+    }
+    json_write_str(w, "proto", name);
+    json_write_uint(w, "ip_v", ev->ip_version);
+    if (ev->ip_proto == IPPROTO_ICMP || ev->ip_proto == IPPROTO_ICMPV6) {
+        json_write_uint(w, "icmp_type", ev->icmp_type);
+        json_write_uint(w, "icmp_code", ev->icmp_code);
+    }
+}
+
+static void write_common(struct eve *eve, struct json_writer *w, const struct event *ev, const char *type)
+{
+    w->comma = false;
+    json_write_open(w, NULL, '{');
+    write_time(eve, w, "timestamp", ev->ts_ns);
+    if (ev->has_flow)
+        json_write_uint(w, "flow_id", ev->flow_id);
+    if (ev->pcap_cnt != 0)
+        json_write_uint(w, "pcap_cnt", ev->pcap_cnt);
+    if (eve->cfg->ifname != NULL)
+        json_write_str(w, "in_iface", eve->cfg->ifname[ev->bridge * 2 + ev->in_port]);
+    json_write_str(w, "event_type", type);
+    if (ev->n_vlans > 0) {
+        json_write_open(w, "vlan", '[');
+        for (unsigned i = 0; i < ev->n_vlans && i < VLAN_MAX; i++)
+            json_write_uint(w, NULL, ev->vlan[i] & 0x0fff);
+        json_write_close(w, ']');
+    }
+    write_ip(w, ev);
+    json_write_str(w, "pkt_src", "wire/pcap");
+}
+
+/* The piece of s before the first `stop`; *rest is what comes after it. */
+static struct span cut(struct span s, char stop, struct span *rest)
+{
+    const uint8_t *at = s.len > 0 ? memchr(s.p, stop, s.len) : NULL;
+    uint32_t len = at != NULL ? (uint32_t)(at - s.p) : s.len;
+
+    *rest = span_sub(s, at != NULL ? len + 1 : len, s.len);
+    return span_sub(s, 0, len);
+}
+
+static struct span trim(struct span s)
+{
+    while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s = span_sub(s, 1, s.len);
+    while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+/* "key value" or a bare word, which is a key without a value. */
+static struct span metadata_item(struct span *left, struct span *value)
+{
+    struct span item = trim(cut(*left, ',', left));
+    struct span key = cut(item, ' ', value);
+
+    *value = trim(*value);
+    return key;
+}
+
+#define METADATA_KEYS_MAX 64 /* keys beyond it are left out: a rule has a dozen */
+
+/* {"key": ["value", ...]}: values of a repeated key are gathered under its first place. */
+static void write_metadata(struct json_writer *w, struct span text)
+{
+    struct span seen[METADATA_KEYS_MAX], left = text;
+    unsigned n_seen = 0;
+
+    json_write_open(w, "metadata", '{');
+    while (left.len > 0 && n_seen < METADATA_KEYS_MAX) {
+        struct span value, key, rest, first = metadata_item(&left, &value);
+        bool again = false;
+
+        for (unsigned i = 0; i < n_seen && !again; i++)
+            again = span_eq(seen[i], first);
+        if (again || first.len == 0 || value.len == 0)
+            continue;
+        seen[n_seen++] = first;
+        json_write_text(w, NULL, first);
+        json_write_raw(w, ":[", 2);
+        w->comma = false;
+        json_write_text(w, NULL, value);
+        for (rest = left; rest.len > 0;) {
+            key = metadata_item(&rest, &value);
+            if (span_eq(key, first) && value.len > 0)
+                json_write_text(w, NULL, value);
+        }
+        json_write_close(w, ']');
+    }
+    json_write_close(w, '}');
+}
+
+static void write_references(struct json_writer *w, struct span text)
+{
+    json_write_open(w, "references", '[');
+    while (text.len > 0) {
+        struct span line = cut(text, '\n', &text), value, type = trim(cut(line, ',', &value));
+        const char *prefix = NULL;
+        char whole[1024];
+
+        value = trim(value);
+        for (unsigned i = 0; i < sizeof(reference_types) / sizeof(reference_types[0]); i++)
+            if (span_eq_str(type, reference_types[i].type))
+                prefix = reference_types[i].prefix;
+        if (prefix == NULL) {
+            json_write_text(w, NULL, line);
+            continue;
+        }
+        snprintf(whole, sizeof(whole), "%s%.*s", prefix, (int)value.len, (const char *)value.p);
+        json_write_str(w, NULL, whole);
+    }
+    json_write_close(w, ']');
+}
+
+static void write_alert(struct json_writer *w, const struct event *ev, const struct parts *p)
+{
+    bool blocked = ev->action == ACTION_REJECT || (ev->action == ACTION_DROP && ev->verdict == VERDICT_DROP);
+
+    json_write_open(w, "alert", '{');
+    json_write_str(w, "action", blocked ? "blocked" : "allowed");
+    json_write_uint(w, "gid", ev->gid);
+    json_write_uint(w, "signature_id", ev->sid);
+    json_write_uint(w, "rev", ev->rev);
+    json_write_text(w, "signature", p->msg);
+    json_write_text(w, "category", p->category);
+    json_write_uint(w, "severity", ev->priority);
+    if (p->metadata.len > 0)
+        write_metadata(w, p->metadata);
+    if (p->references.len > 0)
+        write_references(w, p->references);
+    json_write_close(w, '}');
+}
+
+static void write_verdict(struct json_writer *w, const struct event *ev)
+{
+    bool tcp = ev->ip_proto == IPPROTO_TCP;
+    const char *action = "alert";
+
+    if (ev->verdict == VERDICT_DROP)
+        action = "drop";
+    else if (ev->action == ACTION_PASS)
+        action = "pass";
+    json_write_open(w, "verdict", '{');
+    json_write_str(w, "action", action);
+    if (ev->rejected) {
+        json_write_str(w, "reject-target", tcp ? "both" : "to_client");
+        json_write_open(w, "reject", '[');
+        json_write_str(w, NULL, tcp ? "tcp-reset" : "icmp-prohib");
+        json_write_close(w, ']');
+    }
+    json_write_close(w, '}');
+}
+
+static void write_flow(struct eve *eve, struct json_writer *w, const struct event *ev)
+{
+    if (!ev->has_flow)
+        return;
+    json_write_str(w, "direction", ev->to_client ? "to_client" : "to_server");
+    json_write_open(w, "flow", '{');
+    json_write_uint(w, "pkts_toserver", ev->pkts_to_server);
+    json_write_uint(w, "pkts_toclient", ev->pkts_to_client);
+    json_write_uint(w, "bytes_toserver", ev->bytes_to_server);
+    json_write_uint(w, "bytes_toclient", ev->bytes_to_client);
+    write_time(eve, w, "start", ev->flow_start_ns);
+    write_end_points(w, ev, ev->to_client);
+    json_write_close(w, '}');
+}
+
+static void write_bytes(struct eve *eve, struct json_writer *w, const struct event *ev, const struct parts *p)
+{
+    unsigned link = ev->link <= LINK_OTHER ? ev->link : LINK_OTHER;
+
+    if (p->payload.len > 0) {
+        if (eve->cfg->payload)
+            json_write_base64(w, "payload", p->payload);
+        if (eve->cfg->payload_printable)
+            json_write_printable(w, "payload_printable", p->payload);
+        json_write_uint(w, "stream", 0);
+    }
+    if (p->packet.len > 0 && eve->cfg->packet) {
+        json_write_base64(w, "packet", p->packet);
+        json_write_open(w, "packet_info", '{');
+        json_write_uint(w, "linktype", links[link].number);
+        json_write_str(w, "linktype_name", links[link].name);
+        json_write_close(w, '}');
+    }
+}
+
+static void write_tcp_header(struct json_writer *w, const struct event *ev)
+{
+    static const struct {
+        const char *name;
+        uint8_t bit;
+    } flags[] = {{"syn", 0x02}, {"ack", 0x10}, {"psh", 0x08}, {"rst", 0x04}, {"urg", 0x20}, {"fin", 0x01}};
+
+    json_write_uint(w, "tcpseq", ev->tcp_seq);
+    json_write_uint(w, "tcpack", ev->tcp_ack);
+    json_write_uint(w, "tcpwin", ev->tcp_window);
+    for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        json_write_bool(w, flags[i].name, (ev->tcp_flags & flags[i].bit) != 0);
+    json_write_uint(w, "tcpres", ev->tcp_reserved);
+    json_write_uint(w, "tcpurgp", ev->tcp_urgent);
+}
+
+static void write_drop(struct json_writer *w, const struct event *ev)
+{
+    unsigned why = ev->drop_reason < DROP_N ? ev->drop_reason : DROP_NONE;
+
+    json_write_open(w, "drop", '{');
+    if (ev->ip_version != 0)
+        json_write_uint(w, "len", ev->ip_len);
+    if (ev->ip_version == 4) {
+        json_write_uint(w, "tos", ev->ip_tos);
+        json_write_uint(w, "ttl", ev->ip_ttl);
+        json_write_uint(w, "ipid", ev->ip_id);
+    } else if (ev->ip_version == 6) {
+        json_write_uint(w, "tc", ev->ip_tos);
+        json_write_uint(w, "hoplimit", ev->ip_ttl);
+    }
+    if (ev->ip_version != 0 && ev->ip_proto == IPPROTO_TCP)
+        write_tcp_header(w, ev);
+    else if (ev->ip_version != 0 && ev->ip_proto == IPPROTO_UDP)
+        json_write_uint(w, "udplen", ev->udp_len);
+    json_write_str(w, "reason", drop_info[why].name);
+    json_write_close(w, '}');
+}
+
+void eve_write_event(struct eve *eve, struct json_writer *w, const struct event *ev)
+{
+    struct parts parts;
+
+    parts_of(ev, &parts);
+    if (ev->type == EVENT_DROP) {
+        write_common(eve, w, ev, "drop");
+        write_drop(w, ev);
+    } else {
+        write_common(eve, w, ev, "alert");
+    }
+    if (ev->type == EVENT_ALERT || ev->sid != 0)
+        write_alert(w, ev, &parts);
+    write_verdict(w, ev);
+    write_flow(eve, w, ev);
+    if (ev->type == EVENT_ALERT)
+        write_bytes(eve, w, ev, &parts);
+    json_write_close(w, '}');
+    json_write_raw(w, "\n", 1);
+}
