@@ -26,11 +26,7 @@ struct control_row {
     uint64_t count;
 };
 
-enum control_block_side {
-    CONTROL_BLOCK_SRC = 1,
-    CONTROL_BLOCK_DST = 2,
-    CONTROL_BLOCK_BOTH = 3
-}; /* as in xdp.h */
+enum control_block_side { CONTROL_BLOCK_SRC = 1, CONTROL_BLOCK_DST = 2, CONTROL_BLOCK_BOTH = 3 }; /* as in xdp.h */
 typedef int (*control_block_fn)(const char *prefix, unsigned side, uint64_t frames, void *arg);
 
 struct control_ops {
@@ -61,13 +57,13 @@ struct control_config {
     const struct config *config;    /* socket, group, and what a reload builds from; outlives the server */
     const struct control_ops *ops;  /* outlives the server */
     const struct ruleset **ruleset; /* the published pointer */
-    uint32_t n_workers;             /* of all bridges: scratch for so many */
 };
 
 struct control_server;
 /* Binds the socket (so that a second daemon, a wrong path or group is found at start). No thread yet. */
 struct control_server *control_new(const struct control_config *cfg, struct err *e);
-int control_start(struct control_server *s, struct err *e);
+/* n_workers of all bridges: a reload makes scratch for so many. */
+int control_start(struct control_server *s, uint32_t n_workers, struct err *e);
 /* Answers what was asked, joins both threads, closes and removes the socket, frees. NULL is fine. */
 void control_stop(struct control_server *s);
 
