@@ -24,6 +24,7 @@ void bridge_port_stats(const struct bridge *b, struct port_stats *sum)
             sum->kernel_rx_ring_full += s.kernel_rx_ring_full;
             sum->kernel_fill_empty += s.kernel_fill_empty;
             sum->kernel_tx_invalid += s.kernel_tx_invalid;
+            sum->kernel_tx_refused += s.kernel_tx_refused;
         }
 }
 
@@ -32,8 +33,9 @@ static json_t *queue_status(const struct bridge *b, uint32_t queue, int side)
     struct port_mode m;
 
     port_mode(b->workers[queue]->port[side], &m);
-    return json_pack("{s:i, s:s, s:b, s:b, s:b}", "queue", (int)queue, "mode", m.generic ? "generic" : "native",
-                     "zero_copy", m.zero_copy, "need_wakeup", m.need_wakeup, "busy_poll", m.busy_poll);
+    return json_pack("{s:i, s:s, s:b, s:b, s:b}", "queue", (int)queue, "mode",
+                     m.generic ? "generic" : "native", "zero_copy", m.zero_copy, "need_wakeup", m.need_wakeup,
+                     "busy_poll", m.busy_poll);
 }
 
 static json_t *port_status(const struct bridge *b, int side)
@@ -44,9 +46,10 @@ static json_t *port_status(const struct bridge *b, int side)
     nic_info(b->nic[side], &info);
     for (uint32_t q = 0; q < b->n_workers; q++)
         json_array_append_new(queues, queue_status(b, q, side));
-    return json_pack("{s:s, s:s, s:i, s:b, s:b, s:s, s:I, s:o}", "interface", b->cfg->interfaces[side], "driver",
-                     info.driver, "mtu", (int)info.mtu, "carrier", info.carrier, "symmetric_rss", info.symmetric_rss,
-                     "offloads_off", info.offloads_off, "rx_missed", (json_int_t)info.rx_missed, "queues", queues);
+    return json_pack("{s:s, s:s, s:i, s:b, s:b, s:s, s:I, s:o}", "interface", b->cfg->interfaces[side],
+                     "driver", info.driver, "mtu", (int)info.mtu, "carrier", info.carrier, "symmetric_rss",
+                     info.symmetric_rss, "offloads_off", info.offloads_off, "rx_missed",
+                     (json_int_t)info.rx_missed, "queues", queues);
 }
 
 static json_t *worker_status(const struct worker *w)
@@ -67,8 +70,8 @@ static json_t *frames_status(const struct bridge *b)
     struct umem_totals t;
 
     umem_totals(b->umem, &t);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "free", (json_int_t)t.free, "fill", (json_int_t)t.fill, "worker",
-                     (json_int_t)t.worker, "tx", (json_int_t)t.tx, "size", (json_int_t)t.size);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "free", (json_int_t)t.free, "fill", (json_int_t)t.fill,
+                     "worker", (json_int_t)t.worker, "tx", (json_int_t)t.tx, "size", (json_int_t)t.size);
 }
 
 uint32_t bridge_flows(const struct bridge *b)

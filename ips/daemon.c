@@ -5,9 +5,9 @@
  *   control socket bound -> bridges opened -> rules loaded -> event file opened -> privileges dropped
  *   -> logger thread -> workers, program attached -> control threads -> ready
  *
- * Rules are loaded before the program is attached, so no frame ever crosses uninspected because of us; and the
- * socket is bound first, so a second daemon finds out before it touches an interface.
- * The main thread sleeps in sigwaitinfo() for the rest of its life. Owns everything below; threads borrow.
+ * Rules are loaded before the program is attached, so no frame ever crosses uninspected because of us; and
+ * the socket is bound first, so a second daemon finds out before it touches an interface. The main thread
+ * sleeps in sigwaitinfo() for the rest of its life. Owns everything below; threads borrow.
  */
 #include <errno.h>
 #include <signal.h>
@@ -37,7 +37,8 @@ struct ipsd {
     uint64_t started_ns;
 };
 
-/* --- what the control socket and the stats event ask for ----------------------------------------------------- */
+/* --- what the control socket and the stats event ask for
+ * ----------------------------------------------------- */
 
 static uint64_t uptime_s(const struct ipsd *d)
 {
@@ -119,6 +120,7 @@ static json_t *ops_stats(void *arg)
     stats_put(root, "io.kernel_rx_ring_full", io.kernel_rx_ring_full);
     stats_put(root, "io.kernel_fill_empty", io.kernel_fill_empty);
     stats_put(root, "io.kernel_tx_invalid", io.kernel_tx_invalid);
+    stats_put(root, "io.kernel_tx_refused", io.kernel_tx_refused);
     put_steer_counters(d, root, exits);
     return root;
 }
@@ -145,6 +147,7 @@ static unsigned ops_kernel_drops(void *arg, struct control_row *rows, unsigned m
         {"rx ring full", "kernel: the worker did not empty its RX ring in time", io.kernel_rx_ring_full},
         {"rx dropped", "kernel: no free frame in the fill ring, or a frame too big", io.kernel_rx_dropped},
         {"tx invalid", "kernel: a TX descriptor was refused", io.kernel_tx_invalid},
+        {"tx refused", "kernel: the driver's queue would not take the frame", io.kernel_tx_refused},
         {"nic missed", "driver: the NIC had no descriptor for the frame", missed},
     };
     unsigned n = sizeof(all) / sizeof(all[0]);
@@ -201,7 +204,8 @@ static void ops_shutdown(void *arg)
     kill(getpid(), SIGTERM);
 }
 
-/* --- the ladder ---------------------------------------------------------------------------------------------- */
+/* --- the ladder
+ * ---------------------------------------------------------------------------------------------- */
 
 static int open_bridges(struct ipsd *d, struct err *e)
 {
@@ -228,7 +232,8 @@ static int load_rules(struct ipsd *d, struct err *e)
     for (size_t i = 0; i < errs.n; i++)
         log_err(rs ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "rules", &errs.v[i]);
     if (rs) {
-        log_notice("rules", "%u rules loaded, %u rejected", ruleset_stats(rs)->n_loaded, ruleset_stats(rs)->n_rejected);
+        log_notice("rules", "%u rules loaded, %u rejected", ruleset_stats(rs)->n_loaded,
+                   ruleset_stats(rs)->n_rejected);
         d->ruleset = rs;
     } else {
         err_set(e, -EINVAL, "the rules cannot be loaded: %zu errors, listed above", errs.n + errs.n_dropped);
@@ -269,8 +274,9 @@ static int start_bridges(struct ipsd *d, struct err *e)
         if (bridge_start(&d->bridges[i], e))
             return e->code;
         log_notice("io", "bridge %s: %s and %s, %u worker%s%s", d->bridges[i].cfg->name,
-                   d->bridges[i].cfg->interfaces[0], d->bridges[i].cfg->interfaces[1], d->bridges[i].n_workers,
-                   d->bridges[i].n_workers == 1 ? "" : "s", d->bridges[i].handoff ? ", flows handed to their owner" : "");
+                   d->bridges[i].cfg->interfaces[0], d->bridges[i].cfg->interfaces[1],
+                   d->bridges[i].n_workers, d->bridges[i].n_workers == 1 ? "" : "s",
+                   d->bridges[i].handoff ? ", flows handed to their owner" : "");
     }
     return 0;
 }
@@ -305,7 +311,8 @@ static void wait_for_signals(struct ipsd *d)
     log_notice("main", "stopping");
 }
 
-/* Every rung that was climbed, downwards. The event file gets what the last frames said, and the last stats. */
+/* Every rung that was climbed, downwards. The event file gets what the last frames said, and the last stats.
+ */
 static int take_down(struct ipsd *d, struct err *e)
 {
     struct err log_error = {.code = 0};
