@@ -2,10 +2,10 @@
 /*
  * Builds a bridge from its configuration, runs it, and takes it down again.
  *
- * Order up: interfaces, kernel program, UMEM, one pair of sockets and one worker per queue, threads, socket map,
- * attach. Order down is the reverse, with one rule of its own: sockets leave the map before the workers stop, so
- * that frames which still arrive follow the fail policy and those already in a ring are inspected and sent.
- * Runs in the control thread. Owns everything in struct bridge; workers borrow.
+ * Order up: interfaces, kernel program, UMEM, one pair of sockets and one worker per queue, threads, socket
+ * map, attach. Order down is the reverse, with one rule of its own: sockets leave the map before the workers
+ * stop, so that frames which still arrive follow the fail policy and those already in a ring are inspected
+ * and sent. Runs in the control thread. Owns everything in struct bridge; workers borrow.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -167,7 +167,8 @@ static int start_worker(struct worker *w, struct err *e)
         CPU_SET(w->cfg.cpu, &set);
         rc = pthread_setaffinity_np(w->thread, sizeof(set), &set);
         if (rc)
-            log_warning("io", "cannot pin %s to CPU %d: %s; it runs unpinned", w->name, w->cfg.cpu, strerror(rc));
+            log_warning("io", "cannot pin %s to CPU %d: %s; it runs unpinned", w->name, w->cfg.cpu,
+                        strerror(rc));
     }
     return 0;
 }

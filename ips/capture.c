@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One worker without a thread, its port a capture file. The event ring is drained after every burst, so nothing
- * is lost to a full ring, whatever the rules say.
- * Owns the worker, the ruleset and the logger for the length of the call.
+ * One worker without a thread, its port a capture file. The event ring is drained after every burst, so
+ * nothing is lost to a full ring, whatever the rules say. Owns the worker, the ruleset and the logger for the
+ * length of the call.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,7 +37,8 @@ static int load_rules(struct capture *c, const struct config *cfg, struct err *e
     return c->ruleset ? 0 : -EINVAL;
 }
 
-static int open_worker(struct capture *c, const struct config *cfg, const struct capture_args *args, struct err *e)
+static int open_worker(struct capture *c, const struct config *cfg, const struct capture_args *args,
+                       struct err *e)
 {
     struct worker_place place = {.n_workers = 1, .cpu = -1, .inline_mode = args->inline_mode};
 

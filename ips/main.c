@@ -31,7 +31,17 @@ struct args {
     bool check;
 };
 
-enum { OPT_CHECK = 256, OPT_SET, OPT_PCAP, OPT_RULES, OPT_LOG_DIR, OPT_INLINE, OPT_CHECKSUMS, OPT_PCAP_OUT, OPT_VAR };
+enum {
+    OPT_CHECK = 256,
+    OPT_SET,
+    OPT_PCAP,
+    OPT_RULES,
+    OPT_LOG_DIR,
+    OPT_INLINE,
+    OPT_CHECKSUMS,
+    OPT_PCAP_OUT,
+    OPT_VAR
+};
 
 static const struct option_row {
     const char *name, *arg;
@@ -55,8 +65,10 @@ static const struct option_row {
 
 static void print_help(FILE *out)
 {
-    fprintf(out, "usage: ipsd [-c FILE] [--set KEY=VALUE]...\n"
-                 "       ipsd --pcap FILE --rules FILE... --log-dir DIR [--inline] [--pcap-out FILE] [options]\n\n");
+    fprintf(
+        out,
+        "usage: ipsd [-c FILE] [--set KEY=VALUE]...\n"
+        "       ipsd --pcap FILE --rules FILE... --log-dir DIR [--inline] [--pcap-out FILE] [options]\n\n");
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option_row *o = &option_rows[i];
         char left[48];
@@ -132,8 +144,9 @@ static int parse_args(int argc, char **argv, struct args *a)
     int c, rc;
 
     for (size_t i = 0; i < N_OPTIONS; i++)
-        longopts[i] = (struct option){option_rows[i].name, option_rows[i].arg ? required_argument : no_argument, NULL,
-                                      option_rows[i].code};
+        longopts[i] =
+            (struct option){option_rows[i].name, option_rows[i].arg ? required_argument : no_argument, NULL,
+                            option_rows[i].code};
     /* '+': files after --rules are taken by hand, so getopt must not reorder */
     while ((c = getopt_long(argc, argv, "+c:hV", longopts, NULL)) != -1)
         if ((rc = take_option(a, c, argv)) != 0)
@@ -198,8 +211,8 @@ int main(int argc, char **argv)
     if (rc)
         return rc == 1 ? 0 : rc;
     /* capture mode stands on its own: without -c it takes the defaults, not the box's configuration */
-    struct config *cfg = a.capture.in && !a.config ? config_new(&e)
-                                                   : config_load(a.config ? a.config : CONFIG_DEFAULT, &e);
+    struct config *cfg =
+        a.capture.in && !a.config ? config_new(&e) : config_load(a.config ? a.config : CONFIG_DEFAULT, &e);
     if (!cfg)
         return fail(&e);
     rc = apply_args(cfg, &a, &e);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One datagram to the socket in $NOTIFY_SOCKET: what sd_notify(3) does, without libsystemd. A leading '@' is an
- * abstract socket. Failure is not an error: the service manager has a timeout of its own.
- * Main thread; owns nothing.
+ * One datagram to the socket in $NOTIFY_SOCKET: what sd_notify(3) does, without libsystemd. A leading '@' is
+ * an abstract socket. Failure is not an error: the service manager has a timeout of its own. Main thread;
+ * owns nothing.
  */
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is left of root after start-up, in three steps:
- *   capabilities(7)  CAP_NET_ADMIN (put interfaces back, detach) and CAP_BPF (block lists, counters), nothing else
- *   user             the configured one, when there is one
- *   seccomp(2)       system calls that start programs, enter namespaces, mount, trace or load modules fail with EPERM
- * The filter is a list of refusals and not of permissions: libraries change what they call, and a security
- * appliance that dies of a libc update cuts the link. What it refuses is what an exploit would want.
- * Main thread, once, before other threads exist.
+ *   capabilities(7)  CAP_NET_ADMIN (put interfaces back, detach) and CAP_BPF (block lists, counters), nothing
+ * else user             the configured one, when there is one seccomp(2)       system calls that start
+ * programs, enter namespaces, mount, trace or load modules fail with EPERM The filter is a list of refusals
+ * and not of permissions: libraries change what they call, and a security appliance that dies of a libc
+ * update cuts the link. What it refuses is what an exploit would want. Main thread, once, before other
+ * threads exist.
  */
 #include <cap-ng.h>
 #include <errno.h>
@@ -19,14 +19,22 @@
 #include "ips/sandbox.h"
 
 static const int refused[] = {
-    SCMP_SYS(execve),        SCMP_SYS(execveat),     SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-    SCMP_SYS(init_module),   SCMP_SYS(finit_module), SCMP_SYS(delete_module),    SCMP_SYS(kexec_load),
-    SCMP_SYS(kexec_file_load), SCMP_SYS(mount),      SCMP_SYS(umount2),          SCMP_SYS(pivot_root),
-    SCMP_SYS(chroot),        SCMP_SYS(setns),        SCMP_SYS(unshare),          SCMP_SYS(reboot),
-    SCMP_SYS(swapon),        SCMP_SYS(swapoff),      SCMP_SYS(add_key),          SCMP_SYS(request_key),
-    SCMP_SYS(keyctl),        SCMP_SYS(open_by_handle_at), SCMP_SYS(userfaultfd), SCMP_SYS(perf_event_open),
-    SCMP_SYS(personality),   SCMP_SYS(acct),         SCMP_SYS(settimeofday),     SCMP_SYS(clock_settime),
-    SCMP_SYS(sethostname),   SCMP_SYS(setdomainname), SCMP_SYS(quotactl),        SCMP_SYS(syslog),
+    SCMP_SYS(execve),           SCMP_SYS(execveat),
+    SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+    SCMP_SYS(init_module),      SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),    SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load),  SCMP_SYS(mount),
+    SCMP_SYS(umount2),          SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),           SCMP_SYS(setns),
+    SCMP_SYS(unshare),          SCMP_SYS(reboot),
+    SCMP_SYS(swapon),           SCMP_SYS(swapoff),
+    SCMP_SYS(add_key),          SCMP_SYS(request_key),
+    SCMP_SYS(keyctl),           SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(userfaultfd),      SCMP_SYS(perf_event_open),
+    SCMP_SYS(personality),      SCMP_SYS(acct),
+    SCMP_SYS(settimeofday),     SCMP_SYS(clock_settime),
+    SCMP_SYS(sethostname),      SCMP_SYS(setdomainname),
+    SCMP_SYS(quotactl),         SCMP_SYS(syslog),
 #ifndef __SANITIZE_ADDRESS__ /* the leak checker traces its own process */
     SCMP_SYS(ptrace),
 #endif
@@ -40,7 +48,8 @@ static int drop_capabilities(const char *user, struct err *e)
 
     if (!user || !user[0]) {
         /* the bounding set can only be shrunk with CAP_SETPCAP, which root under a container may lack */
-        capng_select_t set = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+        capng_select_t set =
+            capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
         if (capng_apply(set))
             return err_sys(e, -errno, "cannot drop capabilities");
         return 0;

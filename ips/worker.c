@@ -10,9 +10,9 @@
  *   leave     forwarded frames to the other side's TX ring, dropped ones to the free cache, each one counted
  *   rest      completions taken back, fill rings refilled, timeouts, one RCU quiescent state; poll when idle
  *
- * Thread: one worker, one thread, one pair of queues. It never allocates, locks, formats text or makes a system
- * call, except to kick or poll a ring. It writes its own counters and nobody else's memory.
- * Promise: every frame that was received is transmitted, freed with a counted reason, or handed to its owner.
+ * Thread: one worker, one thread, one pair of queues. It never allocates, locks, formats text or makes a
+ * system call, except to kick or poll a ring. It writes its own counters and nobody else's memory. Promise:
+ * every frame that was received is transmitted, freed with a counted reason, or handed to its owner.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -238,7 +238,8 @@ static unsigned round_once(struct worker *w)
 /* Nothing came for a while: sleep until a socket or another worker has something, or a timer may be due. */
 static void sleep_in_poll(struct worker *w)
 {
-    struct pollfd fds[3] = {{.fd = w->port[0]->fd, .events = POLLIN}, {.fd = w->port[1]->fd, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = w->port[0]->fd, .events = POLLIN},
+                            {.fd = w->port[1]->fd, .events = POLLIN}};
     nfds_t n = 2;
 
     if (w->handoff) {
