@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Capture mode: the same engine over a file. The capture is made here, of a real transfer, by tcpdump."""
+import json
+import signal
+import struct
+
+import pytest
+
+from lab import IPSD, SERVER4, STANDIN, run, wait_until
+
+pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no capture mode')
+
+RULES = '''alert tcp any any -> any 80 (msg:"request"; flow:established,to_server; content:"GET /one"; sid:5001;)
+drop tcp any any -> any 80 (msg:"evil"; flow:established,to_server; content:"GET /evil"; sid:5002;)
+'''
+
+
+@pytest.fixture
+def capture(lab):
+    """Three requests across the bridge (the third is evil), as tcpdump saw them at the client."""
+    lab.ipsd()
+    lab.web_server({'one': 'first\n', 'two': 'second\n', 'evil': 'third\n'})
+    path = lab.dir / 'in.pcap'
+    with open(lab.dir / 'tcpdump', 'wb') as log:
+        t = lab.client.start(['tcpdump', '-i', 'wan0', '-U', '-w', path, '--immediate-mode', '-Z', 'root', 'tcp', 'port', '80'],
+                             stderr=log)
+    wait_until(lambda: 'listening on' in (lab.dir / 'tcpdump').read_text(), 'tcpdump to listen')
+    for name in ('one', 'two', 'evil'):
+        lab.curl(f'http://{SERVER4}/{name}')
+    # all three connections closed by both sides: FIN flags seen six times
+    wait_until(lambda: sum(p[47] & 1 for p in packets(path)) >= 6, 'the capture to be complete')
+    t.send_signal(signal.SIGINT)
+    t.wait(20)
+    rules = lab.write('capture.rules', RULES)
+    return lab, path, rules
+
+
+def packets(path):
+    data = path.read_bytes()
+    out, at = [], 24
+    while at + 16 <= len(data):
+        n = struct.unpack_from('<I', data, at + 8)[0]
+        if at + 16 + n > len(data):
+            break
+        out.append(data[at + 16:at + 16 + n])
+        at += 16 + n
+    return out
+
+
+def inspect(lab, path, rules, *args, check=True):
+    out = lab.dir / f'out-{len(args)}-{path.name}'
+    out.mkdir(exist_ok=True)
+    p = run([IPSD, '--pcap', path, '--rules', rules, '--log-dir', out, *args], check=check)
+    events = [json.loads(line) for line in (out / 'eve.json').read_text().splitlines()] if (out / 'eve.json').exists() else []
+    return p, events
+
+
+def test_capture_alerts_by_packet_number(capture):
+    lab, path, rules = capture
+    _, events = inspect(lab, path, rules)
+    alerts = [e for e in events if e['event_type'] == 'alert']
+    assert sorted(e['alert']['signature_id'] for e in alerts) == [5001, 5002]
+    sent = packets(path)
+    for e in alerts:
+        word = b'GET /one' if e['alert']['signature_id'] == 5001 else b'GET /evil'
+        assert word in sent[e['pcap_cnt'] - 1]
+        assert e['alert']['action'] == 'allowed'  # nothing is enforced without --inline
+    assert not [e for e in events if e['event_type'] == 'drop']
+
+
+def test_capture_inline_drops_the_rest_of_the_flow(capture):
+    lab, path, rules = capture
+    left = lab.dir / 'left.pcap'
+    _, events = inspect(lab, path, rules, '--inline', '--pcap-out', left)
+    assert [e['alert']['action'] for e in events if e['event_type'] == 'alert'
+            and e['alert']['signature_id'] == 5002] == ['blocked']
+    assert [e for e in events if e['event_type'] == 'drop']
+    before, after = packets(path), packets(left)
+    assert not any(b'GET /evil' in p or b'third' in p for p in after)
+    assert any(b'first' in p for p in after) and any(b'second' in p for p in after)
+    rest = iter(before)  # what left is a part of what came, in its order, unchanged
+    assert all(p in rest for p in after) and len(after) < len(before)
+
+
+def test_capture_same_twice(capture):
+    lab, path, rules = capture
+    one = [e for e in inspect(lab, path, rules)[1] if e['event_type'] == 'alert']
+    two = [e for e in inspect(lab, path, rules)[1] if e['event_type'] == 'alert'][-len(one):]
+
+    def facts(v):
+        return [(e['timestamp'], e['pcap_cnt'], e['src_ip'], e['src_port'], e['alert']['signature_id']) for e in v]
+    assert facts(one) == facts(two)
+
+
+@pytest.mark.parametrize('cut', [0, 3, 23, 30, 'half'])
+def test_capture_cut_short(capture, cut):
+    """Said in one sentence that names the file; what came before the cut was inspected."""
+    lab, path, rules = capture
+    data = path.read_bytes()
+    short = lab.write(f'cut-{cut}.pcap', data[:len(data) // 2 + 5 if cut == 'half' else cut])
+    p, _ = inspect(lab, short, rules, check=False)
+    assert 0 <= p.returncode < 126, p
+    assert short.name in p.stderr, p
+    if cut != 'half':
+        assert p.returncode != 0
+
+
+def test_not_a_capture(lab):
+    rules = lab.write('r.rules', RULES)
+    text = lab.write('not.pcap', 'this is no capture at all, but it is long enough to have a header\n')
+    p, _ = inspect(lab, text, rules, check=False)
+    assert 0 < p.returncode < 126 and 'not.pcap' in p.stderr, p
+    p, _ = inspect(lab, lab.dir / 'missing.pcap', rules, check=False)
+    assert 0 < p.returncode < 126 and 'missing.pcap' in p.stderr, p
