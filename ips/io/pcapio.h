@@ -13,6 +13,7 @@
 
 /* Frames up to 65,535 bytes (captures taken with offloads on hold such), in the port's own memory. */
 struct port *pcapio_open(const char *in_path, const char *out_path, struct err *e);
-/* 0, or -errno and what was wrong with the rest of the file. */
+/* 0, or -errno and what was wrong with the rest of the file or with writing. Call it after the last tx_burst: it
+ * flushes the output. */
 int pcapio_error(const struct port *p, struct err *e);
 #endif
