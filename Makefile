@@ -43,6 +43,7 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
+BENCH_OBJ := $(patsubst %,$(BUILD)/tests/bench/%.o,inspector wire)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 DEPS_SH  := appliance/install-packages
 
@@ -125,14 +126,16 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/bpf/steer.bpf.o: bpf/steer.bpf.c $(wildcard bpf/*.h)
+$(BUILD)/%.bpf.o: %.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell uname -m)-linux-gnu -c -o $@ $<
 
-$(BPF_SKEL): $(BUILD)/bpf/steer.bpf.o
-	@PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name steer_bpf > $@.tmp && mv $@.tmp $@
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	@PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(*F)_bpf > $@.tmp && mv $@.tmp $@
 
+.PRECIOUS: $(BUILD)/%.bpf.o
 $(BUILD)/ips/io/xdp.o $(BPF_BIN:=.o): $(BPF_SKEL)
+$(BUILD)/tests/bench/bench_flood.o: $(BUILD)/tests/bench/flood.skel.h
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -144,6 +147,8 @@ $(BUILD)/ipsd: $(BUILD)/ips/main.o $(LIB)
 # ipsctl includes only ips/base, rules/ (for `rules check`) and ips/control/proto.h
 $(BUILD)/ipsctl: $(CTL_OBJ) $(LIB)
 	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BENCH_BIN): $(BENCH_OBJ)
 
 $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
 	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lnetfilter_queue
