@@ -236,15 +236,18 @@ static void test_refusals(void **state)
     nic_restore(n);
 }
 
-/* In a child, whose kernel refuses every request of 32 bytes from now on: RTM_NEWLINK without attributes,
- * which is how a flag is set. Exit status 0: nic_open() failed with EPERM, and its text is right. */
+/* In a child, whose kernel refuses requests of 32 bytes on the first socket from now on: RTM_NEWLINK without
+ * attributes, which is how a flag is set. Exit status 0: nic_open() failed with EPERM, and its text is right.
+ */
 static void open_without_flags(const struct nic_config *cfg)
 {
     struct err e = {0};
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+    int next_fd = dup(0);
 
-    if (!ctx ||
-        seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), 1, SCMP_A2(SCMP_CMP_EQ, 32)) != 0 ||
+    if (!ctx || next_fd < 0 || close(next_fd) != 0 ||
+        seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), 2,
+                         SCMP_A0(SCMP_CMP_EQ, (unsigned)next_fd), SCMP_A2(SCMP_CMP_EQ, 32)) != 0 ||
         seccomp_load(ctx) != 0)
         _exit(2);
     if (nic_open(cfg, &e) != NULL || e.code != -EPERM)
