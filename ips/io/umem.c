@@ -43,7 +43,7 @@ static struct depot *depot_new(uint32_t n_frames)
     while (size <= n_frames / FRAME_BATCH + 1) /* a ring holds one entry less than its size */
         size *= 2;
 
-    struct depot *d = aligned_alloc(64, sizeof(*d) + ((size * sizeof(d->slots[0]) + 63) & ~(size_t)63));
+    struct depot *d = aligned_alloc(64, (sizeof(*d) + size * sizeof(d->slots[0]) + 63) & ~(size_t)63);
     if (d)
         ck_ring_init(&d->ring, size);
     return d;
