@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flow table of one worker: a pool of flows taken at start, hash chains of indices over it, and a timer wheel.
+ *
+ * Memory: 128 bytes a flow and 4 to 8 for its bucket, reserved at start and touched only as flows come.
+ *
+ * Lookups go by burst: all keys are hashed and their buckets prefetched, then the flows at the chains' heads, and
+ * only then is anything compared. Packets of a burst are looked up in order, so that the second packet of a
+ * new flow finds the flow of the first.
+ *
+ * Time: a flow stands in the wheel once, at the deadline it had when it was put there. A packet only writes last_ns;
+ * when the wheel brings the flow up, its true deadline is computed and it goes back if that lies ahead. A flow that
+ * closes moves forward at once. A lookup that meets a flow whose time is over does not wait for the wheel:
+ * the old flow is detached (no lookup finds it any more, the wheel frees it) and a new one begins.
+ *
+ * Full: the flow that would expire next goes, which is a closed one before an unanswered one before an idle one,
+ * since that is the order of their timeouts; so a flood of new flows mostly evicts itself. Flows that packets of the
+ * burst in hand point to (last_ns not before the burst) are never taken: detached ones stay whole until
+ * flow_expire(), which runs when the burst is over. At most EVICT_TRIES flows are looked at.
+ *
+ * Worker thread; flow_table_count() may be read by any.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "ips/base/clock.h"
+#include "ips/base/wheel.h"
+#include "ips/flow/flow_parts.h"
+
+#define FLOWS_MAX        (1u << 26)
+#define WHEEL_SLOTS      8192 /* of 2^27 ns: 18 minutes; later deadlines go round again */
+#define WHEEL_TICK_SHIFT 27
+#define EVICT_TRIES      8
+#define TABLE_ID_SHIFT   43 /* flow ids: the table's number above, a counter below; 1,024 tables, 2^53 in all */
+#define TABLE_ID_MAX     1023
+
+enum timeout_class { CLASS_TCP, CLASS_UDP, CLASS_ICMP, CLASS_OTHER, CLASS_N };
+
+struct flow_table {
+    uint32_t *buckets; /* index + 1 of the chain's first flow */
+    struct flow *flows;
+    uint32_t bucket_shift;
+    uint32_t n_used;    /* flows that were ever in use; above them memory is untouched */
+    uint32_t free_head; /* index + 1, chained by flow.next */
+    uint32_t count;
+    uint64_t burst_ns;  /* no flow with last_ns at or after it may be freed */
+    uint64_t next_id;
+    uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
+    struct wheel wheel;
+    struct flow_config cfg;
+    size_t buckets_bytes, flows_bytes;
+};
+
+static uint32_t next_table_id; /* control threads make tables; atomic, since tests may use several */
+
+static void *map_zeroed(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, bytes, MADV_HUGEPAGE); /* a wish: without it lookups only miss the TLB more often */
+    return p;
+}
+
+static void set_timeouts(struct flow_table *t)
+{
+    const struct flow_config *c = &t->cfg;
+    const uint32_t s[CLASS_N][FLOW_CLOSED + 1] = {
+        [CLASS_TCP] = {c->tcp_new_s, c->tcp_established_s, c->tcp_closed_s},
+        [CLASS_UDP] = {c->udp_new_s, c->udp_established_s, c->udp_established_s},
+        [CLASS_ICMP] = {c->icmp_s, c->icmp_s, c->icmp_s},
+        [CLASS_OTHER] = {c->other_s, c->other_s, c->other_s},
+    };
+
+    for (unsigned i = 0; i < CLASS_N; i++)
+        for (unsigned j = 0; j <= FLOW_CLOSED; j++)
+            t->timeout_ns[i][j] = s[i][j] * NS_PER_S;
+}
+
+struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e)
+{
+    if (cfg->max_flows == 0 || cfg->max_flows > FLOWS_MAX) {
+        err_set(e, -EINVAL, "a flow table of %u flows is out of range", cfg->max_flows);
+        err_remedy(e, "set flow.max between 1 and %u", FLOWS_MAX);
+        return NULL;
+    }
+    if (flow_key_init(e))
+        return NULL;
+
+    struct flow_table *t = calloc(1, sizeof(*t));
+    unsigned bits = 6;
+    while (bits < 26 && (1u << bits) < cfg->max_flows)
+        bits++;
+    if (!t)
+        goto no_memory;
+    t->cfg = *cfg;
+    t->bucket_shift = 32 - bits;
+    t->buckets_bytes = sizeof(*t->buckets) << bits;
+    t->flows_bytes = sizeof(*t->flows) * cfg->max_flows;
+    t->buckets = map_zeroed(t->buckets_bytes);
+    t->flows = map_zeroed(t->flows_bytes);
+    if (!t->buckets || !t->flows)
+        goto no_memory;
+    _Static_assert(offsetof(struct flow, timer_prev) == offsetof(struct flow, timer_next) + 4, "a wheel_link");
+    if (wheel_init(&t->wheel, &t->flows[0].timer_next, sizeof(*t->flows), cfg->max_flows, WHEEL_SLOTS,
+                   WHEEL_TICK_SHIFT))
+        goto no_memory;
+    set_timeouts(t);
+    uint32_t number = __atomic_fetch_add(&next_table_id, 1, __ATOMIC_RELAXED) & TABLE_ID_MAX;
+    t->next_id = ((uint64_t)number << TABLE_ID_SHIFT) + 1;
+    return t;
+
+no_memory:
+    flow_table_free(t);
+    err_set(e, -ENOMEM, "no memory for a table of %u flows (%zu MB)", cfg->max_flows,
+            (sizeof(struct flow) * cfg->max_flows) >> 20);
+    err_remedy(e, "lower flow.max; there is one table per worker");
+    return NULL;
+}
+
+void flow_table_free(struct flow_table *t)
+{
+    if (!t)
+        return;
+    if (t->buckets)
+        munmap(t->buckets, t->buckets_bytes);
+    if (t->flows)
+        munmap(t->flows, t->flows_bytes);
+    wheel_fini(&t->wheel);
+    free(t);
+}
+
+uint32_t flow_table_count(const struct flow_table *t)
+{
+    return __atomic_load_n(&t->count, __ATOMIC_RELAXED);
+}
+
+static void set_count(struct flow_table *t, uint32_t count)
+{
+    __atomic_store_n(&t->count, count, __ATOMIC_RELAXED);
+}
+
+static uint32_t *bucket_of(const struct flow_table *t, uint32_t hash)
+{
+    /* Fibonacci hashing: the workers share the hash's low bits (owner = hash % n_workers), the top bits mix all */
+    return &t->buckets[(hash * 0x9e3779b1u) >> t->bucket_shift];
+}
+
+/* When the flow's time is over; at once when it is detached. */
+static uint64_t deadline_of(const struct flow_table *t, const struct flow *f)
+{
+    if (f->flags & FLOW_DETACHED)
+        return 0;
+    enum timeout_class class = f->proto == IPPROTO_TCP   ? CLASS_TCP
+                               : f->proto == IPPROTO_UDP ? CLASS_UDP
+                               : f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6 ? CLASS_ICMP
+                                                                                        : CLASS_OTHER;
+
+    return f->last_ns + t->timeout_ns[class][f->state];
+}
+
+static void unhash(struct flow_table *t, struct flow *f)
+{
+    uint32_t index1 = (uint32_t)(f - t->flows) + 1, *link = bucket_of(t, f->hash);
+
+    while (*link != index1)
+        link = &t->flows[*link - 1].next;
+    *link = f->next;
+}
+
+/* The flow lives on for packets that point to it, but no lookup finds it; the next flow_expire() frees it. */
+static void detach(struct flow_table *t, struct flow *f, uint64_t now_ns)
+{
+    uint32_t node = (uint32_t)(f - t->flows);
+
+    unhash(t, f);
+    f->flags |= FLOW_DETACHED;
+    wheel_clear(&t->wheel, node);
+    wheel_set(&t->wheel, node, now_ns, deadline_of(t, f));
+}
+
+/* f is out of the wheel already. */
+static void release(struct flow_table *t, struct flow *f)
+{
+    if (!(f->flags & FLOW_DETACHED))
+        unhash(t, f);
+    f->next = t->free_head;
+    t->free_head = (uint32_t)(f - t->flows) + 1;
+    set_count(t, t->count - 1);
+}
+
+/* Makes room by the policy at the top of this file; false when every flow looked at is in use. */
+static bool evict(struct flow_table *t, uint64_t now_ns)
+{
+    uint32_t held[EVICT_TRIES], n = 0, best = WHEEL_NONE;
+    uint64_t best_ns = UINT64_MAX;
+
+    while (n < EVICT_TRIES) {
+        uint64_t slot_ns;
+        uint32_t node = wheel_nearest(&t->wheel, &slot_ns);
+        if (node == WHEEL_NONE)
+            break;
+        held[n++] = node;
+        const struct flow *f = &t->flows[node];
+        uint64_t deadline = deadline_of(t, f);
+        if (f->last_ns >= t->burst_ns || deadline >= best_ns)
+            continue;
+        best = node;
+        best_ns = deadline;
+        if (deadline <= slot_ns)
+            break; /* not postponed: nothing in the wheel is nearer */
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (held[i] != best)
+            wheel_set(&t->wheel, held[i], now_ns, deadline_of(t, &t->flows[held[i]]));
+    if (best == WHEEL_NONE)
+        return false;
+    release(t, &t->flows[best]);
+    return true;
+}
+
+static struct flow *take(struct flow_table *t, uint64_t now_ns, struct counters *c)
+{
+    if (!t->free_head && t->n_used < t->cfg.max_flows)
+        return &t->flows[t->n_used++];
+    if (!t->free_head) {
+        if (!evict(t, now_ns))
+            return NULL;
+        counter_add(c, CTR_FLOW_EVICTED, 1);
+    }
+    struct flow *f = &t->flows[t->free_head - 1];
+    t->free_head = f->next;
+    return f;
+}
+
+/* swap: the packet's receiver is the opener (its SYN/ACK is the first we see, or answers a SYN we noted). */
+static struct flow *open_flow(struct flow_table *t, struct packet *p, const struct flow_key *k, bool swap,
+                              struct counters *c)
+{
+    struct flow *f = take(t, p->now_ns, c);
+    bool turn = swap && k->ports_turn;
+
+    if (!f)
+        return NULL;
+    *f = (struct flow){
+        .hash = p->hash,
+        .proto = k->proto,
+        .ip_version = k->ip_version,
+        .vlans = k->vlans,
+        .addr = {k->addr[swap], k->addr[!swap]},
+        .port = {k->port[turn], k->port[!turn]},
+        .last_ns = p->now_ns,
+        .id = t->next_id++,
+        .start_ts_ns = p->ts_ns,
+    };
+    uint32_t node = (uint32_t)(f - t->flows), *bucket = bucket_of(t, f->hash);
+    f->next = *bucket;
+    *bucket = node + 1;
+    wheel_set(&t->wheel, node, p->now_ns, deadline_of(t, f));
+    set_count(t, t->count + 1);
+    counter_add(c, CTR_FLOW_NEW, 1);
+    p->flags |= PKT_FLOW_NEW;
+    return f;
+}
+
+static void drop(struct packet *p, enum drop_reason why)
+{
+    p->verdict = VERDICT_DROP;
+    p->drop_reason = (uint8_t)why;
+}
+
+/* What the operator wants of TCP flows whose start was not seen. A picked-up flow can be passed, not dropped. */
+static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct packet *p)
+{
+    if (t->cfg.midstream_policy == MIDSTREAM_PASS) {
+        f->verdict = FLOW_PASS;
+    } else if (t->cfg.midstream_policy == MIDSTREAM_DROP && !t->cfg.midstream) {
+        f->verdict = FLOW_DROP;
+        f->flags |= FLOW_DROP_POLICY;
+        drop(p, DROP_MIDSTREAM);
+    }
+}
+
+static struct flow *find(struct flow_table *t, const struct packet *p, const struct flow_key *k, unsigned *dir)
+{
+    for (uint32_t i = *bucket_of(t, p->hash); i;) {
+        struct flow *f = &t->flows[i - 1];
+
+        if (f->hash == p->hash) {
+            int match = flow_key_match(k, f);
+            if (match >= 0) {
+                *dir = (unsigned)match;
+                return f;
+            }
+        }
+        i = f->next;
+    }
+    return NULL;
+}
+
+/* A packet was added to the flow: state, totals, time. */
+static void account(struct flow_table *t, struct flow *f, struct packet *p, unsigned dir)
+{
+    uint8_t state_before = f->state;
+    bool established;
+
+    f->pkts[dir]++;
+    f->bytes[dir] += p->len;
+    if (p->now_ns > f->last_ns)
+        f->last_ns = p->now_ns;
+    if (f->proto == IPPROTO_TCP) {
+        established = flow_tcp_update(f, p, dir);
+    } else {
+        established = f->pkts[0] && f->pkts[1];
+        if (established)
+            f->state = FLOW_ESTABLISHED;
+    }
+    p->flow = f;
+    p->flags |= (uint16_t)((dir ? PKT_TO_CLIENT : 0) | (established ? PKT_ESTABLISHED : 0));
+
+    if (f->state == FLOW_CLOSED && state_before != FLOW_CLOSED) { /* a shorter timeout: the wheel must know now */
+        uint32_t node = (uint32_t)(f - t->flows);
+        wheel_clear(&t->wheel, node);
+        wheel_set(&t->wheel, node, p->now_ns, deadline_of(t, f));
+    }
+}
+
+/* The packet has a key and no flow. NULL when it gets none. */
+static struct flow *begin(struct flow_table *t, struct packet *p, const struct flow_key *k, bool reopened,
+                          struct counters *c)
+{
+    bool tcp = k->proto == IPPROTO_TCP, synack = (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+
+    if (tcp && (p->tcp_flags & TCP_RST))
+        return NULL; /* the end of something unknown begins nothing */
+    struct flow *f = open_flow(t, p, k, tcp && synack, c);
+    if (!f) {
+        counter_add(c, CTR_FLOW_NO_MEMORY, 1);
+        if (t->cfg.drop_when_full)
+            drop(p, DROP_FLOW_MEMCAP);
+        return NULL;
+    }
+    if (reopened) {
+        f->flags |= FLOW_SYN;
+        f->isn[0] = p->tcp_ack - 1;
+    } else if (tcp) {
+        flow_tcp_open(f, p, t->cfg.midstream);
+        if (f->flags & FLOW_MIDSTREAM)
+            apply_midstream_policy(t, f, p);
+    }
+    return f;
+}
+
+static void lookup(struct flow_table *t, struct packet *p, const struct flow_key *k, struct counters *c)
+{
+    unsigned dir = 0;
+    bool reopened = false;
+    struct flow *f = find(t, p, k, &dir);
+
+    if (f && p->now_ns >= deadline_of(t, f)) {
+        detach(t, f, p->now_ns);
+        f = NULL;
+    } else if (f && k->proto == IPPROTO_TCP && flow_tcp_reopens(f, p, dir)) {
+        detach(t, f, p->now_ns);
+        reopened = true;
+        f = NULL;
+    }
+    if (!f) {
+        f = begin(t, p, k, reopened, c);
+        if (!f)
+            return;
+        dir = flow_key_match(k, f) == 1;
+    }
+    account(t, f, p, dir);
+}
+
+void flow_lookup_burst(struct flow_table *t, struct packet *pkts, unsigned n, struct counters *c)
+{
+    struct flow_key keys[BURST_MAX];
+
+    if (n > BURST_MAX)
+        n = BURST_MAX; /* there are no larger bursts (packet.h) */
+    t->burst_ns = UINT64_MAX;
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = &pkts[i];
+
+        p->hash = 0;
+        if (p->now_ns < t->burst_ns)
+            t->burst_ns = p->now_ns;
+        if (!flow_key_of(p, &keys[i]))
+            continue;
+        p->hash = flow_key_hash(&keys[i]);
+        __builtin_prefetch(bucket_of(t, p->hash));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t head = pkts[i].hash ? *bucket_of(t, pkts[i].hash) : 0;
+
+        if (head) {
+            __builtin_prefetch(&t->flows[head - 1]);
+            __builtin_prefetch((char *)&t->flows[head - 1] + 64);
+        }
+    }
+    for (unsigned i = 0; i < n; i++)
+        if (pkts[i].hash)
+            lookup(t, &pkts[i], &keys[i], c);
+}
+
+void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c)
+{
+    while (budget-- > 0) {
+        uint32_t node = wheel_due(&t->wheel, now_ns);
+        if (node == WHEEL_NONE)
+            return;
+        struct flow *f = &t->flows[node];
+        uint64_t deadline = deadline_of(t, f);
+        if (deadline > now_ns) {
+            wheel_set(&t->wheel, node, now_ns, deadline);
+            continue;
+        }
+        release(t, f);
+        counter_add(c, CTR_FLOW_EXPIRED, 1);
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_FLOW_PARTS_H
+#define SLUICE_FLOW_PARTS_H
+/*
+ * Between the files of this room only: keys (flow_key.c), TCP's part (flow_tcp.c), the table (flow.c).
+ */
+#include "ips/flow/flow.h"
+
+/* As the packet has it: [0] source, [1] destination. For ICMP the ports are id and type class, in that order in both
+ * directions. No padding: it is hashed as bytes. */
+struct flow_key {
+    struct addr addr[2];
+    uint16_t port[2];
+    uint32_t vlans;
+    uint8_t proto, ip_version;
+    uint8_t ports_turn; /* ports change places with the direction (TCP, UDP) */
+    uint8_t zero[5];
+};
+_Static_assert(sizeof(struct flow_key) == 48, "hashed as bytes");
+
+/* Draws the process's hash secret once. 0 or -errno. */
+int flow_key_init(struct err *e);
+/* False when the packet belongs to no flow. */
+bool flow_key_of(const struct packet *p, struct flow_key *k);
+uint32_t flow_key_hash(const struct flow_key *k);
+/* 0 when k goes the way of the flow's opener, 1 the other way, -1 when it is another flow. */
+int flow_key_match(const struct flow_key *k, const struct flow *f);
+
+/* First packet of a TCP connection: who opened it is settled; flags and state from the packet. */
+void flow_tcp_open(struct flow *f, const struct packet *p, bool midstream);
+/* True when p, a SYN/ACK, answers a SYN that was sent over a connection we know: a new one takes its place. */
+bool flow_tcp_reopens(const struct flow *f, const struct packet *p, unsigned dir);
+/* Moves the connection's state; true when p counts as part of an established connection. */
+bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir);
+
+enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TCP as the flow table sees it: handshake, end, and ports that are used again (RFC 9293 3.5, 3.6).
+ *
+ * The handshake is judged by flags and direction: SYN, SYN/ACK the other way, then an ACK of the opener. Its last ACK
+ * belongs to it, unless it carries data, which the server will deliver: then it is part of the established
+ * connection and rules with flow:established must see it. RST, or FIN in both directions, closes: the flow keeps its
+ * verdict and its "established" and only its timeout becomes shorter, because a forged RST must not blind rules.
+ *
+ * For the same reason a SYN over a connection we know changes nothing by itself: a live server answers it with a
+ * challenge ACK (RFC 5961 4.2) and the old connection goes on. Only the SYN/ACK that acknowledges that SYN proves
+ * that the server began anew; then the table puts a new flow in the old one's place. A dropped flow's SYN is dropped
+ * like the rest of it, so it comes back only after its timeout.
+ *
+ * Sequence numbers beyond that are the stream room's. Worker thread; touches the flow only.
+ */
+#include "ips/flow/flow_parts.h"
+
+void flow_tcp_open(struct flow *f, const struct packet *p, bool midstream)
+{
+    uint8_t syn = p->tcp_flags & (TCP_SYN | TCP_ACK);
+
+    if (syn == TCP_SYN)
+        return; /* flow_tcp_update() takes it from here */
+    f->flags |= FLOW_MIDSTREAM;
+    if (!midstream)
+        return;
+    if (syn == (TCP_SYN | TCP_ACK)) {
+        f->flags |= FLOW_SYN;
+    } else {
+        f->flags |= FLOW_HANDSHAKE_DONE;
+        f->state = FLOW_ESTABLISHED;
+    }
+}
+
+bool flow_tcp_reopens(const struct flow *f, const struct packet *p, unsigned dir)
+{
+    uint16_t reopen = dir ? FLOW_REOPEN_TS : FLOW_REOPEN_TC; /* a SYN the other way */
+
+    return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) && (f->flags & reopen) &&
+           p->tcp_ack == f->isn[1] + 1;
+}
+
+/* A SYN: part of the handshake while that is open, else a wish to begin anew. */
+static void saw_syn(struct flow *f, const struct packet *p, unsigned dir)
+{
+    if (!(f->flags & (FLOW_HANDSHAKE_DONE | FLOW_MIDSTREAM))) {
+        f->flags |= FLOW_SYN;
+        f->state = FLOW_NEW; /* refused before, tried again */
+        if (dir == 0)
+            f->isn[0] = p->tcp_seq;
+        return;
+    }
+    if (dir == 0 && !(f->flags & FLOW_MIDSTREAM) && p->tcp_seq == f->isn[0])
+        return; /* a copy of the first one */
+    f->isn[1] = p->tcp_seq;
+    f->flags &= (uint16_t)~(FLOW_REOPEN_TS | FLOW_REOPEN_TC);
+    f->flags |= dir ? FLOW_REOPEN_TC : FLOW_REOPEN_TS;
+}
+
+bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir)
+{
+    uint8_t flags = p->tcp_flags;
+    bool was_done = f->flags & FLOW_HANDSHAKE_DONE;
+
+    f->tcp_seen[dir] |= flags;
+    if (flags & TCP_RST) {
+        f->state = FLOW_CLOSED;
+        return was_done;
+    }
+    if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+        saw_syn(f, p, dir);
+    } else if (flags & TCP_SYN) {
+        if (dir == 1 && (f->flags & FLOW_SYN))
+            f->flags |= FLOW_SYNACK;
+    } else if ((flags & TCP_ACK) && dir == 0 && (f->flags & FLOW_SYNACK) && !was_done) {
+        f->flags |= FLOW_HANDSHAKE_DONE;
+        f->state = FLOW_ESTABLISHED;
+        was_done = p->payload_len > 0;
+    }
+    if (f->tcp_seen[0] & f->tcp_seen[1] & TCP_FIN)
+        f->state = FLOW_CLOSED;
+    return was_done;
+}
