@@ -25,6 +25,7 @@
 
 #define PCAPIO_FRAMES      (2 * BURST_MAX)
 #define PCAPIO_FRAME_BYTES (65536 + 256)
+#define DLT_RAW_OPENBSD    14     /* in files from there; libpcap reads but does not write it */
 #define PCAPIO_SNAPLEN     262144 /* what the output's header says; libpcap's own maximum */
 
 struct pcapio {
@@ -47,16 +48,10 @@ static const struct {
     int dlt;
     enum link_type link;
 } links[] = {
-    {DLT_EN10MB, LINK_ETHERNET},
-    {DLT_RAW, LINK_RAW}, /* 12 here; 101 in files */
-    {14, LINK_RAW},      /* DLT_RAW of OpenBSD */
-    {101, LINK_RAW},
-    {DLT_IPV4, LINK_RAW},
-    {DLT_IPV6, LINK_RAW},
-    {DLT_LINUX_SLL, LINK_SLL},
-    {DLT_LINUX_SLL2, LINK_SLL2},
-    {DLT_NULL, LINK_NULL},
-    {DLT_LOOP, LINK_NULL}, /* the same four bytes, in network order */
+    {DLT_EN10MB, LINK_ETHERNET}, {DLT_RAW, LINK_RAW}, /* 12 here; 101 in files */
+    {DLT_RAW_OPENBSD, LINK_RAW}, {101, LINK_RAW},           {DLT_IPV4, LINK_RAW},
+    {DLT_IPV6, LINK_RAW},        {DLT_LINUX_SLL, LINK_SLL}, {DLT_LINUX_SLL2, LINK_SLL2},
+    {DLT_NULL, LINK_NULL},       {DLT_LOOP, LINK_NULL}, /* the same four bytes, in network order */
 };
 
 static enum link_type link_of(int dlt)
@@ -222,14 +217,16 @@ static int open_in(struct pcapio *p, struct stat *st, struct err *e)
 static int open_out(struct pcapio *p, const struct stat *in, struct err *e)
 {
     struct stat st;
+    int dlt = pcap_datalink(p->in);
 
     if (stat(p->out_path, &st) == 0 && st.st_dev == in->st_dev && st.st_ino == in->st_ino) {
         err_set(e, -EINVAL, "%s is both the capture to read and the capture to write", p->out_path);
         err_remedy(e, "give --pcap-out another path; writing would destroy the capture");
         return -EINVAL;
     }
-    pcap_t *dead = pcap_open_dead_with_tstamp_precision(pcap_datalink(p->in), PCAPIO_SNAPLEN,
-                                                        PCAP_TSTAMP_PRECISION_NANO);
+    if (dlt == DLT_RAW_OPENBSD)
+        dlt = DLT_RAW;
+    pcap_t *dead = pcap_open_dead_with_tstamp_precision(dlt, PCAPIO_SNAPLEN, PCAP_TSTAMP_PRECISION_NANO);
     if (!dead)
         return err_set(e, -ENOMEM, "no memory to write %s", p->out_path);
     p->out = pcap_dump_open(dead, p->out_path);
