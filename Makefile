@@ -14,6 +14,10 @@ UNITDIR ?= $(if $(filter /usr,$(PREFIX)),/lib/systemd/system,$(PREFIX)/lib/syste
 MANDIR  ?= $(PREFIX)/share/man
 # SAN=address,undefined or SAN=thread builds with sanitizers (use another BUILD with it: see asan)
 SAN     ?=
+# V=1 shows the commands
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-5s %s\n' '$(1)' '$@')
+
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
 LIBS_PC := libxdp libbpf libhs libpcre2-8 liburcu-qsbr libxxhash libcyaml jansson libmnl libcap-ng libseccomp libpcap
@@ -124,11 +128,13 @@ clean: ## remove everything that was built
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.bpf.o: %.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell uname -m)-linux-gnu -c -o $@ $<
+	$(call say,BPF)
+	$(Q)$(CLANG) -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell uname -m)-linux-gnu -c -o $@ $<
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	@PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(*F)_bpf > $@.tmp && mv $@.tmp $@
@@ -139,22 +145,27 @@ $(BUILD)/tests/bench/bench_flood.o: $(BUILD)/tests/bench/flood.skel.h
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/ipsd: $(BUILD)/ips/main.o $(LIB)
-	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ipsctl includes only ips/base, rules/ (for `rules check`) and ips/control/proto.h
 $(BUILD)/ipsctl: $(CTL_OBJ) $(LIB)
-	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BENCH_BIN): $(BENCH_OBJ)
 
 $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
-	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lnetfilter_queue
+	$(call say,LINK)
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lnetfilter_queue
 
 $(NET_BIN): %: %.o
-	$(CC) $(ALLLDFLAGS) -o $@ $^ -lpthread
+	$(call say,LINK)
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ -lpthread
 
 $(FUZZ_BIN): $(BUILD)/%: %.c $(LIB)
 	@mkdir -p $(@D)
