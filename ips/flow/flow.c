@@ -277,9 +277,10 @@ static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct 
 {
     if (t->cfg.midstream_policy == MIDSTREAM_PASS) {
         f->verdict = FLOW_PASS;
+        f->flags |= FLOW_BY_POLICY;
     } else if (t->cfg.midstream_policy == MIDSTREAM_DROP && !t->cfg.midstream) {
         f->verdict = FLOW_DROP;
-        f->flags |= FLOW_DROP_POLICY;
+        f->flags |= FLOW_BY_POLICY;
         drop(p, DROP_MIDSTREAM);
     }
 }

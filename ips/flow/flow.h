@@ -42,7 +42,7 @@ enum flow_flag {
     FLOW_SYNACK = 1 << 2,
     FLOW_IPONLY_DONE_TS = 1 << 3, /* address-only rules were decided, per direction */
     FLOW_IPONLY_DONE_TC = 1 << 4,
-    FLOW_DROP_POLICY = 1 << 5,    /* FLOW_DROP was set by a policy, not by a rule */
+    FLOW_BY_POLICY = 1 << 5,      /* the verdict was set by a policy, not by a rule */
     FLOW_HANDSHAKE_DONE = 1 << 6, /* stays when the flow closes */
     FLOW_REOPEN_TS = 1 << 7,      /* a later SYN was seen, per direction: its SYN/ACK starts a new flow */
     FLOW_REOPEN_TC = 1 << 8,

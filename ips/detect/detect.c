@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rules against one packet.
+ *
+ *   verdicts   what flow or decode policy already decided stands; a dropped flow drops, a passed flow passes
+ *   candidates rules whose fast pattern is in the payload, merged with the rules that have none, by rank
+ *   confirm    header, then options (eval.c), in rank order: pass, drop, reject, alert unless configured otherwise
+ *   act        a pass rule ends the packet's inspection; a drop holds for the packet, and for the flow where
+ *              RULE_DROPS_FLOW says so; lower-ranked rules are still evaluated, so their alerts come too
+ *   report     one event per match that alerts, then one for the drop
+ *
+ * When a rule's verdict holds for the flow: rules that look at addresses and ports only, always; rules that look into
+ * TCP data, when the data is part of a connection (a SYN's payload is only a packet); others as the
+ * compiler decided. The first verdict a flow gets is the one it keeps, and a pass rule cannot take back a drop.
+ * Rules with RULE_IP_ONLY are decided by the first packet of each direction of a flow.
+ *
+ * Not in-line, nothing is dropped and no drop event is written: drop rules alert, pass rules still pass.
+ *
+ * Worker thread; no allocation, no system call. Owns its evaluator scratch; the Hyperscan scratch is the ruleset's.
+ */
+#include "ips/detect/detect.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "ips/detect/eval.h"
+#include "ips/detect/prefilter.h"
+#include "ips/detect/report.h"
+
+#define ALERTS_MAX    15   /* per packet; more matches act, and are counted instead of logged */
+#define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
+
+struct detect {
+    struct counters *c;
+    struct eval eval;
+    struct facts facts;
+    bool facts_ready;
+    bool inline_mode;
+    uint32_t steps_max, worker;
+    struct report report;
+    /* of the packet in hand */
+    uint32_t alerts[ALERTS_MAX]; /* rule indices */
+    uint32_t n_alerts;
+    const struct rule *drop_rule; /* the first that dropped it */
+};
+
+struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
+                          struct counters *c, struct err *e)
+{
+    struct detect *d = calloc(1, sizeof(*d));
+
+    if (!d) {
+        err_set(e, -ENOMEM, "no memory for the detector of worker %u", worker);
+        return NULL;
+    }
+    d->eval.scratch = eval_scratch_new(e);
+    if (!d->eval.scratch) {
+        free(d);
+        return NULL;
+    }
+    d->c = c;
+    d->eval.facts = &d->facts;
+    d->inline_mode = cfg->inline_mode;
+    d->steps_max = cfg->steps_max ? cfg->steps_max : STEPS_DEFAULT;
+    d->worker = worker;
+    d->report = (struct report){
+        .ring = ring,
+        .c = c,
+        .log_payload = cfg->log_payload,
+        .log_packet = cfg->log_packet,
+        .bridge = cfg->bridge,
+    };
+    return d;
+}
+
+void detect_free(struct detect *d)
+{
+    if (!d)
+        return;
+    eval_scratch_free(d->eval.scratch);
+    free(d);
+}
+
+static enum rule_proto proto_of(const struct packet *p)
+{
+    if (p->ip_proto == IPPROTO_TCP)
+        return PROTO_TCP;
+    if (p->ip_proto == IPPROTO_UDP)
+        return PROTO_UDP;
+    return p->ip_proto == (p->ip_version == 6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ? PROTO_ICMP : PROTO_IP;
+}
+
+static void fill_facts(struct detect *d, const struct packet *p)
+{
+    static const uint32_t proto_fact[PROTO_N] = {0, FACT_TCP, FACT_UDP, FACT_ICMP};
+
+    d->facts = (struct facts){
+        .flags = proto_fact[proto_of(p)] | (p->ip_version == 6 ? FACT_IPV6 : FACT_IPV4) |
+                 (p->flow ? FACT_HAS_FLOW : 0) | (p->flags & PKT_TO_CLIENT ? FACT_TO_CLIENT : 0) |
+                 (p->flags & PKT_ESTABLISHED ? FACT_ESTABLISHED : 0) | (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0),
+        .ip_proto = p->ip_proto,
+        .ip_ttl = p->ip_ttl,
+        .ip_tos = p->ip_tos,
+        .ip_version = p->ip_version,
+        .ip_id = p->ip_id,
+        .ip_frag = p->ip_frag,
+        .sport = p->sport,
+        .dport = p->dport,
+        .tcp_flags = p->tcp_flags,
+        .icmp_type = p->icmp_type,
+        .icmp_code = p->icmp_code,
+        .tcp_window = p->tcp_window,
+        .icmp_id = p->icmp_id,
+        .icmp_seq = p->icmp_seq,
+        .payload_len = p->payload_len,
+        .tcp_seq = p->tcp_seq,
+        .tcp_ack = p->tcp_ack,
+        .src = p->src.b,
+        .dst = p->dst.b,
+    };
+    d->facts_ready = true;
+}
+
+static bool matches(struct detect *d, const struct ruleset *rs, const struct rule *r, const struct packet *p)
+{
+    if (!d->facts_ready)
+        fill_facts(d, p);
+    if (!ruleset_header_match(rs, r, &d->facts))
+        return false;
+    counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
+    d->eval.steps_left = d->steps_max;
+    d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
+    bool match = eval_rule(rs, r, &d->eval);
+    if (d->eval.hit_step_limit)
+        counter_add(d->c, CTR_DETECT_STEP_LIMIT, 1);
+    if (d->eval.hit_pcre_limit)
+        counter_add(d->c, CTR_DETECT_PCRE_LIMIT, 1);
+    return match;
+}
+
+static bool holds_for_flow(const struct rule *r, const struct packet *p)
+{
+    if (!p->flow || !(r->flags & RULE_DROPS_FLOW))
+        return false;
+    return r->n_steps == 0 || p->ip_proto != IPPROTO_TCP || (p->flags & PKT_ESTABLISHED);
+}
+
+static void set_flow_verdict(const struct rule *r, const struct packet *p, enum flow_verdict v)
+{
+    if (holds_for_flow(r, p) && p->flow->verdict == FLOW_INSPECT)
+        p->flow->verdict = (uint8_t)v;
+}
+
+static void drop(struct packet *p, enum drop_reason why)
+{
+    p->verdict = VERDICT_DROP;
+    p->drop_reason = (uint8_t)why;
+}
+
+/* What a matching rule does; false when the packet needs no further inspection. */
+static bool act(struct detect *d, const struct rule *r, uint32_t index, struct packet *p)
+{
+    counter_add(d->c, CTR_DETECT_MATCHES, 1);
+    if (r->action == ACTION_PASS) {
+        if (p->verdict != VERDICT_DROP) {
+            d->report.passed = true;
+            counter_add(d->c, CTR_PASSED, 1);
+            set_flow_verdict(r, p, FLOW_PASS);
+        }
+        return false;
+    }
+    if (d->inline_mode && r->action != ACTION_ALERT) {
+        if (!d->drop_rule)
+            d->drop_rule = r;
+        d->report.rejected |= r->action == ACTION_REJECT;
+        drop(p, DROP_RULES);
+        set_flow_verdict(r, p, FLOW_DROP);
+    }
+    if (r->flags & RULE_NOALERT)
+        return true;
+    if (d->n_alerts < ALERTS_MAX)
+        d->alerts[d->n_alerts++] = index;
+    else
+        counter_add(d->c, CTR_DETECT_QUEUE_FULL, 1);
+    return true;
+}
+
+/* The flow's IP-only flag for the packet's direction; 0 without a flow. */
+static uint16_t iponly_flag(const struct packet *p)
+{
+    if (!p->flow)
+        return 0;
+    return p->flags & PKT_TO_CLIENT ? FLOW_IPONLY_DONE_TC : FLOW_IPONLY_DONE_TS;
+}
+
+/* All candidates in rank order, until a pass rule ends it. */
+static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p)
+{
+    const struct ruleset_worker *w = &rs->workers[d->worker];
+    const struct rule_list *always = &rs->always[proto_of(p)];
+    uint16_t iponly = iponly_flag(p);
+    bool skip_iponly = iponly && (p->flow->flags & iponly);
+
+    d->eval.buf[BUF_PAYLOAD] = packet_payload(p);
+    uint32_t n = 0, i = 0, j = 0;
+    for (unsigned b = 0; b < BUF_N; b++)
+        n = prefilter_scan(rs, w, b, d->eval.buf[b], n, d->c);
+    prefilter_sort(w, n);
+
+    while (i < n || j < always->n) {
+        uint32_t index;
+
+        if (j == always->n || (i < n && w->candidates[i] <= always->v[j]))
+            index = w->candidates[i++];
+        else
+            index = always->v[j++];
+        const struct rule *r = &rs->rules[index];
+        if (skip_iponly && (r->flags & RULE_IP_ONLY))
+            continue;
+        if (matches(d, rs, r, p) && !act(d, r, index, p))
+            break;
+    }
+    if (iponly)
+        p->flow->flags |= iponly;
+}
+
+static void report(struct detect *d, const struct ruleset *rs, const struct packet *p)
+{
+    counter_add(d->c, CTR_DETECT_ALERTS, d->n_alerts);
+    for (uint32_t i = 0; i < d->n_alerts; i++) {
+        const struct rule *r = &rs->rules[d->alerts[i]];
+        report_event(&d->report, EVENT_ALERT, p, &rs->info[d->alerts[i]], r->action);
+    }
+    if (d->drop_rule)
+        report_event(&d->report, EVENT_DROP, p, &rs->info[d->drop_rule - rs->rules], d->drop_rule->action);
+}
+
+/* A packet that a policy or its flow's verdict drops. */
+static void drop_uninspected(struct detect *d, struct packet *p, enum drop_reason why)
+{
+    drop(p, why);
+    report_event(&d->report, EVENT_DROP, p, NULL, ACTION_DROP);
+}
+
+/* True when earlier decisions settle the packet. */
+static bool settled(struct detect *d, struct packet *p)
+{
+    const struct flow *f = p->flow;
+
+    if (!d->inline_mode) {
+        p->verdict = VERDICT_FORWARD;
+        p->drop_reason = DROP_NONE;
+    }
+    if (p->verdict == VERDICT_DROP) {
+        drop_uninspected(d, p, p->drop_reason);
+        return true;
+    }
+    if ((p->flags & (PKT_HAS_IP | PKT_MALFORMED | PKT_BAD_CHECKSUM)) != PKT_HAS_IP)
+        return true;
+    if (f && f->verdict == FLOW_DROP && d->inline_mode) {
+        drop_uninspected(d, p, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);
+        return true;
+    }
+    if (f && f->verdict == FLOW_PASS) {
+        if (!(f->flags & FLOW_BY_POLICY))
+            counter_add(d->c, CTR_PASSED, 1);
+        return true;
+    }
+    return false;
+}
+
+bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
+{
+    d->report.rejected = d->report.passed = false;
+    if (settled(d, p) || !rs)
+        return false;
+    assert(d->worker < rs->n_workers); /* the ruleset was built for fewer workers: see ruleset_source.n_workers */
+    d->facts_ready = false;
+    d->n_alerts = 0;
+    d->drop_rule = NULL;
+    inspect(d, rs, p);
+    if (d->n_alerts || d->drop_rule)
+        report(d, rs, p);
+    return d->report.rejected;
+}

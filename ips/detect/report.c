@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a match or a drop to an event record in the worker's ring: facts are copied, nothing is formatted. The
+ * record owns its texts, since the ruleset may be gone when the logger reads it.
+ *
+ * The ring never blocks: without room the event is lost and CTR_LOG_LOST says so. Texts and bytes are cut at what
+ * their 16-bit lengths can say.
+ *
+ * Worker thread. Owns nothing.
+ */
+#include "ips/detect/report.h"
+
+#include <netinet/in.h>
+
+#define N_PARTS 6 /* msg, category, metadata, references, payload, packet: the order event.h fixes */
+
+static uint16_t cut(size_t len)
+{
+    return len < UINT16_MAX ? (uint16_t)len : UINT16_MAX;
+}
+
+static struct span part_of(const char *s)
+{
+    return s ? span_of(s, cut(strlen(s))) : span_of(NULL, 0);
+}
+
+/* References are joined with '\n'. */
+static uint32_t references_len(const struct rule_info *rule)
+{
+    size_t len = 0;
+
+    for (uint32_t i = 0; i < rule->n_references; i++)
+        len += strlen(rule->references[i]) + (i > 0);
+    return cut(len);
+}
+
+static void write_references(const struct rule_info *rule, uint8_t *out, uint32_t size)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < rule->n_references && at < size; i++) {
+        if (i > 0)
+            out[at++] = '\n';
+        struct span s = span_sub(span_str(rule->references[i]), 0, size - at);
+        memcpy(out + at, s.p, s.len);
+        at += s.len;
+    }
+}
+
+static void fill_flow(struct event *ev, const struct packet *p)
+{
+    const struct flow *f = p->flow;
+
+    if (!f)
+        return;
+    ev->has_flow = 1;
+    ev->to_client = (p->flags & PKT_TO_CLIENT) != 0;
+    ev->flow_id = f->id;
+    ev->flow_start_ns = f->start_ts_ns;
+    ev->pkts_to_server = f->pkts[0];
+    ev->pkts_to_client = f->pkts[1];
+    ev->bytes_to_server = f->bytes[0];
+    ev->bytes_to_client = f->bytes[1];
+}
+
+static void fill_packet(struct event *ev, const struct packet *p)
+{
+    ev->ts_ns = p->ts_ns;
+    ev->pcap_cnt = p->pcap_cnt;
+    ev->in_port = p->in_port;
+    ev->link = p->link;
+    ev->n_vlans = p->n_vlans;
+    memcpy(ev->vlan, p->vlan, sizeof(ev->vlan));
+    if (!(p->flags & PKT_HAS_IP))
+        return;
+    ev->src = p->src;
+    ev->dst = p->dst;
+    ev->ip_version = p->ip_version;
+    ev->ip_proto = p->ip_proto;
+    ev->ip_len = load_be16(p->data + p->l3_off + (p->ip_version == 4 ? 2 : 4));
+    ev->ip_id = p->ip_id;
+    ev->ip_tos = p->ip_tos;
+    ev->ip_ttl = p->ip_ttl;
+    if (!(p->flags & PKT_HAS_L4))
+        return;
+    ev->sport = p->sport;
+    ev->dport = p->dport;
+    ev->icmp_type = p->icmp_type;
+    ev->icmp_code = p->icmp_code;
+    ev->tcp_flags = p->tcp_flags;
+    ev->tcp_seq = p->tcp_seq;
+    ev->tcp_ack = p->tcp_ack;
+    ev->tcp_window = p->tcp_window;
+    ev->tcp_urgent = p->tcp_urgent;
+    if (p->ip_proto == IPPROTO_TCP)
+        ev->tcp_reserved = p->data[p->l4_off + 12] & 0x0f;
+    else if (p->ip_proto == IPPROTO_UDP)
+        ev->udp_len = load_be16(p->data + p->l4_off + 4);
+}
+
+static void fill_rule(struct event *ev, const struct rule_info *rule, enum rule_action action)
+{
+    ev->action = (uint8_t)action;
+    ev->sid = rule->sid;
+    ev->gid = rule->gid;
+    ev->rev = rule->rev;
+    ev->priority = rule->priority;
+}
+
+void report_event(const struct report *r, enum event_type type, const struct packet *p,
+                  const struct rule_info *rule, enum rule_action action)
+{
+    if (!r->ring)
+        return;
+
+    struct span part[N_PARTS] = {{0}};
+    if (rule) {
+        part[0] = part_of(rule->msg);
+        part[1] = part_of(rule->category);
+        part[2] = part_of(rule->metadata);
+        part[3].len = references_len(rule);
+    }
+    if (type == EVENT_ALERT && r->log_payload && (p->flags & PKT_HAS_IP))
+        part[4] = packet_payload(p);
+    if (type == EVENT_ALERT && r->log_packet)
+        part[5] = span_of(p->data, cut(p->len));
+
+    uint32_t size = sizeof(struct event);
+    for (unsigned i = 0; i < N_PARTS; i++)
+        size += part[i].len;
+    struct event *ev = event_ring_reserve(r->ring, size);
+    if (!ev) {
+        counter_add(r->c, CTR_LOG_LOST, 1);
+        return;
+    }
+    ev->type = (uint8_t)type;
+    ev->verdict = p->verdict;
+    ev->drop_reason = p->drop_reason;
+    ev->bridge = r->bridge;
+    ev->rejected = r->rejected;
+    ev->passed = r->passed;
+    fill_packet(ev, p);
+    fill_flow(ev, p);
+    if (rule)
+        fill_rule(ev, rule, action);
+
+    uint16_t *const lens[N_PARTS] = {&ev->msg_len,        &ev->category_len, &ev->metadata_len,
+                                     &ev->references_len, &ev->payload_len,  &ev->packet_len};
+    uint8_t *out = (uint8_t *)(ev + 1);
+    for (unsigned i = 0; i < N_PARTS; i++) {
+        *lens[i] = (uint16_t)part[i].len;
+        if (part[i].p)
+            memcpy(out, part[i].p, part[i].len);
+        else if (part[i].len)
+            write_references(rule, out, part[i].len);
+        out += part[i].len;
+    }
+    event_ring_commit(r->ring, ev);
+}
