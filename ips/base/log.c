@@ -34,6 +34,16 @@ void log_set_level(enum log_level level)
     __atomic_store_n(&level_now, (int)level, __ATOMIC_RELAXED);
 }
 
+bool log_level_parse(const char *word, enum log_level *level)
+{
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+        if (strcmp(levels[i].word, word) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
 /* The variable is inherited by whatever a service starts; only device and inode say that it is this
  * descriptor. */
 static bool is_journal(void)

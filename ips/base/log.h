@@ -13,6 +13,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 void log_set_level(enum log_level level);
+bool log_level_parse(const char *word, enum log_level *level); /* "error" ... "debug" */
 /* subsystem: the room's word ("io", "rules", "control", "log", "main"). */
 void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
