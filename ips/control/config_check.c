@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration as a whole: what a single value cannot tell.
+ *
+ * Limits of numbers are one table of rows (key, least, most, why). The rest are sentences: two sides to a bridge,
+ * an interface once, rule files that are there, users and groups that exist. Reads the file system and the user
+ * database, changes nothing. Main thread, before privileges are dropped.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <glob.h>
+#include <grp.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bpf/shared.h"
+#include "ips/base/log.h"
+#include "ips/control/config_schema.h"
+
+static const struct {
+    const char *path;
+    unsigned least, most;
+    const char *why;
+} limits[] = {
+    {"detect.steps_max", 1, 1000000, "it bounds the work one rule may cause on one packet"},
+    {"flow.max", 64, 1u << 26, "it is the number of flows per worker"},
+    {"flow.tcp_new", 1, 86400, "it is in seconds"},
+    {"flow.tcp_established", 1, 864000, "it is in seconds"},
+    {"flow.tcp_closed", 1, 86400, "it is in seconds"},
+    {"flow.udp_new", 1, 86400, "it is in seconds"},
+    {"flow.udp_established", 1, 864000, "it is in seconds"},
+    {"flow.icmp", 1, 86400, "it is in seconds"},
+    {"flow.other", 1, 86400, "it is in seconds"},
+    {"log.stats_interval", 0, 86400, "it is in seconds, 0 means only at the end"},
+    {"log.ring_bytes", 262144, 1u << 30, "it must hold the largest event several times over"},
+};
+
+static int check_limits(const struct config *c, struct err *e)
+{
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        struct config_slot slot;
+        unsigned v;
+        int rc = config_resolve((struct config *)c, limits[i].path, &slot, e); /* reads only */
+
+        if (rc < 0)
+            return rc;
+        v = *(const unsigned *)slot.data;
+        if (v >= limits[i].least && v <= limits[i].most)
+            continue;
+        err_set(e, -EINVAL, "%s is %u", limits[i].path, v);
+        err_remedy(e, "give a value from %u to %u: %s", limits[i].least, limits[i].most, limits[i].why);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int config_action_order(const char *text, uint8_t rank[ACTION_N], struct err *e)
+{
+    unsigned n = 0;
+    bool named[ACTION_N] = {false};
+
+    for (const char *at = text; n < ACTION_N && at != NULL && *at != '\0';) {
+        size_t len = strcspn(at, ",");
+        unsigned a = 0;
+
+        while (a < ACTION_N &&
+               (strlen(rule_action_name(a)) != len || memcmp(rule_action_name(a), at, len) != 0))
+            a++;
+        if (a == ACTION_N || named[a])
+            break;
+        named[a] = true;
+        rank[a] = (uint8_t)n++;
+        at = at[len] == ',' ? at + len + 1 : NULL;
+        if (n == ACTION_N && at == NULL)
+            return 0;
+    }
+    err_set(e, -EINVAL, "detect.action_order cannot be '%.80s'", text);
+    err_remedy(
+        e,
+        "name each of pass, drop, reject and alert once, with commas and no blanks, the first to act first");
+    return -EINVAL;
+}
+
+static int check_interface_name(const struct bridge_config *b, const char *name, struct err *e)
+{
+    size_t len = strlen(name);
+    bool good = len > 0 && len < IFNAMSIZ && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+
+    for (size_t i = 0; i < len; i++)
+        good = good && name[i] != '/' && name[i] != ':' && isgraph((unsigned char)name[i]);
+    if (good)
+        return 0;
+    err_set(e, -EINVAL, "bridge %s: '%.32s' cannot be an interface's name", b->name, name);
+    return err_remedy(e, "give a name as 'ip link' shows it"), -EINVAL;
+}
+
+static int check_bridge(const struct bridge_config *b, struct err *e)
+{
+    if (b->n_interfaces != 2) {
+        err_set(e, -EINVAL, "bridge %s has %u interfaces", b->name, b->n_interfaces);
+        return err_remedy(e, "give it two, as in interfaces: [eth1, eth2]"), -EINVAL;
+    }
+    for (int i = 0; i < 2; i++)
+        if (check_interface_name(b, b->interfaces[i], e) < 0)
+            return -EINVAL;
+    if (strcmp(b->interfaces[0], b->interfaces[1]) == 0) {
+        err_set(e, -EINVAL, "bridge %s has %s on both sides", b->name, b->interfaces[0]);
+        return err_remedy(e, "give two different interfaces"), -EINVAL;
+    }
+    if (b->queues > STEER_QUEUES_MAX) {
+        err_set(e, -EINVAL, "bridge %s: queues is %u", b->name, b->queues);
+        return err_remedy(e, "give 1 to %d, or 0 for as many as both interfaces have", STEER_QUEUES_MAX),
+               -EINVAL;
+    }
+    if (b->ring_size < 64 || b->ring_size > 32768 || (b->ring_size & (b->ring_size - 1)) != 0) {
+        err_set(e, -EINVAL, "bridge %s: ring_size is %u", b->name, b->ring_size);
+        return err_remedy(e, "give a power of two from 64 to 32768"), -EINVAL;
+    }
+    if (b->frames != 0 && (b->frames < 2 * b->ring_size || b->frames > 1u << 22)) {
+        err_set(e, -EINVAL, "bridge %s: frames is %u", b->name, b->frames);
+        err_remedy(e, "give %u to %u (4096 bytes each), or 0 for as many as the rings need", 2 * b->ring_size,
+                   1u << 22);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < b->n_cpus; i++)
+        if (b->cpus[i] < 0 || b->cpus[i] >= sysconf(_SC_NPROCESSORS_CONF)) {
+            err_set(e, -EINVAL, "bridge %s: there is no CPU %d", b->name, b->cpus[i]);
+            err_remedy(e, "give numbers from 0 to %ld in cpus", sysconf(_SC_NPROCESSORS_CONF) - 1);
+            return -EINVAL;
+        }
+    return 0;
+}
+
+/* An interface belongs to one side of one bridge, and a name to one bridge. */
+static int check_shared(const struct config *c, unsigned i, unsigned j, struct err *e)
+{
+    const struct bridge_config *a = &c->bridges[i], *b = &c->bridges[j];
+
+    if (strcmp(a->name, b->name) == 0) {
+        err_set(e, -EINVAL, "bridges[%u] and bridges[%u] have the same name, %s", i, j, a->name);
+        return err_remedy(e, "name them differently"), -EINVAL;
+    }
+    for (int x = 0; x < 2; x++)
+        for (int y = 0; y < 2; y++)
+            if (strcmp(a->interfaces[x], b->interfaces[y]) == 0) {
+                err_set(e, -EINVAL, "interface %s is in the bridges %s and %s", a->interfaces[x], a->name,
+                        b->name);
+                return err_remedy(e, "an interface can belong to one bridge"), -EINVAL;
+            }
+    return 0;
+}
+
+static int check_bridges(const struct config *c, struct err *e)
+{
+    unsigned queues = 0;
+
+    if (c->n_bridges == 0) {
+        err_set(e, -EINVAL, "no bridge is configured");
+        err_remedy(
+            e,
+            "add 'bridges: [{name: br0, interfaces: [eth1, eth2]}]' with this machine's interfaces, or run "
+            "capture mode with --pcap FILE");
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < c->n_bridges; i++) {
+        if (check_bridge(&c->bridges[i], e) < 0)
+            return -EINVAL;
+        for (unsigned j = 0; j < i; j++)
+            if (check_shared(c, j, i, e) < 0)
+                return -EINVAL;
+        queues += c->bridges[i].queues;
+    }
+    if (queues > WORKERS_MAX) {
+        err_set(e, -EINVAL, "the bridges have %u queues in all", queues);
+        return err_remedy(e, "lower bridges[].queues: at most %d workers can run", WORKERS_MAX), -EINVAL;
+    }
+    return 0;
+}
+
+static int check_rules(const struct config *c, struct err *e)
+{
+    for (unsigned i = 0; i < c->rules.n_files; i++) {
+        const char *pattern = c->rules.files[i];
+        glob_t g;
+        int rc = glob(pattern, 0, NULL, &g);
+
+        if (rc == GLOB_NOMATCH) {
+            err_set(e, -ENOENT, "rules.files: no file matches %s", pattern);
+            return err_remedy(e, "correct the path, or remove the line"), -ENOENT;
+        }
+        if (rc != 0)
+            return err_set(e, -EIO, "rules.files: cannot list %s", pattern);
+        for (size_t j = 0; rc == 0 && j < g.gl_pathc; j++)
+            if (access(g.gl_pathv[j], R_OK) < 0) {
+                rc = err_sys(e, -errno, "rules.files: cannot read %s", g.gl_pathv[j]);
+                err_remedy(e, "make it readable for the daemon, or remove it from rules.files");
+            }
+        globfree(&g);
+        if (rc < 0)
+            return rc;
+    }
+    for (unsigned i = 0; i < c->rules.n_vars; i++)
+        for (const char *p = c->rules.vars[i].name; *p != '\0'; p++)
+            if (!isalnum((unsigned char)*p) && *p != '_') {
+                err_set(e, -EINVAL, "rules.vars: '%.64s' cannot be a variable's name", c->rules.vars[i].name);
+                return err_remedy(e, "use letters, digits and '_', without a '$'"), -EINVAL;
+            }
+    if (c->rules.classification[0] != '\0' && access(c->rules.classification, R_OK) < 0) {
+        err_sys(e, -errno, "rules.classification: cannot read %s", c->rules.classification);
+        return err_remedy(e, "correct the path, or remove the key for the built-in table"), e->code;
+    }
+    return 0;
+}
+
+static int check_daemon(const struct config *c, struct err *e)
+{
+    struct sockaddr_un sun;
+
+    if (c->control.socket[0] != '/' || strlen(c->control.socket) >= sizeof(sun.sun_path)) {
+        err_set(e, -EINVAL, "control.socket cannot be '%s'", c->control.socket);
+        return err_remedy(e, "give an absolute path of at most %zu bytes", sizeof(sun.sun_path) - 1), -EINVAL;
+    }
+    if (c->control.group[0] != '\0' && getgrnam(c->control.group) == NULL) {
+        err_set(e, -EINVAL, "control.group: there is no group '%s'", c->control.group);
+        return err_remedy(e, "create it with groupadd, or remove the key: root only"), -EINVAL;
+    }
+    if (c->user[0] != '\0' && getpwnam(c->user) == NULL) {
+        err_set(e, -EINVAL, "user: there is no user '%s'", c->user);
+        return err_remedy(e, "create it with useradd --system, or remove the key: stay root"), -EINVAL;
+    }
+    return 0;
+}
+
+int config_check(const struct config *c, bool capture, struct err *e)
+{
+    uint8_t rank[ACTION_N];
+    enum log_level level;
+    int rc;
+
+    if (!capture && ((rc = check_bridges(c, e)) < 0 || (rc = check_daemon(c, e)) < 0))
+        return rc;
+    if ((rc = check_limits(c, e)) < 0 || (rc = check_rules(c, e)) < 0 ||
+        (rc = config_action_order(c->detect.action_order, rank, e)) < 0)
+        return rc;
+    if (!log_level_parse(c->log.level, &level)) {
+        err_set(e, -EINVAL, "log.level cannot be '%.32s'", c->log.level);
+        return err_remedy(e, "give one of: error, warning, notice, info, debug"), -EINVAL;
+    }
+    if (c->log.dir[0] == '\0') {
+        err_set(e, -EINVAL, "log.dir is empty");
+        return err_remedy(e, "give a directory for eve.json (--log-dir DIR)"), -EINVAL;
+    }
+    return 0;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of configuration keys and what walks it.
+ *
+ * libcyaml reads a file by this table; `--set`, the defaults and the checks of single values find their keys
+ * in it by dotted path, so a key is one row here and one paragraph in ips.yaml(5). Numbers are plain decimal;
+ * words are lists below, the first word being the default. What depends on more than one value is
+ * config_check.c's.
+ *
+ * Strings belong to the configuration they are in and die in config_free(). Main thread.
+ */
+#include "ips/control/config_schema.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/shared.h"
+#include "ips/base/suggest.h"
+
+#define N_OF(a)  (sizeof(a) / sizeof((a)[0]))
+#define TEXT_MAX 4096
+#define LIST_MAX 1024
+#define OPT      CYAML_FLAG_OPTIONAL
+#define OPT_WORD (CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT)
+/* Offset of a member within a group (a struct inside struct config). */
+#define IN(group, member)   (offsetof(struct config, group.member) - offsetof(struct config, group))
+#define SIZE(group, member) sizeof(((struct config *)NULL)->group.member)
+
+/* Rows of a group. Booleans are words too, because libcyaml takes any text for true. */
+#define UINT_ROW(k, group, member)                                                               \
+    {                                                                                            \
+        .key = k, .data_offset = IN(group, member), .value = { CYAML_VALUE_UINT(OPT, unsigned) } \
+    }
+#define WORD_ROW(k, group, member, words)                           \
+    {                                                               \
+        .key = k, .data_offset = IN(group, member), .value = {      \
+            .type = CYAML_ENUM,                                     \
+            .flags = OPT_WORD,                                      \
+            .data_size = SIZE(group, member),                       \
+            .enumeration = {.strings = words, .count = N_OF(words)} \
+        }                                                           \
+    }
+#define TEXT_ROW(k, group, member)                                            \
+    {                                                                         \
+        .key = k, .data_offset = IN(group, member), .value = {                \
+            CYAML_VALUE_STRING(OPT | CYAML_FLAG_POINTER, char *, 0, TEXT_MAX) \
+        }                                                                     \
+    }
+#define GROUP_ROW(k, group, rows)                                           \
+    {                                                                       \
+        .key = k, .data_offset = offsetof(struct config, group), .value = { \
+            .type = CYAML_MAPPING,                                          \
+            .flags = OPT,                                                   \
+            .data_size = sizeof(((struct config *)NULL)->group),            \
+            .mapping = {.fields = rows}                                     \
+        }                                                                   \
+    }
+
+static const cyaml_strval_t bool_words[] = {{"off", 0},  {"on", 1}, {"false", 0},
+                                            {"true", 1}, {"no", 0}, {"yes", 1}};
+static const cyaml_strval_t mode_words[] = {
+    {"auto", XDP_MODE_AUTO}, {"native", XDP_MODE_NATIVE}, {"generic", XDP_MODE_GENERIC}};
+static const cyaml_strval_t busy_words[] = {
+    {"auto", BUSY_POLL_AUTO}, {"on", BUSY_POLL_ON}, {"off", BUSY_POLL_OFF}};
+static const cyaml_strval_t fail_words[] = {{"open", STEER_FAIL_OPEN}, {"closed", STEER_FAIL_CLOSED}};
+static const cyaml_strval_t forward_words[] = {{"forward", 0}, {"drop", 1}};
+static const cyaml_strval_t full_words[] = {{"inspect", 0}, {"drop", 1}};
+/* Ours first, then the words of Suricata's exception policies that mean the same here (ips.yaml(5)). */
+static const cyaml_strval_t midstream_words[] = {
+    {"inspect", MIDSTREAM_INSPECT}, {"pass", MIDSTREAM_PASS},      {"drop", MIDSTREAM_DROP},
+    {"ignore", MIDSTREAM_INSPECT},  {"pass-flow", MIDSTREAM_PASS}, {"bypass", MIDSTREAM_PASS},
+    {"drop-flow", MIDSTREAM_DROP},  {"reject", MIDSTREAM_DROP}};
+static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, TEXT_MAX)};
+static const cyaml_schema_value_t cpu_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
+
+#define BRIDGE_WORD(k, member, words) \
+    CYAML_FIELD_ENUM(k, OPT_WORD, struct bridge_config, member, words, N_OF(words))
+
+static const cyaml_schema_field_t bridge_rows[] = {
+    CYAML_FIELD_STRING_PTR("name", OPT, struct bridge_config, name, 1, 32),
+    {.key = "interfaces",
+     .data_offset = offsetof(struct bridge_config, interfaces),
+     .count_offset = offsetof(struct bridge_config, n_interfaces),
+     .count_size = sizeof(unsigned),
+     .value = {CYAML_VALUE_SEQUENCE(CYAML_FLAG_DEFAULT, char *, &text_entry, 0, 2)}},
+    CYAML_FIELD_UINT("queues", OPT, struct bridge_config, queues),
+    CYAML_FIELD_SEQUENCE_COUNT("cpus", OPT | CYAML_FLAG_POINTER, struct bridge_config, cpus, n_cpus,
+                               &cpu_entry, 0, WORKERS_MAX),
+    BRIDGE_WORD("mode", mode, mode_words),
+    BRIDGE_WORD("busy_poll", busy_poll, busy_words),
+    BRIDGE_WORD("force_copy", force_copy, bool_words),
+    BRIDGE_WORD("fail", fail, fail_words),
+    CYAML_FIELD_UINT("ring_size", OPT, struct bridge_config, ring_size),
+    CYAML_FIELD_UINT("frames", OPT, struct bridge_config, frames),
+    BRIDGE_WORD("keep_offloads", keep_offloads, bool_words),
+    CYAML_FIELD_END};
+static const cyaml_schema_value_t bridge_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct bridge_config, bridge_rows)};
+
+static const cyaml_schema_field_t var_rows[] = {
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct var_config, name, 1, 64),
+    CYAML_FIELD_STRING_PTR("value", CYAML_FLAG_POINTER, struct var_config, value, 1, 65535), CYAML_FIELD_END};
+static const cyaml_schema_value_t var_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct var_config, var_rows)};
+
+static const cyaml_schema_field_t rules_rows[] = {
+    {.key = "files",
+     .data_offset = IN(rules, files),
+     .count_offset = IN(rules, n_files),
+     .count_size = sizeof(unsigned),
+     .value = {CYAML_VALUE_SEQUENCE(OPT | CYAML_FLAG_POINTER, char *, &text_entry, 0, LIST_MAX)}},
+    {.key = "vars",
+     .data_offset = IN(rules, vars),
+     .count_offset = IN(rules, n_vars),
+     .count_size = sizeof(unsigned),
+     .value = {CYAML_VALUE_SEQUENCE(OPT | CYAML_FLAG_POINTER, struct var_config, &var_entry, 0, LIST_MAX)}},
+    TEXT_ROW("classification", rules, classification),
+    WORD_ROW("strict", rules, strict, bool_words),
+    CYAML_FIELD_END};
+
+static const cyaml_schema_field_t detect_rows[] = {TEXT_ROW("action_order", detect, action_order),
+                                                   UINT_ROW("steps_max", detect, steps_max), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t decode_rows[] = {
+    WORD_ROW("not_ip", decode, not_ip_drop, forward_words),
+    WORD_ROW("malformed", decode, malformed_drop, forward_words),
+    WORD_ROW("checksums", decode, checksums, bool_words), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t flow_rows[] = {UINT_ROW("max", flow, max),
+                                                 UINT_ROW("tcp_new", flow, tcp_new_s),
+                                                 UINT_ROW("tcp_established", flow, tcp_established_s),
+                                                 UINT_ROW("tcp_closed", flow, tcp_closed_s),
+                                                 UINT_ROW("udp_new", flow, udp_new_s),
+                                                 UINT_ROW("udp_established", flow, udp_established_s),
+                                                 UINT_ROW("icmp", flow, icmp_s),
+                                                 UINT_ROW("other", flow, other_s),
+                                                 WORD_ROW("when_full", flow, full_drop, full_words),
+                                                 CYAML_FIELD_END};
+
+static const cyaml_schema_field_t stream_rows[] = {
+    WORD_ROW("midstream", stream, midstream, bool_words),
+    WORD_ROW("midstream_policy", stream, midstream_policy, midstream_words), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
+                                                UINT_ROW("stats_interval", log, stats_interval_s),
+                                                WORD_ROW("payload", log, payload, bool_words),
+                                                WORD_ROW("packet", log, packet, bool_words),
+                                                WORD_ROW("utc", log, utc, bool_words),
+                                                UINT_ROW("ring_bytes", log, ring_bytes),
+                                                TEXT_ROW("level", log, level),
+                                                CYAML_FIELD_END};
+
+static const cyaml_schema_field_t control_rows[] = {TEXT_ROW("socket", control, socket),
+                                                    TEXT_ROW("group", control, group), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t config_rows[] = {
+    CYAML_FIELD_SEQUENCE_COUNT("bridges", OPT | CYAML_FLAG_POINTER, struct config, bridges, n_bridges,
+                               &bridge_entry, 0, BRIDGES_MAX),
+    GROUP_ROW("rules", rules, rules_rows),
+    GROUP_ROW("detect", detect, detect_rows),
+    GROUP_ROW("decode", decode, decode_rows),
+    GROUP_ROW("flow", flow, flow_rows),
+    GROUP_ROW("stream", stream, stream_rows),
+    GROUP_ROW("log", log, log_rows),
+    GROUP_ROW("control", control, control_rows),
+    CYAML_FIELD_STRING_PTR("user", OPT, struct config, user, 0, 64),
+    CYAML_FIELD_END};
+
+const cyaml_schema_value_t config_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct config, config_rows)};
+
+/* --- walking a dotted path ------------------------------------------------------------------------------ */
+
+static const cyaml_schema_field_t *field_find(const cyaml_schema_value_t *map, const char *name, size_t len)
+{
+    for (const cyaml_schema_field_t *f = map->mapping.fields; f->key != NULL; f++)
+        if (strlen(f->key) == len && memcmp(f->key, name, len) == 0)
+            return f;
+    return NULL;
+}
+
+static int unknown_key(const cyaml_schema_value_t *map, const char *path, const char *name, size_t len,
+                       struct err *e)
+{
+    char word[128];
+    struct suggest s;
+
+    snprintf(word, sizeof(word), "%.*s", (int)len, name);
+    suggest_init(&s, word);
+    for (const cyaml_schema_field_t *f = map->mapping.fields; f->key != NULL; f++)
+        suggest_offer(&s, f->key);
+    err_set(e, -EINVAL, "unknown key '%.*s'", (int)(name - path + (long)len), path);
+    if (s.best != NULL)
+        err_remedy(e, "did you mean '%.*s%s'?", (int)(name - path), path, s.best);
+    else
+        err_remedy(e, "see ips.yaml(5) for the keys there are");
+    return -EINVAL;
+}
+
+static unsigned long count_read(const void *p, unsigned size)
+{
+    return size == sizeof(unsigned) ? *(const unsigned *)p : 0;
+}
+
+/* at stands behind '['; steps into the list's element and returns what follows ']', or NULL. */
+static const char *step_into(struct config_slot *slot, const char *at, const char *path, unsigned long count,
+                             struct err *e)
+{
+    const cyaml_schema_value_t *list = slot->type, *entry;
+    char *end;
+    unsigned long i;
+
+    if (list->type != CYAML_SEQUENCE) {
+        err_set(e, -EINVAL, "'%s' has an index, but that is not a list", path);
+        err_remedy(e, "leave the [index] out");
+        return NULL;
+    }
+    i = strtoul(at, &end, 10);
+    if (!isdigit((unsigned char)*at) || *end != ']') {
+        err_set(e, -EINVAL, "'%s' has no number between [ and ]", path);
+        err_remedy(e, "write the element's index, counted from 0, as in bridges[0].queues=2");
+        return NULL;
+    }
+    entry = list->sequence.entry;
+    if (slot->data != NULL) {
+        char *base = list->flags & CYAML_FLAG_POINTER ? *(char **)slot->data : slot->data;
+
+        if (i >= count) {
+            err_set(e, -EINVAL, "'%s': there are %lu elements, counted from 0", path, count);
+            err_remedy(e, "elements are made in the configuration file; --set changes those that are there");
+            return NULL;
+        }
+        slot->data = base + i * (entry->flags & CYAML_FLAG_POINTER ? sizeof(void *) : entry->data_size);
+    }
+    slot->type = entry;
+    return end + 1;
+}
+
+int config_resolve(struct config *c, const char *path, struct config_slot *slot, struct err *e)
+{
+    const char *at = path;
+
+    slot->type = &config_schema;
+    slot->data = c;
+    for (;;) {
+        size_t len = strcspn(at, ".[");
+        const cyaml_schema_field_t *f = field_find(slot->type, at, len);
+        unsigned long count = 0;
+
+        if (f == NULL)
+            return unknown_key(slot->type, path, at, len, e);
+        if (slot->data != NULL) {
+            if (f->value.type == CYAML_SEQUENCE)
+                count = count_read((char *)slot->data + f->count_offset, f->count_size);
+            slot->data = (char *)slot->data + f->data_offset;
+        }
+        slot->type = &f->value;
+        at += len;
+        if (*at == '[' && (at = step_into(slot, at + 1, path, count, e)) == NULL)
+            return -EINVAL;
+        if (*at == '\0')
+            return 0;
+        if (*at != '.' || slot->type->type != CYAML_MAPPING) {
+            err_set(e, -EINVAL, "'%s' names nothing below '%.*s'", path, (int)(at - path), path);
+            return err_remedy(e, "see ips.yaml(5) for the keys there are"), -EINVAL;
+        }
+        at++;
+    }
+}
+
+/* --- single values -------------------------------------------------------------------------------------- */
+
+static bool number_parse(const char *text, unsigned long *v)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && text[1] != '\0'))
+        return false; /* a leading zero would be octal to libcyaml */
+    errno = 0;
+    *v = strtoul(text, &end, 10);
+    return *end == '\0' && errno == 0 && *v <= INT32_MAX;
+}
+
+static const cyaml_strval_t *word_find(const cyaml_schema_value_t *type, const char *text)
+{
+    for (uint32_t i = 0; i < type->enumeration.count; i++)
+        if (strcmp(type->enumeration.strings[i].str, text) == 0)
+            return &type->enumeration.strings[i];
+    return NULL;
+}
+
+static int bad_word(const cyaml_schema_value_t *type, const char *path, const char *text, struct err *e)
+{
+    char words[160] = "";
+
+    for (uint32_t i = 0; i < type->enumeration.count; i++) {
+        size_t at = strlen(words);
+
+        snprintf(words + at, sizeof(words) - at, "%s%s", i > 0 ? ", " : "", type->enumeration.strings[i].str);
+    }
+    err_set(e, -EINVAL, "%s cannot be '%.64s'", path, text);
+    return err_remedy(e, "give one of: %s", words), -EINVAL;
+}
+
+int config_value_check(const cyaml_schema_value_t *type, const char *path, const char *text, struct err *e)
+{
+    unsigned long v;
+    size_t len = strlen(text);
+
+    switch (type->type) {
+    case CYAML_UINT:
+    case CYAML_INT:
+        if (number_parse(text, &v))
+            return 0;
+        err_set(e, -EINVAL, "%s cannot be '%.64s'", path, text);
+        return err_remedy(e, "give a whole number from 0 to %d, digits only", INT32_MAX), -EINVAL;
+    case CYAML_ENUM:
+        return word_find(type, text) != NULL ? 0 : bad_word(type, path, text, e);
+    case CYAML_STRING:
+        if (len >= type->string.min && len <= type->string.max)
+            return 0;
+        err_set(e, -EINVAL, "%s has a text of %zu bytes", path, len);
+        return err_remedy(e, "give %u to %u bytes", type->string.min, type->string.max), -EINVAL;
+    default:
+        err_set(e, -EINVAL, "%s is %s, not a single value", path,
+                type->type == CYAML_SEQUENCE ? "a list" : "a group of keys");
+        err_remedy(e, "see ips.yaml(5) for its form; --set takes single values only");
+        return -EINVAL;
+    }
+}
+
+int config_value_store(const struct config_slot *slot, const char *path, const char *text, struct err *e)
+{
+    const cyaml_schema_value_t *type = slot->type;
+    int rc = config_value_check(type, path, text, e);
+    uint32_t v = 0;
+    unsigned long n;
+    char *copy;
+
+    if (rc < 0)
+        return rc;
+    if (type->type == CYAML_STRING) {
+        copy = strdup(text);
+        if (copy == NULL)
+            return err_set(e, -ENOMEM, "no memory for the configuration");
+        free(*(char **)slot->data);
+        *(char **)slot->data = copy;
+        return 0;
+    }
+    if (type->type == CYAML_ENUM)
+        v = (uint32_t)word_find(type, text)->val;
+    else if (number_parse(text, &n))
+        v = (uint32_t)n;
+    if (type->data_size == sizeof(bool))
+        *(bool *)slot->data = v != 0;
+    else
+        memcpy(slot->data, &v, sizeof(v));
+    return 0;
+}
