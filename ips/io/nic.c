@@ -42,8 +42,7 @@ struct nic {
     bool offloads_changed[OFFLOAD_N];
 };
 
-/* --- queues
- * ------------------------------------------------------------------------------------------------- */
+/* --- queues --- */
 
 static int too_many_queues(const struct nic *n, uint32_t want, uint32_t max, struct err *e)
 {
@@ -117,8 +116,7 @@ static int put_back_channels(struct nic *n)
     return code ? code : channels_set(&n->ethtool, n->info.ifindex, &now, &n->channels_was);
 }
 
-/* --- RSS
- * ---------------------------------------------------------------------------------------------------- */
+/* --- RSS --- */
 
 /* A step of its own in front of the queues: on the way back the old table can only be laid when the old
  * queues, which it may name, are there again. */
@@ -154,8 +152,7 @@ static int put_back_rss(struct nic *n)
     return n->rss_changed ? rss_put_back(&n->dev, n->rss_was) : 0;
 }
 
-/* --- offloads
- * ----------------------------------------------------------------------------------------------- */
+/* --- offloads --- */
 
 static void list_offloads(char *buf, size_t size, const bool mask[OFFLOAD_N])
 {
@@ -215,8 +212,7 @@ static int put_back_offloads(struct nic *n)
     return any ? offloads_set(&n->ethtool, n->info.ifindex, n->offloads_changed, true) : 0;
 }
 
-/* --- flags
- * -------------------------------------------------------------------------------------------------- */
+/* --- flags --- */
 
 static int set_flag(struct nic *n, uint32_t flag, const char *what, bool *changed, struct err *e)
 {
@@ -251,8 +247,7 @@ static int put_back_up(struct nic *n)
     return n->up_changed ? link_set_flag(&n->route, n->info.ifindex, IFF_UP, false) : 0;
 }
 
-/* --- the whole
- * ---------------------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 static const struct step {
     int (*set)(struct nic *n, const struct nic_config *cfg, struct err *e);

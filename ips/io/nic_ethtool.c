@@ -52,8 +52,7 @@ static struct nlmsghdr *put_request(const struct nl *nl, char *buf, uint8_t cmd,
     return nlh;
 }
 
-/* --- offloads
- * ----------------------------------------------------------------------------------------------- */
+/* --- offloads --- */
 
 /* The features in effect come as a list of the bits that are set, each with its name. */
 static int on_features(const struct nlmsghdr *nlh, void *arg)
@@ -114,8 +113,7 @@ int offloads_set(struct nl *nl, uint32_t ifindex, const bool mask[OFFLOAD_N], bo
     return nl_talk(nl, nlh, NULL, NULL);
 }
 
-/* --- queues
- * ------------------------------------------------------------------------------------------------- */
+/* --- queues --- */
 
 static const struct {
     uint16_t attr;

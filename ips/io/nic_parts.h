@@ -13,8 +13,7 @@
 #include <stdint.h>
 #include "ips/base/err.h"
 
-/* --- nic_netlink.c: one request, its answers, its acknowledgement ------------------------------------------
- */
+/* --- nic_netlink.c: one request, its answers, its acknowledgement --- */
 
 struct nl {
     struct mnl_socket *socket;
@@ -32,8 +31,7 @@ int nl_talk(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t fn, void *arg);
 /* err_sys() with the kernel's own words, when it gave any. */
 int nl_err(const struct nl *nl, struct err *e, int code, const char *what, const char *ifname);
 
-/* --- nic_link.c --------------------------------------------------------------------------------------------
- */
+/* --- nic_link.c --- */
 
 struct link {
     uint32_t ifindex, mtu, flags; /* IFF_* */
@@ -47,8 +45,7 @@ int link_read(struct nl *nl, const char *ifname, uint32_t ifindex, struct link *
 /* Sets or clears one flag (IFF_UP, IFF_PROMISC). */
 int link_set_flag(struct nl *nl, uint32_t ifindex, uint32_t flag, bool on);
 
-/* --- nic_ethtool.c -----------------------------------------------------------------------------------------
- */
+/* --- nic_ethtool.c --- */
 
 /* The offloads that hide from XDP what was on the wire: they merge frames, or take VLAN tags out of them. */
 #define OFFLOAD_N 9
@@ -66,8 +63,7 @@ struct channels {
 int channels_read(struct nl *nl, uint32_t ifindex, struct channels *out);
 int channels_set(struct nl *nl, uint32_t ifindex, const struct channels *now, const struct channels *want);
 
-/* --- nic_rss.c ---------------------------------------------------------------------------------------------
- */
+/* --- nic_rss.c --- */
 
 /* ioctl(SIOCETHTOOL) on one interface; a test puts a driver of its own here. 0 or -errno. */
 struct ethtool_dev {

@@ -17,6 +17,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,8 +31,104 @@ const char *const steer_counter_names[STEER_CTR_N] = {
 #undef X
 };
 
-/* --- opening: what the kernel must have, load, fill -------------------------------------------------------
- */
+/* --- what an interface refuses, and why --- */
+
+/* The id of the BPF link that holds a program on the interface; 0 when it was put there without one. */
+static uint32_t link_on(uint32_t ifindex)
+{
+    uint32_t id = 0, found = 0;
+
+    while (!found && bpf_link_get_next_id(id, &id) == 0) {
+        struct bpf_link_info info = {0};
+        uint32_t size = sizeof(info);
+        int fd = bpf_link_get_fd_by_id(id);
+
+        if (fd < 0)
+            continue;
+        if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == BPF_LINK_TYPE_XDP &&
+            info.xdp.ifindex == ifindex)
+            found = id;
+        close(fd);
+    }
+    return found;
+}
+
+/* Somebody else's program is on the interface: say whose, and the command that takes it off. */
+static int occupied(int code, const char *ifname, uint32_t ifindex, struct err *e)
+{
+    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+    struct bpf_prog_info info = {0};
+    uint32_t size = sizeof(info), prog = 0, link;
+    bool generic = false;
+
+    if (bpf_xdp_query((int)ifindex, 0, &query) == 0) {
+        generic = query.skb_prog_id != 0 && query.drv_prog_id == 0;
+        prog = query.drv_prog_id   ? query.drv_prog_id
+               : query.skb_prog_id ? query.skb_prog_id
+                                   : query.hw_prog_id;
+    }
+    int fd = prog ? bpf_prog_get_fd_by_id(prog) : -1;
+    if (fd >= 0) {
+        if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
+            info.name[0] = '\0';
+        close(fd);
+    }
+    err_set(e, code, "%s already has an XDP program, id %u \"%s\"", ifname, prog, info.name);
+    link = link_on(ifindex);
+    if (link)
+        err_remedy(e, "stop the program that attached it (another ipsd?), or run `bpftool link detach id %u`",
+                   link);
+    else
+        err_remedy(e, "stop the program that attached it, or run `ip link set dev %s %s off`", ifname,
+                   generic ? "xdpgeneric" : "xdp");
+    return code;
+}
+
+/* Why a driver refuses native XDP. The kernel's own words (extack) do not come through the bpf() call. */
+static const struct refusal {
+    int code;
+    const char *why, *remedy; /* %s: the interface */
+} refusals[] = {
+    {-EOPNOTSUPP, "the driver of %s has no native XDP, or not with its present settings",
+     "set `bridges[].mode: generic` for this bridge (slower), or use a NIC whose driver has XDP; see "
+     "`ethtool -i %s`"},
+    {-ERANGE, "the MTU of %s or of its veth peer is too big for native XDP",
+     "run `ip link set dev %s mtu 1500`, on the other end of a veth as well"},
+    {-EINVAL,
+     "the driver of %s refused native XDP: as a rule the MTU is too big for one buffer, or LRO is on",
+     "run `ip link set dev %s mtu 1500`, look at the kernel's log (dmesg), or set `bridges[].mode: generic`"},
+    {-ENOSPC, "%s has fewer receive queues than its veth peer has transmit queues",
+     "give %s more queues (bridges[].queues), or the peer fewer (`ethtool -L PEER tx 1`)"},
+    {-ENOMEM, "the driver of %s has no memory or no spare queues for native XDP",
+     "free memory, use fewer queues (bridges[].queues), or set `bridges[].mode: generic` for %s"},
+    {-ENODEV, "%s is gone", "check that %s exists: `ip link`"},
+    {-EPERM, "no permission to attach the steering program to %s",
+     "run ipsd as root, or with CAP_NET_ADMIN and CAP_BPF"},
+};
+
+static int attach_failed(int code, const char *ifname, uint32_t ifindex, struct err *e)
+{
+    char name[IF_NAMESIZE];
+
+    if (code == -EINVAL && !if_indextoname(ifindex, name))
+        code = -ENODEV; /* the kernel's word for an index that is not there is EINVAL */
+    if (code == -EBUSY || code == -EEXIST)
+        return occupied(code, ifname, ifindex, e);
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        char text[256];
+
+        if (refusals[i].code != code)
+            continue;
+        snprintf(text, sizeof(text), refusals[i].why, ifname);
+        err_sys(e, code, "%s", text);
+        snprintf(text, sizeof(text), refusals[i].remedy, ifname);
+        err_remedy(e, "%s", text);
+        return code;
+    }
+    return err_sys(e, code, "cannot attach the steering program to %s", ifname);
+}
+
+/* --- opening: what the kernel must have, load, fill --- */
 
 static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -117,7 +214,7 @@ static int fill_maps(struct xdp *x, struct err *e)
 
     for (uint32_t port = 0; port < STEER_PORTS && code == 0; port++)
         if (bpf_map_update_elem(peer, &port, &x->ifindex[port], BPF_ANY) != 0)
-            code = err_sys(e, -errno, "cannot make %s a target of the fail-open policy", x->ifname[port]);
+            code = attach_failed(-errno, x->ifname[port], x->ifindex[port], e);
     return code;
 }
 
@@ -169,99 +266,7 @@ void xdp_close(struct xdp *x)
     free(x);
 }
 
-/* --- attaching
- * ---------------------------------------------------------------------------------------------- */
-
-/* The id of the BPF link that holds a program on the interface; 0 when it was put there without one. */
-static uint32_t link_on(uint32_t ifindex)
-{
-    uint32_t id = 0, found = 0;
-
-    while (!found && bpf_link_get_next_id(id, &id) == 0) {
-        struct bpf_link_info info = {0};
-        uint32_t size = sizeof(info);
-        int fd = bpf_link_get_fd_by_id(id);
-
-        if (fd < 0)
-            continue;
-        if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == BPF_LINK_TYPE_XDP &&
-            info.xdp.ifindex == ifindex)
-            found = id;
-        close(fd);
-    }
-    return found;
-}
-
-/* Somebody else's program is on the interface: say whose, and the command that takes it off. */
-static int occupied(int code, const char *ifname, uint32_t ifindex, struct err *e)
-{
-    LIBBPF_OPTS(bpf_xdp_query_opts, query);
-    struct bpf_prog_info info = {0};
-    uint32_t size = sizeof(info), prog = 0, link;
-    bool generic = false;
-
-    if (bpf_xdp_query((int)ifindex, 0, &query) == 0) {
-        generic = query.skb_prog_id != 0 && query.drv_prog_id == 0;
-        prog = query.drv_prog_id   ? query.drv_prog_id
-               : query.skb_prog_id ? query.skb_prog_id
-                                   : query.hw_prog_id;
-    }
-    int fd = prog ? bpf_prog_get_fd_by_id(prog) : -1;
-    if (fd >= 0) {
-        if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
-            info.name[0] = '\0';
-        close(fd);
-    }
-    err_set(e, code, "%s already has an XDP program, id %u \"%s\"", ifname, prog, info.name);
-    link = link_on(ifindex);
-    if (link)
-        err_remedy(e, "stop the program that attached it (another ipsd?), or run `bpftool link detach id %u`",
-                   link);
-    else
-        err_remedy(e, "stop the program that attached it, or run `ip link set dev %s %s off`", ifname,
-                   generic ? "xdpgeneric" : "xdp");
-    return code;
-}
-
-/* Why a driver refuses native XDP. The kernel's own words (extack) do not come through the bpf() call. */
-static const struct refusal {
-    int code;
-    const char *why, *remedy; /* %s: the interface */
-} refusals[] = {
-    {-EOPNOTSUPP, "the driver of %s has no native XDP, or not with its present settings",
-     "set `bridges[].mode: generic` for this bridge (slower), or use a NIC whose driver has XDP; see "
-     "`ethtool -i %s`"},
-    {-ERANGE, "the MTU of %s or of its veth peer is too big for native XDP",
-     "run `ip link set dev %s mtu 1500`, on the other end of a veth as well"},
-    {-EINVAL,
-     "the driver of %s refused native XDP: as a rule the MTU is too big for one buffer, or LRO is on",
-     "run `ip link set dev %s mtu 1500`, look at the kernel's log (dmesg), or set `bridges[].mode: generic`"},
-    {-ENOSPC, "%s has fewer receive queues than its veth peer has transmit queues",
-     "give %s more queues (bridges[].queues), or the peer fewer (`ethtool -L PEER tx 1`)"},
-    {-ENOMEM, "the driver of %s has no memory or no spare queues for native XDP",
-     "free memory, use fewer queues (bridges[].queues), or set `bridges[].mode: generic` for %s"},
-    {-ENODEV, "%s is gone", "check that %s exists: `ip link`"},
-    {-EPERM, "no permission to attach the steering program to %s",
-     "run ipsd as root, or with CAP_NET_ADMIN and CAP_BPF"},
-};
-
-static int attach_failed(int code, const char *ifname, uint32_t ifindex, struct err *e)
-{
-    if (code == -EBUSY || code == -EEXIST)
-        return occupied(code, ifname, ifindex, e);
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        char text[256];
-
-        if (refusals[i].code != code)
-            continue;
-        snprintf(text, sizeof(text), refusals[i].why, ifname);
-        err_sys(e, code, "%s", text);
-        snprintf(text, sizeof(text), refusals[i].remedy, ifname);
-        err_remedy(e, "%s", text);
-        return code;
-    }
-    return err_sys(e, code, "cannot attach the steering program to %s", ifname);
-}
+/* --- attaching --- */
 
 int xdp_attach(struct xdp *x, struct err *e)
 {
@@ -284,8 +289,7 @@ int xdp_attach(struct xdp *x, struct err *e)
     return code;
 }
 
-/* --- sockets and counters
- * ----------------------------------------------------------------------------------- */
+/* --- sockets and counters --- */
 
 int xdp_set_socket(struct xdp *x, uint32_t port, uint32_t queue, int fd, struct err *e)
 {

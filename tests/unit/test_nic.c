@@ -91,8 +91,7 @@ static void assert_same(const struct seen *a, const struct seen *b)
     assert_memory_equal(&a->channels, &b->channels, sizeof(a->channels));
 }
 
-/* --- what is set and put back
- * ------------------------------------------------------------------------------- */
+/* --- what is set and put back --- */
 
 static void test_sets_and_puts_back(void **state)
 {
@@ -195,8 +194,7 @@ static void test_restore_when_gone(void **state)
     nic_restore(n);
 }
 
-/* --- what is refused
- * ---------------------------------------------------------------------------------------- */
+/* --- what is refused --- */
 
 static void test_refusals(void **state)
 {
@@ -276,8 +274,7 @@ static void test_failure_half_way_is_undone(void **state)
     assert_same(&before, &after);
 }
 
-/* --- symmetric RSS against a driver of our own
- * -------------------------------------------------------------- */
+/* --- symmetric RSS against a driver of our own --- */
 
 #define FAKE_TABLE 128
 #define FAKE_KEY   40
