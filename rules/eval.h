@@ -12,25 +12,25 @@
 
 enum fact_flag {
     FACT_HAS_FLOW = 1 << 0,
-    FACT_TO_CLIENT = 1 << 1,   /* clear: to_server */
+    FACT_TO_CLIENT = 1 << 1, /* clear: to_server */
     FACT_ESTABLISHED = 1 << 2,
     FACT_IPV4 = 1 << 3,
     FACT_IPV6 = 1 << 4,
     FACT_TCP = 1 << 5,
     FACT_UDP = 1 << 6,
-    FACT_ICMP = 1 << 7,        /* ICMP or ICMPv6 */
+    FACT_ICMP = 1 << 7, /* ICMP or ICMPv6 */
     FACT_FRAGMENT = 1 << 8,
 };
 
 struct facts {
-    uint32_t flags;             /* enum fact_flag */
+    uint32_t flags; /* enum fact_flag */
     uint8_t ip_proto, ip_ttl, ip_tos, ip_version;
-    uint16_t ip_id, ip_frag;    /* as in the header, host order */
+    uint16_t ip_id, ip_frag; /* as in the header, host order */
     uint16_t sport, dport;
     uint8_t tcp_flags, icmp_type, icmp_code, pad;
     uint16_t tcp_window, icmp_id, icmp_seq, payload_len;
     uint32_t tcp_seq, tcp_ack;
-    const uint8_t *src, *dst;   /* 16 bytes each, IPv4 mapped */
+    const uint8_t *src, *dst; /* 16 bytes each, IPv4 mapped */
 };
 
 struct eval_scratch; /* PCRE2 match data and contexts, one per worker; rules/eval_scratch.c */
@@ -39,13 +39,13 @@ void eval_scratch_free(struct eval_scratch *s);
 
 struct eval {
     const struct facts *facts;
-    struct span buf[BUF_N];      /* unset buffers have p == NULL */
+    struct span buf[BUF_N]; /* unset buffers have p == NULL */
     struct eval_scratch *scratch;
-    uint32_t steps_left;         /* the bound on backtracking; reaching 0 ends the evaluation */
+    uint32_t steps_left; /* the bound on backtracking; reaching 0 ends the evaluation */
     bool hit_step_limit, hit_pcre_limit;
     /* the cursor of the buffer in hand; saved and restored by the evaluator when it backtracks */
-    uint32_t cursor;             /* end of the previous match in the current buffer */
-    uint32_t match_start;        /* STEP_SEARCH: where the match just found begins */
-    uint32_t search_from;        /* STEP_SEARCH: do not look for a match that begins before this */
+    uint32_t cursor;      /* end of the previous match in the current buffer */
+    uint32_t match_start; /* STEP_SEARCH: where the match just found begins */
+    uint32_t search_from; /* STEP_SEARCH: do not look for a match that begins before this */
 };
 #endif

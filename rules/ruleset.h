@@ -22,17 +22,17 @@ struct hs_scratch;
 enum rule_action {
     ACTION_PASS,
     ACTION_DROP,
-    ACTION_REJECT,      /* RST to both ends of a TCP connection, ICMP unreachable to the sender otherwise */
+    ACTION_REJECT, /* RST to both ends of a TCP connection, ICMP unreachable to the sender otherwise */
     ACTION_ALERT,
     ACTION_N
 };
 
 enum rule_proto { /* of the header; app-layer protocols come with their parsers */
-    PROTO_IP,
-    PROTO_TCP,
-    PROTO_UDP,
-    PROTO_ICMP, /* ICMP and ICMPv6 */
-    PROTO_N
+                  PROTO_IP,
+                  PROTO_TCP,
+                  PROTO_UDP,
+                  PROTO_ICMP, /* ICMP and ICMPv6 */
+                  PROTO_N
 };
 
 /* What rules look into; rows of the buffer table in rules/buffers.c. One prefilter scan per buffer. */
@@ -42,45 +42,47 @@ enum buffer_id {
 };
 
 enum rule_flag {
-    RULE_BIDIRECTIONAL = 1 << 0,  /* <> */
+    RULE_BIDIRECTIONAL = 1 << 0, /* <> */
     RULE_NOALERT = 1 << 1,
-    RULE_ESTABLISHED = 1 << 2,    /* flow:established */
+    RULE_ESTABLISHED = 1 << 2, /* flow:established */
     RULE_NOT_ESTABLISHED = 1 << 3,
-    RULE_TO_SERVER = 1 << 4,      /* flow:to_server */
+    RULE_TO_SERVER = 1 << 4, /* flow:to_server */
     RULE_TO_CLIENT = 1 << 5,
-    RULE_DROPS_FLOW = 1 << 6,     /* drop/pass holds for the flow, not just this packet (RULES.md trap 40) */
-    RULE_NEEDS_FLOW = 1 << 7,     /* has a flow option: a packet without a flow cannot match */
-    RULE_IP_ONLY = 1 << 8,        /* header only: decided by the first packet of each direction */
-    RULE_ANY_SRC = 1 << 9,        /* header field is `any`: skip the lookup */
+    RULE_DROPS_FLOW = 1 << 6, /* drop/pass holds for the flow, not just this packet (RULES.md trap 40) */
+    RULE_NEEDS_FLOW = 1 << 7, /* has a flow option: a packet without a flow cannot match */
+    RULE_IP_ONLY = 1 << 8,    /* header only: decided by the first packet of each direction */
+    RULE_ANY_SRC = 1 << 9,    /* header field is `any`: skip the lookup */
     RULE_ANY_DST = 1 << 10,
     RULE_ANY_SPORT = 1 << 11,
     RULE_ANY_DPORT = 1 << 12,
-    RULE_NEEDS_PAYLOAD = 1 << 13, /* looks into the payload: a packet without one cannot match, not even by negation */
-    RULE_DROPS_STREAM = 1 << 14,  /* `ip` rule with content: drop/pass holds for the flow when it matched in TCP */
-    RULE_NO_STREAM = 1 << 15,     /* flow:no_stream: single packets only, never reassembled bytes */
-    RULE_ONLY_STREAM = 1 << 16,   /* flow:only_stream */
+    RULE_NEEDS_PAYLOAD =
+        1 << 13, /* looks into the payload: a packet without one cannot match, not even by negation */
+    RULE_DROPS_STREAM =
+        1 << 14, /* `ip` rule with content: drop/pass holds for the flow when it matched in TCP */
+    RULE_NO_STREAM = 1 << 15,   /* flow:no_stream: single packets only, never reassembled bytes */
+    RULE_ONLY_STREAM = 1 << 16, /* flow:only_stream */
 };
 
 /* Hot part of a rule: what header checking and evaluation touch. */
 struct rule {
-    uint32_t flags;       /* enum rule_flag */
-    uint8_t action;       /* enum rule_action */
-    uint8_t proto;        /* enum rule_proto */
+    uint32_t flags; /* enum rule_flag */
+    uint8_t action; /* enum rule_action */
+    uint8_t proto;  /* enum rule_proto */
     uint8_t n_steps;
     uint8_t pad;
-    uint16_t src, dst;    /* address sets (index for ruleset_addr_in) */
-    uint16_t sport, dport;/* port sets (index for ruleset_port_in) */
-    uint32_t first_step;  /* index into the step array */
+    uint16_t src, dst;     /* address sets (index for ruleset_addr_in) */
+    uint16_t sport, dport; /* port sets (index for ruleset_port_in) */
+    uint32_t first_step;   /* index into the step array */
 };
 
 /* Cold part: what an event says. Strings live in the arena, NUL-terminated. */
 struct rule_info {
     uint32_t sid, gid, rev;
-    uint32_t priority;        /* 1 is the gravest; `severity` in EVE */
+    uint32_t priority; /* 1 is the gravest; `severity` in EVE */
     const char *msg;
-    const char *classtype;    /* short name; "" when none */
-    const char *category;     /* the description in classification.config; "" when none */
-    const char *metadata;     /* as written; "" when none */
+    const char *classtype;         /* short name; "" when none */
+    const char *category;          /* the description in classification.config; "" when none */
+    const char *metadata;          /* as written; "" when none */
     const char *const *references; /* "type,value", n_references of them */
     uint32_t n_references;
     const char *file;
@@ -99,17 +101,17 @@ struct ruleset_source {
     const struct ruleset_var *vars; /* override the defaults of rules/variables.c */
     uint32_t n_vars;
     const char *classification_file; /* NULL: the built-in table */
-    uint32_t n_workers;  /* scratch for so many; at least 1 */
+    uint32_t n_workers;              /* scratch for so many; at least 1 */
     uint32_t generation;
-    bool strict; /* any error refuses the whole load */
+    bool strict;                    /* any error refuses the whole load */
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
 };
 
 struct ruleset_stats {
     uint32_t n_loaded, n_rejected, n_disabled;
-    uint32_t n_patterns;      /* distinct fast patterns */
-    uint32_t n_no_prefilter;  /* rules evaluated on every packet their header fits */
-    uint64_t memory_bytes;    /* arena and pattern databases */
+    uint32_t n_patterns;     /* distinct fast patterns */
+    uint32_t n_no_prefilter; /* rules evaluated on every packet their header fits */
+    uint64_t memory_bytes;   /* arena and pattern databases */
     uint64_t load_ns;
 };
 

@@ -11,8 +11,8 @@
 
 /* One compiled keyword. Which union member holds is the keyword's business (rules/kw/<keyword>.c). */
 enum step_flow {
-    STEP_TEST,     /* match() decides once */
-    STEP_SEARCH,   /* content, pcre: has a cursor; retried from its match start + 1 when a relative successor fails */
+    STEP_TEST, /* match() decides once */
+    STEP_SEARCH, /* content, pcre: has a cursor; retried from its match start + 1 when a relative successor fails */
 };
 #define STEPS_MAX     255 /* of one rule */
 #define STEP_NO_RETRY 255 /* this step's failure is the rule's: no other match of an earlier step can help */
@@ -20,37 +20,38 @@ struct step;
 typedef bool (*step_match_fn)(const struct step *s, struct eval *e);
 
 struct step {
-    step_match_fn match;   /* STEP_TEST: the test; STEP_SEARCH: finds the next match at or after e->search_from */
-    uint8_t flow;          /* enum step_flow */
-    uint8_t buffer;        /* enum buffer_id it looks into */
-    uint8_t flags;         /* the keyword's own */
-    bool relative;         /* starts at the cursor of the previous match */
+    step_match_fn
+        match;      /* STEP_TEST: the test; STEP_SEARCH: finds the next match at or after e->search_from */
+    uint8_t flow;   /* enum step_flow */
+    uint8_t buffer; /* enum buffer_id it looks into */
+    uint8_t flags;  /* the keyword's own */
+    bool relative;  /* starts at the cursor of the previous match */
     bool negated;
-    bool next_relative;    /* a later step hangs on this one's match end: it must be retried */
-    uint8_t retry;         /* step of the rule (0 = its first) to search on when this one fails, or STEP_NO_RETRY */
-    bool new_buffer;       /* first step in its buffer: the cursor starts at 0 */
+    bool next_relative; /* a later step hangs on this one's match end: it must be retried */
+    uint8_t retry;   /* step of the rule (0 = its first) to search on when this one fails, or STEP_NO_RETRY */
+    bool new_buffer; /* first step in its buffer: the cursor starts at 0 */
     uint16_t len;
-    int32_t a, b, c, d;    /* keyword's numbers: offset, depth, distance, within; ranges; masks */
-    const void *data;      /* in the arena: pattern bytes, pcre2 code */
+    int32_t a, b, c, d; /* keyword's numbers: offset, depth, distance, within; ranges; masks */
+    const void *data;   /* in the arena: pattern bytes, pcre2 code */
 };
 
-struct prefilter { /* literals of one buffer; hs_compile_lit_multi, id = pattern number */
-    hs_database_t *db;     /* NULL when no rule has a fast pattern in this buffer */
+struct prefilter {     /* literals of one buffer; hs_compile_lit_multi, id = pattern number */
+    hs_database_t *db; /* NULL when no rule has a fast pattern in this buffer */
     uint32_t n_patterns;
     const uint32_t *first; /* rules of pattern i: rules[first[i]] .. rules[first[i + 1] - 1] */
     const uint32_t *rules; /* ascending rule indices */
 };
 
 struct rule_list {
-    const uint32_t *v;     /* ascending rule indices */
+    const uint32_t *v; /* ascending rule indices */
     uint32_t n;
 };
 
 /* What one worker needs to scan with this ruleset; made by the builder so that workers never allocate. */
 struct ruleset_worker {
     hs_scratch_t *scratch;
-    uint64_t *seen;        /* bitmap over rules: candidate already noted; cleared by whoever set it */
-    uint32_t *candidates;  /* room for n_rules */
+    uint64_t *seen;       /* bitmap over rules: candidate already noted; cleared by whoever set it */
+    uint32_t *candidates; /* room for n_rules */
 };
 
 struct ruleset {
@@ -59,7 +60,8 @@ struct ruleset {
     const struct step *steps;
     const struct rule_info *info;
     struct prefilter prefilter[BUF_N];
-    struct rule_list always[PROTO_N]; /* rules without a fast pattern, by the packet's protocol (PROTO_IP: neither
+    struct rule_list
+        always[PROTO_N]; /* rules without a fast pattern, by the packet's protocol (PROTO_IP: neither
                                          TCP, UDP nor ICMP); `ip` rules stand in every list */
     struct ruleset_worker workers[64];
     uint32_t n_workers;
@@ -69,7 +71,7 @@ struct ruleset {
     const struct addr_set *addr_sets;
     const struct port_set *port_sets;
     uint32_t n_addr_sets, n_port_sets;
-    void **pcre_codes;     /* pcre2_code *, n_pcre_codes of them; steps borrow them */
+    void **pcre_codes; /* pcre2_code *, n_pcre_codes of them; steps borrow them */
     uint32_t n_pcre_codes;
     void (*release)(struct ruleset *rs); /* frees what is outside the arena (pcre2 codes, databases) */
 };

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_RULES_BUILDER_H
+#define SLUICE_RULES_BUILDER_H
+/*
+ * Private to rules/. What one ruleset_build() call gathers: accepted rules and their steps in growing heap arrays,
+ * interned sets, compiled pcre codes. The builder owns all of it until ruleset_compile() moves it into the
+ * ruleset; builder_fini() frees whatever is left.
+ */
+#include "rules/draft.h"
+#include "rules/sets.h"
+#include "rules/variables.h"
+#include "rules/classes.h"
+
+struct builder_rule {
+    struct rule rule; /* first_step counts in builder.steps */
+    struct rule_info info;
+    const uint8_t *fast; /* literal in the arena, or NULL: no fast pattern */
+    uint32_t fast_len;
+    uint8_t fast_buffer;
+    bool fast_nocase;
+    bool dead;      /* replaced by a newer revision */
+    uint32_t order; /* load order */
+};
+
+struct builder {
+    const struct ruleset_source *src;
+    struct err_list *errs;
+    uint32_t n_errors; /* by this build; errs may hold others */
+    struct arena *arena;
+    struct variables vars;
+    struct classes classes;
+    struct sets sets;
+    struct builder_rule *rules;
+    size_t n_rules, cap_rules;
+    struct step *steps;
+    size_t n_steps, cap_steps;
+    void **codes; /* pcre2_code * */
+    size_t n_codes, cap_codes;
+    uint32_t *sid_slots; /* open hash over rules: index + 1, 0 = empty */
+    size_t n_sid_slots;
+    uint32_t n_rejected, n_disabled;
+    uint64_t pcre_bytes;
+    struct draft draft; /* one at a time */
+    bool no_memory;
+    bool pcre_no_jit; /* the machine cannot: the interpreter is used */
+};
+
+/* Make room for one more element in a heap array; false when memory is out (and b->no_memory is set). */
+bool builder_grow(struct builder *b, void **v, size_t *cap, size_t n, size_t elem_bytes);
+/* Take over the draft as a rule. False when it was refused (reported). */
+bool builder_add(struct builder *b, struct draft *d);
+/* Add an error to the list and count it. */
+void builder_error(struct builder *b, struct err *e);
+
+/* One logical rule's text: header and options into the draft, every error reported. (parse.c) */
+void parse_rule(struct draft *d, const struct rule_text *t);
+/* What can only be seen when all options are known: contradictions, drop scope. (check.c) */
+void check_rule(struct draft *d);
+/* The literal that stands for the rule in the prefilter; NULL when there is none. (fastpattern.c) */
+const struct draft_step *fastpattern_choose(const struct draft *d);
+/* Everything into one arena, in order. NULL with *e filled. (compile.c, prefilter.c) */
+struct ruleset *ruleset_compile(struct builder *b, struct err *e);
+int prefilter_build(struct builder *b, struct ruleset *rs, const uint32_t *order, struct err *e);
+#endif

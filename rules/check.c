@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What can only be judged when a rule's text has been read to its end.
+ *
+ * Contradictions: a rule that loads but can never match is worse than an error, because somebody relies on it. So
+ * a keyword the header's protocol cannot satisfy and contents that do not fit into dsize are refused here, and
+ * every keyword's own check runs.
+ *
+ * Then the rule's type, which decides how far its drop or pass reaches (RULES.md 2A, 40). This is Suricata's
+ * signature_properties table for what this engine knows:
+ *
+ *     type           which rules                                       drop and pass hold for
+ *     ip-only        header only, no negated address, no flow option   the flow; tested once per direction
+ *     like ip-only   the same with a negated address                   the flow
+ *     stream         content or pcre, and no keyword about one packet  the flow when it matched in TCP
+ *     packet         everything else                                   the packet
+ *
+ * Keywords about one packet are those with KEYWORD_PACKET (dsize, flags, ttl, id, itype, icode, ip_proto, sameip)
+ * and flow:no_stream. Control thread.
+ */
+#include "rules/builder.h"
+#include "rules/keywords.h"
+#include "rules/number.h"
+#include "rules/source.h"
+
+static const char *const proto_words[PROTO_N] = {"ip", "tcp", "udp", "icmp"};
+
+static bool proto_allows(uint8_t proto, uint8_t keyword_flags)
+{
+    if (keyword_flags & KEYWORD_TCP)
+        return proto == PROTO_IP || proto == PROTO_TCP;
+    if (keyword_flags & KEYWORD_ICMP)
+        return proto == PROTO_IP || proto == PROTO_ICMP;
+    return true;
+}
+
+/* Whether ip_proto's condition can hold for a packet of the header's protocol. */
+static bool ip_proto_allows(uint8_t proto, const struct step *s)
+{
+    switch (proto) {
+    case PROTO_TCP:
+        return number_match(s, 6);
+    case PROTO_UDP:
+        return number_match(s, 17);
+    case PROTO_ICMP:
+        return number_match(s, 1) || number_match(s, 58);
+    default:
+        return true;
+    }
+}
+
+static void check_steps(struct draft *d)
+{
+    for (uint32_t i = 0; i < d->n_steps; i++) {
+        struct draft_step *s = &d->steps[i];
+
+        if (s->kw->check != NULL)
+            s->kw->check(d, s);
+        if (!proto_allows(d->rule.proto, s->kw->flags) ||
+            (s->kw == &kw_ip_proto && !ip_proto_allows(d->rule.proto, &s->step)))
+            draft_fail(d, s->at, "write ip as the rule's protocol, or remove the option",
+                       "%s can never hold for a packet of the rule's protocol %s", s->kw->name,
+                       proto_words[d->rule.proto]);
+        if (s->step.flow == STEP_SEARCH)
+            d->rule.flags |= RULE_NEEDS_PAYLOAD;
+    }
+}
+
+/* The shortest payload in which all positive contents can stand, against the longest that dsize lets through. */
+static void check_payload_size(struct draft *d)
+{
+    int64_t end = 0, cursor = 0;
+
+    for (uint32_t i = 0; i < d->n_steps; i++) {
+        const struct draft_step *s = &d->steps[i];
+
+        if (s->literal.p == NULL) {
+            if (s->step.flow == STEP_SEARCH && !s->step.negated)
+                cursor = INT32_MIN; /* pcre: its match may end anywhere */
+            continue;
+        }
+        if (s->step.negated)
+            continue;
+        cursor = (s->step.relative ? cursor : 0) + s->step.a;
+        if (cursor < 0)
+            cursor = 0;
+        cursor += s->literal.len;
+        if (cursor > end)
+            end = cursor;
+    }
+    if (d->dsize_at != NULL && end > d->max_payload)
+        draft_fail(d, d->dsize_at, "make dsize larger, or remove it",
+                   "dsize allows at most %u bytes, and the rule's contents need %lld", d->max_payload,
+                   (long long)end);
+    if (d->dsize_at != NULL && d->max_payload == 0 && (d->rule.flags & RULE_NEEDS_PAYLOAD) && end == 0)
+        draft_fail(d, d->dsize_at, "remove dsize, or the options that look into the payload",
+                   "dsize wants an empty payload, and the rule looks into the payload");
+}
+
+static void set_type(struct draft *d)
+{
+    bool looks_inside = (d->rule.flags & RULE_NEEDS_PAYLOAD) != 0;
+
+    if (d->n_steps == 0 && !(d->rule.flags & RULE_NEEDS_FLOW))
+        d->rule.flags |= RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
+    else if (looks_inside && !d->packet_only && d->rule.proto == PROTO_TCP)
+        d->rule.flags |= RULE_DROPS_FLOW;
+    else if (looks_inside && !d->packet_only && d->rule.proto == PROTO_IP)
+        d->rule.flags |= RULE_DROPS_STREAM;
+}
+
+void check_rule(struct draft *d)
+{
+    if (!(d->seen & (1ull << KW_sid)))
+        draft_fail(d, d->text->text.p, "add sid:N; with a number that no other rule has",
+                   "the rule has no sid");
+    check_steps(d);
+    if (d->failed)
+        return;
+    check_payload_size(d);
+    set_type(d);
+}

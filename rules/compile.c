@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Accepted rules into the finished ruleset: sorted, linked, all in one arena.
+ *
+ * builder_add() takes a draft whose errors are known to be none: it orders its steps (tests on headers first,
+ * because they are cheap and change no cursor), decides for every step which earlier search could help when it
+ * fails, and appends it. A second rule with the same gid and sid is an error; the one with the newer rev stays.
+ *
+ * ruleset_compile() sorts by action, priority and load order, so that an index is a rank, copies everything into
+ * the arena and builds the lists of rules without a fast pattern; the prefilter is built in prefilter.c. What the
+ * builder still owned outside the arena (pcre codes) moves into the ruleset. Control thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "rules/builder.h"
+#include "rules/keywords.h"
+#include "rules/kw/content.h"
+#include "rules/source.h"
+
+#define FAST_PATTERN_MAX 64 /* longer ones are cut: their beginning is as necessary as the whole */
+
+/* --- one rule ----------------------------------------------------------------------------------------------- */
+
+/* The step whose match end step i starts from, or STEP_NO_RETRY when that is the buffer's start. */
+static uint8_t provider_of(const struct draft_step *const *order, uint32_t i)
+{
+    uint32_t p = i;
+
+    while (p > 0 && order[i]->step.relative) {
+        const struct step *prev = &order[--p]->step;
+
+        if (prev->flow != STEP_SEARCH || prev->buffer != order[i]->step.buffer)
+            break;
+        if (!prev->negated) /* negated ones move no cursor */
+            return (uint8_t)p;
+    }
+    return STEP_NO_RETRY;
+}
+
+/*
+ * The search to go on with when step i fails: the one it hangs on, unless no other match of that one can help. A
+ * positive content without `within` that was not found behind one match of a content is not behind a later one
+ * either, because the part of the buffer it may stand in only shrinks. That holds while everything up the chain
+ * is content: the next match of a pcre may end before the last one did.
+ */
+static uint8_t retry_of(const struct draft_step *const *order, uint32_t i)
+{
+    const struct draft_step *s = order[i];
+    uint8_t provider = provider_of(order, i), up = provider;
+
+    if (s->literal.p == NULL || s->step.negated || s->step.b != WINDOW_OPEN)
+        return provider;
+    while (up != STEP_NO_RETRY && order[up]->literal.p != NULL)
+        up = provider_of(order, up);
+    return up == STEP_NO_RETRY ? STEP_NO_RETRY : provider;
+}
+
+static bool add_steps(struct builder *b, const struct draft *d)
+{
+    const struct draft_step *order[STEPS_MAX];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        if (d->steps[i].step.flow == STEP_TEST)
+            order[n++] = &d->steps[i];
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        if (d->steps[i].step.flow == STEP_SEARCH)
+            order[n++] = &d->steps[i];
+    for (uint32_t i = 0; i < n; i++) {
+        void *v = b->steps;
+        struct step *s;
+        uint8_t provider = provider_of(order, i);
+
+        if (!builder_grow(b, &v, &b->cap_steps, b->n_steps, sizeof(*b->steps)))
+            return false;
+        b->steps = v;
+        s = &b->steps[b->n_steps++];
+        *s = order[i]->step;
+        s->retry = retry_of(order, i);
+        s->new_buffer = s->flow == STEP_SEARCH && (i == 0 || order[i - 1]->step.flow != STEP_SEARCH ||
+                                                   order[i - 1]->step.buffer != s->buffer);
+        if (provider != STEP_NO_RETRY)
+            b->steps[b->n_steps - 1 - i + provider].next_relative = true;
+    }
+    return true;
+}
+
+static void set_fast_pattern(struct builder_rule *r, const struct draft *d)
+{
+    const struct draft_step *s = fastpattern_choose(d);
+
+    if (s == NULL)
+        return;
+    r->fast = s->literal.p;
+    r->fast_len = s->literal.len;
+    if ((s->has & (LITERAL_FAST | LITERAL_FAST_PART)) == (LITERAL_FAST | LITERAL_FAST_PART)) {
+        r->fast += s->fast_offset;
+        r->fast_len = s->fast_len;
+    }
+    if (r->fast_len > FAST_PATTERN_MAX)
+        r->fast_len = FAST_PATTERN_MAX;
+    r->fast_nocase = (s->has & LITERAL_NOCASE) != 0;
+    r->fast_buffer = s->step.buffer;
+}
+
+/* --- sids --------------------------------------------------------------------------------------------------- */
+
+static uint32_t *sid_slot(struct builder *b, uint32_t gid, uint32_t sid)
+{
+    size_t mask = b->n_sid_slots - 1;
+    size_t i = ((uint64_t)gid << 32 | sid) * 0x9e3779b97f4a7c15ull >> 32 & mask;
+
+    while (b->sid_slots[i] != 0) {
+        const struct rule_info *info = &b->rules[b->sid_slots[i] - 1].info;
+
+        if (info->gid == gid && info->sid == sid)
+            break;
+        i = (i + 1) & mask;
+    }
+    return &b->sid_slots[i];
+}
+
+static bool sids_grow(struct builder *b)
+{
+    size_t n = b->n_sid_slots == 0 ? 1024 : b->n_sid_slots * 2;
+
+    if ((b->n_rules + 1) * 2 <= b->n_sid_slots)
+        return true;
+    free(b->sid_slots);
+    b->sid_slots = calloc(n, sizeof(*b->sid_slots));
+    b->n_sid_slots = b->sid_slots != NULL ? n : 0;
+    if (b->sid_slots == NULL)
+        return draft_no_memory(&b->draft);
+    for (size_t i = 0; i < b->n_rules;
+         i++) /* a dead rule's sid belongs to the one that replaced it, further on */
+        *sid_slot(b, b->rules[i].info.gid, b->rules[i].info.sid) = (uint32_t)i + 1;
+    return true;
+}
+
+/* Report a second rule with the same gid and sid. True when the new one stays. */
+static bool settle_duplicate(struct builder *b, struct draft *d, struct builder_rule *old)
+{
+    bool newer = d->info.rev > old->info.rev;
+
+    draft_fail(d, d->text->text.p, "give one of them another sid, or remove it",
+               "sid %u (gid %u) is also in %.200s line %u; rev %u is kept", d->info.sid, d->info.gid,
+               old->info.file, old->info.line, newer ? d->info.rev : old->info.rev);
+    b->n_rejected++; /* one of the two */
+    if (newer)
+        old->dead = true;
+    return newer;
+}
+
+bool builder_add(struct builder *b, struct draft *d)
+{
+    struct builder_rule r = {.rule = d->rule, .info = d->info, .order = (uint32_t)b->n_rules};
+    void *v = b->rules;
+    uint32_t *slot;
+
+    if (!builder_grow(b, &v, &b->cap_rules, b->n_rules, sizeof(*b->rules)) || (b->rules = v, !sids_grow(b)))
+        return false;
+    slot = sid_slot(b, d->info.gid, d->info.sid);
+    if (*slot != 0 && !settle_duplicate(b, d, &b->rules[*slot - 1]))
+        return false;
+    r.rule.first_step = (uint32_t)b->n_steps;
+    r.rule.n_steps = (uint8_t)d->n_steps;
+    if (!add_steps(b, d))
+        return false;
+    if (d->info.n_references > 0) {
+        r.info.references =
+            arena_memdup(b->arena, d->references, d->info.n_references * sizeof(*d->references));
+        if (r.info.references == NULL)
+            return draft_no_memory(d);
+    }
+    set_fast_pattern(&r, d);
+    b->rules[b->n_rules] = r;
+    *slot = (uint32_t)++b->n_rules;
+    return true;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------ */
+
+struct rank {
+    uint64_t key; /* action, priority, load order */
+    uint32_t index;
+};
+
+static int rank_cmp(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* order[rank] = index into b->rules; heap, the caller's. */
+static uint32_t *sort_rules(struct builder *b, uint32_t *n_out)
+{
+    static const uint8_t default_order[ACTION_N] = {
+        [ACTION_PASS] = 0, [ACTION_DROP] = 1, [ACTION_REJECT] = 2, [ACTION_ALERT] = 3};
+    static const uint8_t unset[ACTION_N];
+    const uint8_t *rank_of =
+        memcmp(b->src->action_order, unset, sizeof(unset)) == 0 ? default_order : b->src->action_order;
+    struct rank *ranks = malloc((b->n_rules + 1) * sizeof(*ranks));
+    uint32_t *order = malloc((b->n_rules + 1) * sizeof(*order)), n = 0;
+
+    if (ranks == NULL || order == NULL) {
+        free(ranks);
+        free(order);
+        return NULL;
+    }
+    for (size_t i = 0; i < b->n_rules; i++) {
+        const struct builder_rule *r = &b->rules[i];
+
+        if (!r->dead)
+            ranks[n++] = (struct rank){.key = (uint64_t)rank_of[r->rule.action] << 56 |
+                                              (uint64_t)r->info.priority << 40 | r->order,
+                                       .index = (uint32_t)i};
+    }
+    qsort(ranks, n, sizeof(*ranks), rank_cmp);
+    for (uint32_t i = 0; i < n; i++)
+        order[i] = ranks[i].index;
+    free(ranks);
+    *n_out = n;
+    return order;
+}
+
+/* Rules and steps, in order, into the arena. */
+static bool place_rules(struct builder *b, struct ruleset *rs, const uint32_t *order)
+{
+    struct rule *rules = arena_alloc(b->arena, (rs->n_rules + 1) * sizeof(*rules));
+    struct rule_info *info = arena_alloc(b->arena, (rs->n_rules + 1) * sizeof(*info));
+    struct step *steps = arena_alloc(b->arena, (b->n_steps + 1) * sizeof(*steps));
+    uint32_t n_steps = 0;
+
+    if (rules == NULL || info == NULL || steps == NULL)
+        return false;
+    for (uint32_t i = 0; i < rs->n_rules; i++) {
+        const struct builder_rule *r = &b->rules[order[i]];
+
+        rules[i] = r->rule;
+        info[i] = r->info;
+        rules[i].first_step = n_steps;
+        memcpy(steps + n_steps, b->steps + r->rule.first_step, r->rule.n_steps * sizeof(*steps));
+        n_steps += r->rule.n_steps;
+    }
+    rs->rules = rules;
+    rs->info = info;
+    rs->steps = steps;
+    rs->n_steps = n_steps;
+    return true;
+}
+
+/* The rules that must be tried on every packet of a protocol. */
+static bool place_always(struct builder *b, struct ruleset *rs, const uint32_t *order)
+{
+    for (int proto = 0; proto < PROTO_N; proto++) {
+        uint32_t n = 0, *v;
+
+        for (int pass = 0; pass < 2; pass++) {
+            v = pass == 0 ? NULL : arena_alloc(b->arena, (n + 1) * sizeof(*v));
+            if (pass == 1 && v == NULL)
+                return false;
+            n = 0;
+            for (uint32_t i = 0; i < rs->n_rules; i++) {
+                uint8_t p = rs->rules[i].proto;
+
+                if (b->rules[order[i]].fast != NULL || (p != PROTO_IP && p != proto))
+                    continue;
+                if (pass == 1)
+                    v[n] = i;
+                n++;
+            }
+        }
+        rs->always[proto] = (struct rule_list){.v = v, .n = n};
+    }
+    for (uint32_t i = 0; i < rs->n_rules; i++)
+        rs->stats.n_no_prefilter += b->rules[order[i]].fast == NULL;
+    return true;
+}
+
+static bool place_sets(struct builder *b, struct ruleset *rs)
+{
+    rs->n_addr_sets = b->sets.n[RANGE_ADDR];
+    rs->n_port_sets = b->sets.n[RANGE_PORT];
+    rs->addr_sets = arena_memdup(b->arena, b->sets.addr, rs->n_addr_sets * sizeof(*b->sets.addr));
+    rs->port_sets = arena_memdup(b->arena, b->sets.port, rs->n_port_sets * sizeof(*b->sets.port));
+    rs->pcre_codes = arena_memdup(b->arena, b->codes, b->n_codes * sizeof(*b->codes));
+    if (rs->addr_sets == NULL || rs->port_sets == NULL || rs->pcre_codes == NULL)
+        return false;
+    rs->n_pcre_codes = (uint32_t)b->n_codes;
+    b->n_codes = 0; /* the ruleset's now */
+    return true;
+}
+
+struct ruleset *ruleset_compile(struct builder *b, struct err *e)
+{
+    struct ruleset *rs = arena_alloc(b->arena, sizeof(*rs));
+    uint32_t *order = NULL;
+    int rc = -ENOMEM;
+
+    if (rs != NULL && (order = sort_rules(b, &rs->n_rules)) != NULL && place_rules(b, rs, order) &&
+        place_always(b, rs, order) && place_sets(b, rs))
+        rc = prefilter_build(b, rs, order, e);
+    else
+        err_set(e, rc, "no memory for the ruleset");
+    free(order);
+    if (rc == 0)
+        return rs;
+    if (rs != NULL && rs->release != NULL)
+        rs->release(rs);
+    return NULL;
+}

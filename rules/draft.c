@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What keyword parsers call: report an error at a place in the rule, add a step, keep a string.
+ *
+ * A rule may be refused for several reasons and all of them are reported in one pass, so an error marks the draft
+ * as failed and parsing goes on. Out of memory is different: it ends the build, through builder.no_memory.
+ * Strings and literals go into the ruleset's arena at once; those of a rule that is refused stay there unused,
+ * which a ruleset of mostly good rules can afford. Control thread.
+ */
+#include "rules/draft.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include "rules/builder.h"
+#include "rules/keywords.h"
+#include "rules/source.h"
+
+bool draft_fail(struct draft *d, const uint8_t *at, const char *remedy, const char *fmt, ...)
+{
+    struct err e;
+    int line, column;
+    char what[sizeof(e.text)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    for (char *c = what; *c != '\0'; c++) /* a rule file may hold anything; a terminal should not get it */
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    text_place(d->text, at, &line, &column);
+    err_set(&e, -EINVAL, "%s", what);
+    err_remedy(&e, "%s", remedy);
+    err_at(&e, d->text->file, line, column);
+    builder_error(d->b, &e);
+    d->failed = true;
+    return false;
+}
+
+bool draft_no_memory(struct draft *d)
+{
+    d->b->no_memory = true;
+    d->failed = true;
+    return false;
+}
+
+struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at)
+{
+    struct draft_step *s;
+
+    if (d->n_steps == STEPS_MAX) {
+        draft_fail(d, at, "split the rule", "more than %d options that test or search", STEPS_MAX);
+        return NULL;
+    }
+    s = &d->steps[d->n_steps++];
+    memset(s, 0, sizeof(*s));
+    s->kw = kw;
+    s->at = at;
+    s->step.match = kw->match;
+    s->step.flow = STEP_TEST;
+    return s;
+}
+
+const char *draft_string(struct draft *d, struct span text)
+{
+    const char *s = arena_strndup(d->b->arena, (const char *)text.p, text.len);
+
+    if (s == NULL)
+        draft_no_memory(d);
+    return s;
+}
+
+const char *draft_unescape(struct draft *d, struct span text)
+{
+    char *s = arena_alloc(d->b->arena, (size_t)text.len + 1);
+    uint32_t n = 0;
+
+    if (s == NULL) {
+        draft_no_memory(d);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < text.len; i++) {
+        if (text.p[i] == '\\' && i + 1 < text.len && memchr(";\"\\:", text.p[i + 1], 4) != NULL)
+            i++;
+        s[n++] = (char)text.p[i];
+    }
+    return s;
+}

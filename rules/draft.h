@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_RULES_DRAFT_H
+#define SLUICE_RULES_DRAFT_H
+/*
+ * Private to rules/. A draft is one rule between its text and its compiled form: keyword parsers write into it,
+ * checks read all of it, compile copies it out. The builder is one ruleset_build() call: what all rules share.
+ * One control thread; both die when ruleset_build() returns.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/arena.h"
+#include "ips/base/err.h"
+#include "ips/base/span.h"
+#include "rules/ruleset.h"
+#include "rules/ruleset_layout.h"
+
+struct builder;
+struct keyword;
+struct rule_text;
+
+enum literal_flag {
+    LITERAL_NOCASE = 1 << 0,
+    LITERAL_FAST = 1 << 1,   /* the rule asks for this one as its fast pattern */
+    LITERAL_OFFSET = 1 << 2, /* modifiers written so far, to find doubles and contradictions */
+    LITERAL_DEPTH = 1 << 3,
+    LITERAL_DISTANCE = 1 << 4,
+    LITERAL_WITHIN = 1 << 5,
+    LITERAL_STARTS = 1 << 6,
+    LITERAL_ENDS = 1 << 7,
+    LITERAL_FAST_PART = 1 << 8, /* fast_pattern:offset,length */
+};
+
+struct draft_step {
+    struct step step; /* what will be published */
+    const struct keyword *kw;
+    const uint8_t *at;   /* the option in the rule's text, for errors */
+    struct span literal; /* content: its bytes, in the arena; p == NULL for other keywords */
+    uint32_t has;        /* enum literal_flag */
+    int32_t offset, depth, distance, within; /* content: as written */
+    uint32_t fast_offset, fast_len;
+};
+
+struct draft {
+    struct builder *b;
+    const struct rule_text *text;
+    struct rule rule;
+    struct rule_info info;
+    struct draft_step steps[STEPS_MAX];
+    uint32_t n_steps;
+    struct draft_step *last_content;   /* what content modifiers apply to */
+    uint64_t seen;                     /* bit per keyword table row */
+    const char **references;           /* room for REFERENCES_MAX */
+    uint32_t min_payload, max_payload; /* what dsize allows; whole range when there is none */
+    const uint8_t *dsize_at;
+    bool
+        packet_only; /* has a keyword about one packet's headers: no stream, and a drop holds for the packet */
+    bool stateless;  /* flow:stateless */
+    bool addr_negated; /* an address in the header is negated */
+    bool has_priority;
+    bool failed;
+};
+
+#define REFERENCES_MAX 64
+
+/*
+ * Report an error at `at` (inside the rule's text) with its remedy, and mark the rule as failed. Always false,
+ * so that a parser can `return draft_fail(...)`.
+ */
+bool draft_fail(struct draft *d, const uint8_t *at, const char *remedy, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Memory is out: the build ends. Always false. */
+bool draft_no_memory(struct draft *d);
+
+/* A new step of the keyword, or NULL (reported) when the rule has too many. */
+struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at);
+/* Copies text into the arena with backslash escapes of ; " \ : undone. NULL: memory is out (reported). */
+const char *draft_unescape(struct draft *d, struct span text);
+const char *draft_string(struct draft *d, struct span text);
+
+/* For %.*s in messages: the text, cut to a length that can be read. */
+#define TEXT_ARG(s) (int)((s).len < 60 ? (s).len : 60), (const char *)(s).p
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_RULES_KW_CONTENT_H
+#define SLUICE_RULES_KW_CONTENT_H
+/* Private to rules/. Limits of content and its modifiers. */
+#include <stdint.h>
+
+#define CONTENT_MAX  8192      /* bytes of one content */
+#define WINDOW_OPEN  INT32_MAX /* step.b: no depth, no within */
+#define PLACE_MAX    65535     /* offset, depth */
+#define DISTANCE_MAX (1 << 20) /* distance and within, either way (Suricata's bound) */
+#endif

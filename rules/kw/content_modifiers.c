@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What stands behind a content and changes how it is looked for: nocase, offset, depth, distance, within,
+ * startswith, endswith, fast_pattern.
+ *
+ * Each applies to the last content before it and may be written once for it. They are only noted here; that they
+ * fit together is checked when the whole rule is known (check_content), because their order is free.
+ *
+ * fast_pattern names the literal for the prefilter. It never changes what matches (RULES.md 2A, 17): `only` is
+ * accepted and ignored as in Suricata, and on a negated content, which cannot stand for the rule, the whole
+ * option is. Control thread.
+ */
+#include "rules/keywords.h"
+#include "rules/kw/content.h"
+#include "rules/number.h"
+#include "rules/source.h"
+
+/* The content to modify, with `bit` set in it; NULL (reported) when there is none or it has the modifier already. */
+static struct draft_step *modify(struct draft *d, const struct option *o, uint32_t bit)
+{
+    struct draft_step *s = d->last_content;
+
+    if (s == NULL) {
+        draft_fail(d, o->name.p, "write it behind a content", "%s has no content before it", o->kw->name);
+        return NULL;
+    }
+    if (s->has & bit) {
+        draft_fail(d, o->name.p, "keep one of them", "%s stands twice behind one content", o->kw->name);
+        return NULL;
+    }
+    s->has |= bit;
+    return s;
+}
+
+static bool parse_place(struct draft *d, const struct option *o, int64_t min, int64_t max, int32_t *out)
+{
+    int64_t v;
+
+    if (!number_read(d, o, min, max, &v))
+        return false;
+    *out = (int32_t)v;
+    return true;
+}
+
+static bool parse_offset(struct draft *d, const struct option *o)
+{
+    struct draft_step *s = modify(d, o, LITERAL_OFFSET);
+
+    return s != NULL && parse_place(d, o, 0, PLACE_MAX, &s->offset);
+}
+
+static bool parse_depth(struct draft *d, const struct option *o)
+{
+    struct draft_step *s = modify(d, o, LITERAL_DEPTH);
+
+    return s != NULL && parse_place(d, o, 1, PLACE_MAX, &s->depth);
+}
+
+static bool parse_distance(struct draft *d, const struct option *o)
+{
+    struct draft_step *s = modify(d, o, LITERAL_DISTANCE);
+
+    return s != NULL && parse_place(d, o, -DISTANCE_MAX, DISTANCE_MAX, &s->distance);
+}
+
+static bool parse_within(struct draft *d, const struct option *o)
+{
+    struct draft_step *s = modify(d, o, LITERAL_WITHIN);
+
+    return s != NULL && parse_place(d, o, 1, DISTANCE_MAX, &s->within);
+}
+
+static bool parse_nocase(struct draft *d, const struct option *o)
+{
+    return modify(d, o, LITERAL_NOCASE) != NULL;
+}
+
+static bool parse_startswith(struct draft *d, const struct option *o)
+{
+    return modify(d, o, LITERAL_STARTS) != NULL;
+}
+
+static bool parse_endswith(struct draft *d, const struct option *o)
+{
+    return modify(d, o, LITERAL_ENDS) != NULL;
+}
+
+static bool parse_fast_pattern(struct draft *d, const struct option *o)
+{
+    struct draft_step *s = modify(d, o, LITERAL_FAST);
+    struct span rest = o->value, head;
+    uint64_t offset, len;
+
+    if (s == NULL)
+        return false;
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        if (&d->steps[i] != s && (d->steps[i].has & LITERAL_FAST))
+            return draft_fail(d, o->name.p, "keep one of them", "two contents are fast_pattern");
+    if (rest.len == 0 || text_eq_nocase(rest, "only"))
+        return true;
+    if (!text_split(&rest, ',', &head) || !text_u64(text_trim(head), PLACE_MAX, &offset) ||
+        !text_u64(text_trim(rest), PLACE_MAX, &len) || len == 0)
+        return draft_fail(d, o->value.p, o->kw->usage, "fast_pattern: '%.*s' is no offset and length",
+                          TEXT_ARG(o->value));
+    s->has |= LITERAL_FAST_PART;
+    s->fast_offset = (uint32_t)offset;
+    s->fast_len = (uint32_t)len;
+    return true;
+}
+
+#define ROW(word, how, val) \
+    const struct keyword kw_##word = {.name = #word, .usage = how, .value = val, .parse = parse_##word}
+
+ROW(nocase, "write nocase;", VALUE_NONE);
+ROW(offset, "write offset:N; with 0 to 65535", VALUE_PLAIN);
+ROW(depth, "write depth:N; with 1 to 65535", VALUE_PLAIN);
+ROW(distance, "write distance:N; N may be negative", VALUE_PLAIN);
+ROW(within, "write within:N; with 1 or more", VALUE_PLAIN);
+ROW(startswith, "write startswith;", VALUE_NONE);
+ROW(endswith, "write endswith;", VALUE_NONE);
+ROW(fast_pattern, "write fast_pattern; or fast_pattern:offset,length;", VALUE_OPTIONAL);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pcre: regular expressions, pcre:"/expression/flags".
+ *
+ * Compiled with PCRE2 at load and, where the machine can, to machine code. Matching has a limit on steps and
+ * never touches the heap (rules/eval_scratch.c); a match that hits a limit counts as no match, negated or not, and
+ * sets hit_pcre_limit. R begins the subject at the cursor, so that ^ means "right behind the last match" and nothing
+ * before it can be looked back at. A later relative option makes the search go on from one byte behind the
+ * match's start (RULES.md 2A, 2); an expression anchored with A has one place only.
+ *
+ * Flags: i s m x A E G as in PCRE, R relative, B accepted without effect, O raises the step limit. The letters
+ * that name an HTTP buffer are refused: there is no HTTP parser to fill one, and to match the raw payload instead
+ * would change what the rule means.
+ *
+ * The builder owns the compiled codes and hands them to the ruleset, which frees them.
+ */
+#include "rules/builder.h"
+#include "rules/eval_scratch.h"
+#include "rules/keywords.h"
+
+#define PCRE_PARENS_MAX 250  /* nested parentheses */
+#define PCRE_LENGTH_MAX 8192 /* bytes of an expression */
+
+enum pcre_flag { PCRE_JIT = 1 << 0, PCRE_RAISED = 1 << 1, PCRE_ANCHORED = 1 << 2 };
+
+static const struct {
+    char letter;
+    uint32_t option;
+} option_letters[] = {
+    {'i', PCRE2_CASELESS}, {'s', PCRE2_DOTALL},         {'m', PCRE2_MULTILINE}, {'x', PCRE2_EXTENDED},
+    {'A', PCRE2_ANCHORED}, {'E', PCRE2_DOLLAR_ENDONLY}, {'G', PCRE2_UNGREEDY},
+};
+
+static const char http_letters[] = "UIPQHDMCSYVW";
+
+static bool parse_letters(struct draft *d, struct span letters, struct draft_step *s, uint32_t *options)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; i < letters.len; i++) {
+        uint8_t c = letters.p[i];
+        size_t row = 0, n = sizeof(option_letters) / sizeof(option_letters[0]);
+
+        while (row < n && option_letters[row].letter != c)
+            row++;
+        if (row < n)
+            *options |= option_letters[row].option;
+        else if (c == 'R')
+            s->step.relative = true;
+        else if (c == 'O')
+            s->step.flags |= PCRE_RAISED;
+        else if (c != 0 && strchr(http_letters, c) != NULL)
+            ok = draft_fail(d, letters.p + i,
+                            "remove the letter to search the payload, or disable the rule with a '#'",
+                            "pcre: the flag %c names an HTTP buffer, and HTTP is not parsed", c);
+        else if (c != 'B')
+            ok = draft_fail(d, letters.p + i, "use flags of i s m x A E G R B O", "pcre: unknown flag '%c'",
+                            c >= 0x20 && c < 0x7f ? c : '?');
+    }
+    if (*options & PCRE2_ANCHORED)
+        s->step.flags |= PCRE_ANCHORED;
+    return ok;
+}
+
+static void jit_compile(struct builder *b, pcre2_code *code, struct draft_step *s)
+{
+    size_t bytes = 0;
+
+    if (!b->pcre_no_jit && pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0)
+        s->step.flags |= PCRE_JIT;
+    if (pcre2_pattern_info(code, PCRE2_INFO_SIZE, &bytes) == 0)
+        b->pcre_bytes += bytes;
+    if (pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &bytes) == 0) {
+        b->pcre_bytes += bytes;
+        if (bytes == 0) /* (*NO_JIT) in the expression compiles to nothing */
+            s->step.flags &= (uint8_t)~PCRE_JIT;
+    }
+}
+
+static pcre2_code *compile(struct draft *d, struct span text, uint32_t options)
+{
+    pcre2_compile_context *ctx = pcre2_compile_context_create(NULL);
+    PCRE2_UCHAR why[160];
+    pcre2_code *code;
+    PCRE2_SIZE at = 0;
+    int error = 0;
+
+    if (ctx == NULL) {
+        draft_no_memory(d);
+        return NULL;
+    }
+    pcre2_set_parens_nest_limit(ctx, PCRE_PARENS_MAX);
+    pcre2_set_max_pattern_length(ctx, PCRE_LENGTH_MAX);
+    code = pcre2_compile(text.p, text.len, options | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &error, &at, ctx);
+    pcre2_compile_context_free(ctx);
+    if (code == NULL) {
+        pcre2_get_error_message(error, why, sizeof(why));
+        draft_fail(d, text.p + (at <= text.len ? at : 0), "correct the expression (pcre2pattern(3))",
+                   "pcre: %s", (char *)why);
+    }
+    return code;
+}
+
+static bool parse_pcre(struct draft *d, const struct option *o)
+{
+    const uint8_t *last = memrchr(o->value.p, '/', o->value.len);
+    struct builder *b = d->b;
+    void *codes = b->codes;
+    struct draft_step *s;
+    struct span text;
+    uint32_t options = 0;
+    pcre2_code *code;
+
+    if (o->value.p[0] != '/' || last == o->value.p)
+        return draft_fail(d, o->value.p, o->kw->usage, "pcre: the expression must stand between two slashes");
+    s = draft_step_add(d, o->kw, o->name.p);
+    if (s == NULL)
+        return false;
+    s->step.flow = STEP_SEARCH;
+    s->step.buffer = BUF_PAYLOAD;
+    s->step.negated = o->negated;
+    text = span_of(o->value.p + 1, (size_t)(last - o->value.p - 1));
+    if (!parse_letters(d, span_of(last + 1, (size_t)(o->value.p + o->value.len - last - 1)), s, &options))
+        return false;
+    if (!builder_grow(b, &codes, &b->cap_codes, b->n_codes, sizeof(*b->codes)))
+        return false;
+    b->codes = codes;
+    code = compile(d, text, options);
+    if (code == NULL)
+        return false;
+    b->codes[b->n_codes++] = code;
+    jit_compile(b, code, s);
+    s->step.data = code;
+    return true;
+}
+
+static bool match_pcre(const struct step *s, struct eval *e)
+{
+    struct eval_scratch *scratch = e->scratch;
+    struct span b = e->buf[s->buffer];
+    uint32_t base = s->relative ? e->cursor : 0;
+    uint32_t start = e->search_from > base ? e->search_from - base : 0;
+    pcre2_match_context *ctx = s->flags & PCRE_RAISED ? scratch->mctx_raised : scratch->mctx;
+    const PCRE2_SIZE *ends;
+    int rc;
+
+    if (b.p == NULL || base > b.len || start > b.len - base || (start > 0 && (s->flags & PCRE_ANCHORED)))
+        return false;
+    if (s->flags & PCRE_JIT)
+        rc = pcre2_jit_match(s->data, b.p + base, b.len - base, start, 0, scratch->match_data, ctx);
+    else
+        rc = pcre2_match(s->data, b.p + base, b.len - base, start, 0, scratch->match_data, ctx);
+    if (rc == PCRE2_ERROR_NOMATCH)
+        return s->negated;
+    if (rc < 0) {
+        e->hit_pcre_limit = true;
+        return false;
+    }
+    if (s->negated)
+        return false;
+    ends = pcre2_get_ovector_pointer(scratch->match_data);
+    e->match_start = base + (uint32_t)ends[0];
+    e->cursor = base + (uint32_t)ends[1];
+    return true;
+}
+
+const struct keyword kw_pcre = {
+    .name = "pcre",
+    .usage = "write pcre:\"/expression/flags\"; or pcre:!\"/expression/flags\";",
+    .value = VALUE_QUOTED,
+    .flags = KEYWORD_NEGATED,
+    .parse = parse_pcre,
+    .match = match_pcre,
+};

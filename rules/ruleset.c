@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ruleset_build(): files in, one immutable ruleset out; and what the rest of the program asks of a ruleset.
+ *
+ * The build reads every file to its end and reports every error of every rule with its place and a remedy. A rule
+ * with an error is left out and counted; the others load, unless the caller is strict. Only three things end a
+ * build early: a file that cannot be read, memory that is out, and strict with an error.
+ *
+ * The builder (rules/builder.h) owns everything while it lasts. When it succeeds the arena, and in it the ruleset,
+ * becomes the caller's and dies in ruleset_free(). A build runs in one control thread and touches nothing that a
+ * running ruleset uses, so it may take place beside traffic.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "ips/base/clock.h"
+#include "rules/builder.h"
+#include "rules/keywords.h"
+#include "rules/source.h"
+
+#define ARENA_CHUNK_BYTES (1u << 20)
+#define WORKERS_MAX       (sizeof(((struct ruleset *)0)->workers) / sizeof(struct ruleset_worker))
+
+bool builder_grow(struct builder *b, void **v, size_t *cap, size_t n, size_t elem_bytes)
+{
+    size_t bigger = *cap == 0 ? 256 : *cap * 2;
+    void *grown;
+
+    if (n < *cap)
+        return true;
+    grown = realloc(*v, bigger * elem_bytes);
+    if (grown == NULL) {
+        b->no_memory = true;
+        return false;
+    }
+    *v = grown;
+    *cap = bigger;
+    return true;
+}
+
+void builder_error(struct builder *b, struct err *e)
+{
+    b->n_errors++;
+    err_list_add(b->errs, e);
+}
+
+static struct builder *builder_new(const struct ruleset_source *src, struct err_list *errs)
+{
+    struct builder *b = calloc(1, sizeof(*b));
+    uint32_t has_jit = 0;
+
+    if (b == NULL)
+        return NULL;
+    b->arena = arena_new(ARENA_CHUNK_BYTES);
+    b->draft.references = malloc(REFERENCES_MAX * sizeof(*b->draft.references));
+    if (b->arena == NULL || b->draft.references == NULL) {
+        arena_free(b->arena);
+        free(b->draft.references);
+        free(b);
+        return NULL;
+    }
+    b->src = src;
+    b->errs = errs;
+    b->vars = (struct variables){.own = src->vars, .n_own = src->n_vars};
+    b->pcre_no_jit = pcre2_config(PCRE2_CONFIG_JIT, &has_jit) != 0 || has_jit == 0;
+    sets_init(&b->sets, b->arena);
+    return b;
+}
+
+/* arena: whether it dies too; it does not when it became a ruleset's. */
+static void builder_free(struct builder *b, bool arena)
+{
+    for (size_t i = 0; i < b->n_codes; i++)
+        pcre2_code_free(b->codes[i]);
+    free(b->codes);
+    free(b->rules);
+    free(b->steps);
+    free(b->sid_slots);
+    free(b->draft.references);
+    sets_fini(&b->sets);
+    classes_fini(&b->classes);
+    if (arena)
+        arena_free(b->arena);
+    free(b);
+}
+
+static void draft_reset(struct draft *d, struct builder *b, const struct rule_text *t, const char *file)
+{
+    const char **references = d->references;
+    int line, column;
+
+    /* steps are cleared one by one as they are added */
+    memset(&d->rule, 0, sizeof(d->rule));
+    memset((char *)d + offsetof(struct draft, n_steps), 0, sizeof(*d) - offsetof(struct draft, n_steps));
+    d->b = b;
+    d->text = t;
+    d->references = references;
+    d->max_payload = UINT32_MAX;
+    text_place(t, text_trim(t->text).p, &line, &column);
+    d->info = (struct rule_info){.gid = 1,
+                                 .priority = PRIORITY_DEFAULT,
+                                 .msg = "",
+                                 .classtype = "",
+                                 .category = "",
+                                 .metadata = "",
+                                 .file = file,
+                                 .line = (uint32_t)line};
+}
+
+static int load_file(struct builder *b, const char *path, struct err *e)
+{
+    struct source s;
+    struct rule_text t;
+    const char *file = arena_strndup(b->arena, path, strlen(path));
+    int rc = file != NULL ? source_open(&s, file, e) : err_set(e, -ENOMEM, "no memory to read %s", path);
+
+    if (rc != 0)
+        return rc;
+    while (!b->no_memory && (rc = source_next(&s, &t)) == 1) {
+        struct draft *d = &b->draft;
+
+        draft_reset(d, b, &t, file);
+        parse_rule(d, &t);
+        if (!d->failed)
+            check_rule(d);
+        if (d->failed)
+            b->n_rejected++;
+        else
+            builder_add(b, d);
+    }
+    b->n_disabled += s.n_disabled;
+    source_close(&s);
+    if (!b->no_memory && rc == 0)
+        return 0;
+    return err_set(e, -ENOMEM, "no memory for the rules in %s", path);
+}
+
+static int load(struct builder *b, struct err *e)
+{
+    const struct ruleset_source *src = b->src;
+    int rc;
+
+    if (hs_valid_platform() != HS_SUCCESS) {
+        rc = err_set(e, -ENOTSUP, "Hyperscan does not run on this processor");
+        err_remedy(e, "use a machine with SSSE3");
+        return rc;
+    }
+    if (src->n_workers == 0 || src->n_workers > WORKERS_MAX)
+        return err_set(e, -EINVAL, "a ruleset for %u workers; 1 to %zu are possible", src->n_workers,
+                       WORKERS_MAX);
+    rc = classes_load(b, src->classification_file, e);
+    for (uint32_t i = 0; i < src->n_files && rc == 0; i++)
+        rc = load_file(b, src->files[i], e);
+    return rc;
+}
+
+static void fill_stats(struct builder *b, struct ruleset *rs, uint64_t started_ns)
+{
+    rs->arena = b->arena;
+    rs->generation = b->src->generation;
+    rs->stats.n_loaded = rs->n_rules;
+    rs->stats.n_rejected = b->n_rejected;
+    rs->stats.n_disabled = b->n_disabled;
+    rs->stats.memory_bytes += arena_bytes(b->arena) + b->pcre_bytes;
+    rs->stats.load_ns = clock_mono_ns() - started_ns;
+}
+
+struct ruleset *ruleset_build(const struct ruleset_source *src, struct err_list *errs)
+{
+    uint64_t started_ns = clock_mono_ns();
+    struct builder *b = builder_new(src, errs);
+    struct ruleset *rs = NULL;
+    struct err e = {0};
+
+    if (b == NULL) {
+        err_set(&e, -ENOMEM, "no memory to build a ruleset");
+        err_list_add(errs, &e);
+        return NULL;
+    }
+    if (load(b, &e) == 0 && !(src->strict && b->n_errors > 0))
+        rs = ruleset_compile(b, &e);
+    if (e.code != 0)
+        builder_error(b, &e);
+    if (rs != NULL)
+        fill_stats(b, rs, started_ns);
+    builder_free(b, rs == NULL);
+    return rs;
+}
+
+void ruleset_free(struct ruleset *rs)
+{
+    if (rs == NULL)
+        return;
+    rs->release(rs);
+    arena_free(rs->arena); /* the ruleset itself lies in it */
+}
+
+uint32_t ruleset_n_rules(const struct ruleset *rs)
+{
+    return rs->n_rules;
+}
+
+const struct rule_info *ruleset_info(const struct ruleset *rs, uint32_t index)
+{
+    return &rs->info[index];
+}
+
+const struct rule *ruleset_rule(const struct ruleset *rs, uint32_t index)
+{
+    return &rs->rules[index];
+}
+
+uint32_t ruleset_generation(const struct ruleset *rs)
+{
+    return rs->generation;
+}
+
+const struct ruleset_stats *ruleset_stats(const struct ruleset *rs)
+{
+    return &rs->stats;
+}

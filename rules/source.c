@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rule files as logical lines.
+ *
+ * A file is read whole into one heap buffer that the source owns until source_close(). A logical line is joined
+ * inside that buffer: when a line ends in a backslash, the next one is moved down onto the backslash, as
+ * Suricata does it, with nothing put between them. A list of pieces remembers the line and column every byte came
+ * from, so that errors point into the file as the author wrote it.
+ *
+ * A line that starts with '#' is a comment; when what follows is an action word it is counted as a disabled rule,
+ * and its continuation lines are passed over with it.
+ *
+ * Control thread. Files beyond SOURCE_FILE_MAX are refused before they are read.
+ */
+#include "rules/source.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rules/names.h"
+
+static int read_all(struct source *s, int fd, struct err *e)
+{
+    size_t cap = s->len + 1, n = 0;
+
+    for (;;) {
+        ssize_t got;
+
+        if (n == cap) {
+            uint8_t *bigger = cap > SOURCE_FILE_MAX ? NULL : realloc(s->bytes, cap * 2);
+
+            if (bigger == NULL)
+                return err_set(e, -EFBIG, "%s grew beyond %u MB while it was read", s->file,
+                               SOURCE_FILE_MAX >> 20);
+            s->bytes = bigger;
+            cap *= 2;
+        }
+        got = read(fd, s->bytes + n, cap - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            int code = -errno;
+
+            err_sys(e, code, "cannot read %s", s->file);
+            return code;
+        }
+        if (got == 0)
+            break;
+        n += (size_t)got;
+    }
+    s->len = n;
+    return 0;
+}
+
+static int open_and_read(struct source *s, struct err *e)
+{
+    int fd = open(s->file, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    int rc;
+
+    if (fd < 0) {
+        rc = err_sys(e, -errno, "cannot open %s", s->file);
+        err_remedy(e, "check the path and that its owner lets this program read it");
+        return rc;
+    }
+    if (fstat(fd, &st) != 0) {
+        rc = err_sys(e, -errno, "cannot read %s", s->file);
+    } else if (S_ISDIR(st.st_mode)) {
+        rc = err_set(e, -EISDIR, "%s is a directory", s->file);
+        err_remedy(e, "name the files in it, for example %s/*.rules", s->file);
+    } else if (st.st_size > (off_t)SOURCE_FILE_MAX) {
+        rc = err_set(e, -EFBIG, "%s has more than %u MB", s->file, SOURCE_FILE_MAX >> 20);
+        err_remedy(e, "split the file");
+    } else {
+        s->len = (size_t)st.st_size;
+        s->bytes = malloc(s->len + 1);
+        rc = s->bytes != NULL ? read_all(s, fd, e) : err_set(e, -ENOMEM, "no memory to read %s", s->file);
+    }
+    close(fd);
+    return rc;
+}
+
+int source_open(struct source *s, const char *file, struct err *e)
+{
+    int rc;
+
+    memset(s, 0, sizeof(*s));
+    s->file = file;
+    s->line = 1;
+    rc = open_and_read(s, e);
+    if (rc != 0)
+        source_close(s);
+    return rc;
+}
+
+void source_close(struct source *s)
+{
+    free(s->bytes);
+    free(s->pieces);
+    memset(s, 0, sizeof(*s));
+}
+
+/* The next physical line, without its end; moves on behind it. */
+static struct span take_line(struct source *s)
+{
+    uint8_t *p = s->bytes + s->at;
+    size_t left = s->len - s->at;
+    uint8_t *nl = memchr(p, '\n', left);
+    size_t n = nl != NULL ? (size_t)(nl - p) : left;
+
+    s->at += n + (nl != NULL);
+    s->line++;
+    return span_of(p, n);
+}
+
+static bool strip_continuation(struct span *line)
+{
+    uint32_t n = line->len;
+
+    while (n > 0 && isspace(line->p[n - 1]))
+        n--;
+    if (n == 0 || line->p[n - 1] != '\\')
+        return false;
+    line->len = n - 1;
+    return true;
+}
+
+static void skip_comment(struct source *s, struct span line)
+{
+    struct span word = text_trim(line);
+    uint32_t n = 0;
+
+    while (word.len > 0 && word.p[0] == '#')
+        word = text_trim(span_sub(word, 1, word.len));
+    while (n < word.len && isalpha(word.p[n]))
+        n++;
+    if (n == word.len || !isspace(word.p[n]) || !names_is_action(span_sub(word, 0, n)))
+        return;
+    if (memchr(word.p, '(', word.len) == NULL && !strip_continuation(&line))
+        return; /* prose that happens to start with an action word */
+    s->n_disabled++;
+    while (strip_continuation(&line) && s->at < s->len)
+        line = take_line(s);
+}
+
+static int add_piece(struct source *s, uint32_t n, struct text_piece piece)
+{
+    if (n == s->cap_pieces) {
+        size_t cap = s->cap_pieces == 0 ? 8 : s->cap_pieces * 2;
+        struct text_piece *v = realloc(s->pieces, cap * sizeof(*v));
+
+        if (v == NULL)
+            return -ENOMEM;
+        s->pieces = v;
+        s->cap_pieces = cap;
+    }
+    s->pieces[n] = piece;
+    return 0;
+}
+
+int source_next(struct source *s, struct rule_text *t)
+{
+    while (s->at < s->len) {
+        uint32_t line_no = s->line, n_pieces = 0;
+        struct span line = take_line(s), words = text_trim(line);
+        uint8_t *joined = (uint8_t *)line.p;
+        uint32_t n = 0;
+        bool more;
+
+        if (words.len == 0)
+            continue;
+        if (words.p[0] == '#') {
+            skip_comment(s, line);
+            continue;
+        }
+        for (;;) {
+            more = strip_continuation(&line);
+            if (add_piece(s, n_pieces++, (struct text_piece){.off = n, .line = line_no, .column = 1}) != 0)
+                return -ENOMEM;
+            memmove(joined + n, line.p, line.len);
+            n += line.len;
+            if (!more || s->at >= s->len)
+                break;
+            line_no = s->line;
+            line = take_line(s);
+        }
+        *t = (struct rule_text){.text = span_of(joined, n), .file = s->file};
+        t->pieces = s->pieces;
+        t->n_pieces = n_pieces;
+        return 1;
+    }
+    return 0;
+}
+
+void text_place(const struct rule_text *t, const uint8_t *at, int *line, int *column)
+{
+    uint32_t off = at >= t->text.p && at <= t->text.p + t->text.len ? (uint32_t)(at - t->text.p) : 0;
+    uint32_t i = t->n_pieces - 1;
+
+    while (i > 0 && t->pieces[i].off > off)
+        i--;
+    *line = (int)t->pieces[i].line;
+    *column = (int)(t->pieces[i].column + off - t->pieces[i].off);
+}
+
+struct span text_trim(struct span s)
+{
+    while (s.len > 0 && isspace(s.p[0])) {
+        s.p++;
+        s.len--;
+    }
+    while (s.len > 0 && isspace(s.p[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+bool text_split(struct span *s, char c, struct span *head)
+{
+    const uint8_t *cut = s->len > 0 ? memchr(s->p, c, s->len) : NULL;
+
+    if (cut == NULL) {
+        *head = *s;
+        *s = span_sub(*s, s->len, 0);
+        return false;
+    }
+    *head = span_of(s->p, (size_t)(cut - s->p));
+    *s = span_sub(*s, head->len + 1, s->len);
+    return true;
+}
+
+bool text_eq_nocase(struct span s, const char *word)
+{
+    return strlen(word) == s.len && strncasecmp((const char *)s.p, word, s.len) == 0;
+}
+
+bool text_u64(struct span s, uint64_t max, uint64_t *v)
+{
+    uint64_t n = 0;
+
+    if (s.len == 0 || s.len > 18) /* 18 digits cannot overflow */
+        return false;
+    for (uint32_t i = 0; i < s.len; i++) {
+        if (!isdigit(s.p[i]))
+            return false;
+        n = n * 10 + (uint64_t)(s.p[i] - '0');
+    }
+    *v = n;
+    return n <= max;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_RULES_SOURCE_H
+#define SLUICE_RULES_SOURCE_H
+/*
+ * Private to rules/. A text file read whole, given out as logical lines: comments and blank lines left out,
+ * lines that end in a backslash joined with the next. Remembers where each byte came from.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include "ips/base/err.h"
+#include "ips/base/span.h"
+
+#define SOURCE_FILE_MAX (256u << 20) /* bytes of a rule file */
+#define RULE_TEXT_MAX   (512u << 10) /* bytes of one rule: tens of thousands of addresses in a header fit */
+
+struct text_piece { /* from `off` of the logical line on, bytes come from this line and column */
+    uint32_t off, line, column;
+};
+
+struct rule_text {
+    struct span text; /* valid until the source is freed */
+    const char *file;
+    const struct text_piece *pieces; /* valid until the next logical line is asked for */
+    uint32_t n_pieces;
+};
+
+struct source {
+    const char *file;
+    uint8_t *bytes;
+    size_t len, at;
+    uint32_t line;       /* of the byte at `at` */
+    uint32_t n_disabled; /* lines like "#alert ..." passed over */
+    struct text_piece *pieces;
+    size_t cap_pieces;
+};
+
+int source_open(struct source *s, const char *file, struct err *e);
+/* 1: *t is the next logical line; 0: the file has ended; -ENOMEM. */
+int source_next(struct source *s, struct rule_text *t);
+void source_close(struct source *s);
+void text_place(const struct rule_text *t, const uint8_t *at, int *line, int *column);
+
+/* Small tools for reading text. */
+struct span text_trim(struct span s);
+/* Cuts at the first byte of `c`; the rest, without c, stays in *s. False (and all of *s in *head) when absent. */
+bool text_split(struct span *s, char c, struct span *head);
+bool text_eq_nocase(struct span s, const char *word);
+/* Decimal digits only. */
+bool text_u64(struct span s, uint64_t max, uint64_t *v);
+#endif
