@@ -15,7 +15,7 @@
 #define STEER_QUEUES_MAX 64 /* per port; a queue beyond it follows the fail policy */
 
 /* Slot of a socket in the XSKMAP `xsks`. */
-#define STEER_XSK_SLOT(port, queue) ((port) * STEER_QUEUES_MAX + (queue))
+#define STEER_XSK_SLOT(port, queue) ((port)*STEER_QUEUES_MAX + (queue))
 
 enum steer_fail_policy {
     STEER_FAIL_OPEN = 0,   /* no socket behind the queue: forward through the other port */
@@ -50,12 +50,12 @@ struct steer_block {
  * Every exit of the program goes through exactly one of these, so their sum is the number of frames seen.
  * PERCPU_ARRAY `steer_counters`, key = port * STEER_CTR_N + counter. X(id, "name", "what it counts")
  */
-#define STEER_COUNTER_TABLE(X)                                                                               \
-    X(STEER_TO_WORKER, "steer.to_worker", "frames redirected to the queue's socket")                         \
-    X(STEER_FAIL_OPENED, "steer.fail_open", "no socket behind the queue: forwarded by the kernel")           \
-    X(STEER_FAIL_CLOSED_DROP, "steer.fail_closed", "no socket behind the queue: dropped")                    \
-    X(STEER_BLOCKED_SRC, "steer.blocked_src", "dropped: source address on the block list")                   \
-    X(STEER_BLOCKED_DST, "steer.blocked_dst", "dropped: destination address on the block list")              \
+#define STEER_COUNTER_TABLE(X)                                                                     \
+    X(STEER_TO_WORKER, "steer.to_worker", "frames redirected to the queue's socket")               \
+    X(STEER_FAIL_OPENED, "steer.fail_open", "no socket behind the queue: forwarded by the kernel") \
+    X(STEER_FAIL_CLOSED_DROP, "steer.fail_closed", "no socket behind the queue: dropped")          \
+    X(STEER_BLOCKED_SRC, "steer.blocked_src", "dropped: source address on the block list")         \
+    X(STEER_BLOCKED_DST, "steer.blocked_dst", "dropped: destination address on the block list")    \
     X(STEER_UNKNOWN_PORT, "steer.unknown_port", "passed to the host: interface not of this bridge")
 
 enum steer_counter {
@@ -66,11 +66,11 @@ enum steer_counter {
 };
 
 /* Counted beside the exits, in PERCPU_ARRAY `steer_parse`, key = port * STEER_PARSE_N + kind: what was seen. */
-#define STEER_PARSE_TABLE(X)                                                                                 \
-    X(STEER_PARSE_IPV4, "steer.parse_ipv4", "IPv4 packets")                                                  \
-    X(STEER_PARSE_IPV6, "steer.parse_ipv6", "IPv6 packets")                                                  \
-    X(STEER_PARSE_OTHER, "steer.parse_other", "frames of another ethertype")                                 \
-    X(STEER_PARSE_VLAN, "steer.parse_vlan", "frames with one or two VLAN tags")                              \
+#define STEER_PARSE_TABLE(X)                                                    \
+    X(STEER_PARSE_IPV4, "steer.parse_ipv4", "IPv4 packets")                     \
+    X(STEER_PARSE_IPV6, "steer.parse_ipv6", "IPv6 packets")                     \
+    X(STEER_PARSE_OTHER, "steer.parse_other", "frames of another ethertype")    \
+    X(STEER_PARSE_VLAN, "steer.parse_vlan", "frames with one or two VLAN tags") \
     X(STEER_PARSE_SHORT, "steer.parse_short", "frames that end inside a header; steered all the same")
 
 enum steer_parse {

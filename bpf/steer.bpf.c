@@ -81,7 +81,6 @@ static __always_inline enum blocked classify(struct cursor c, __u32 port, const 
 
     if (!read_ethernet(&c, &type))
         goto too_short;
-#pragma unroll
     for (int i = 0; i < TAGS_MAX && ethertype_is_vlan(type); i++) {
         if (!read_vlan(&c, &type))
             goto too_short;

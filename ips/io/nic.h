@@ -15,7 +15,7 @@ struct nic;
 
 struct nic_config {
     const char *ifname;
-    uint32_t n_queues;  /* wanted; 0 = as many as there are, at most max_queues */
+    uint32_t n_queues; /* wanted; 0 = as many as there are, at most max_queues */
     uint32_t max_queues;
     bool keep_offloads; /* leave the offloads alone (the operator knows better) */
 };
@@ -23,19 +23,19 @@ struct nic_config {
 struct nic_info {
     uint32_t ifindex;
     uint32_t mtu;
-    uint32_t n_queues;     /* in effect */
-    bool symmetric_rss;    /* programmed and read back; or n_queues == 1. One NIC's word: see nic_same_queue() */
-    uint64_t rss_id;       /* names what was programmed: hash, key, table, fields, driver; 0 with one queue */
+    uint32_t n_queues;  /* in effect */
+    bool symmetric_rss; /* programmed and read back; or n_queues == 1. One NIC's word: see nic_same_queue() */
+    uint64_t rss_id;    /* names what was programmed: hash, key, table, fields, driver; 0 with one queue */
     bool carrier;
     char driver[32];
-    char offloads_off[256];/* what was turned off, separated by blanks */
-    uint64_t rx_missed;    /* frames that the NIC dropped for want of a descriptor, where the driver says so */
+    char offloads_off[256]; /* what was turned off, separated by blanks */
+    uint64_t rx_missed; /* frames that the NIC dropped for want of a descriptor, where the driver says so */
 };
 
 /* Reads and sets. Refuses an interface that is missing, a loopback, or whose MTU does not fit a frame
  * (mtu + 14 + 2 * 4 <= FRAME_BYTES - headroom), each with the remedy. On failure everything is put back. */
 struct nic *nic_open(const struct nic_config *cfg, struct err *e);
-void nic_restore(struct nic *n); /* puts back and frees */
+void nic_restore(struct nic *n);                          /* puts back and frees */
 void nic_info(const struct nic *n, struct nic_info *out); /* reads carrier afresh */
 
 /* The two directions of a flow arrive on different NICs, so it is not enough that each hashes symmetrically: both

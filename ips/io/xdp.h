@@ -21,12 +21,14 @@ struct xdp_config {
 };
 
 struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e); /* load and fill; not attached yet */
-int xdp_attach(struct xdp *x, struct err *e);                     /* both interfaces or neither */
+int xdp_attach(struct xdp *x, struct err *e);                      /* both interfaces or neither */
 void xdp_close(struct xdp *x);                                     /* detach, unload */
 int xdp_set_socket(struct xdp *x, uint32_t port, uint32_t queue, int fd, struct err *e);
 int xdp_clear_socket(struct xdp *x, uint32_t port, uint32_t queue);
 
-/* "10.0.0.0/8" or "2001:db8::/32"; an address alone is a host. Which = source, destination or both. */
+/* "10.0.0.0/8" or "2001:db8::/32"; an address alone is a host; bits behind the length are cleared. side = source,
+ * destination or both. Adding what is there is no error and starts its count anew; xdp_block_each() shows a prefix
+ * once per side, and the callback may remove it (nonzero stops and is returned). */
 enum xdp_block_side { XDP_BLOCK_SRC = 1, XDP_BLOCK_DST = 2, XDP_BLOCK_BOTH = 3 };
 int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e);
 int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e); /* -ENOENT */

@@ -245,7 +245,7 @@ static void open_without_flags(const struct nic_config *cfg)
 
     if (!ctx || next_fd < 0 || close(next_fd) != 0 ||
         seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), 2,
-                         SCMP_A0(SCMP_CMP_EQ, (unsigned)next_fd), SCMP_A2(SCMP_CMP_EQ, 32)) != 0 ||
+                         SCMP_A0(SCMP_CMP_EQ, (unsigned)next_fd, 0), SCMP_A2(SCMP_CMP_EQ, 32, 0)) != 0 ||
         seccomp_load(ctx) != 0)
         _exit(2);
     if (nic_open(cfg, &e) != NULL || e.code != -EPERM)
