@@ -500,7 +500,7 @@ static void random_traffic(void **state)
         unsigned n = 1 + (unsigned)rand() % 16;
         for (unsigned i = 0; i < n; i++) {
             bool turn = rand() % 2;
-            uint16_t port = (uint16_t)(1 + rand() % 45);
+            uint16_t port = (uint16_t)(1 + rand() % (round < 1500 ? 100 : 20));
             static const uint8_t flags[] = {SYN, SYN | ACK, ACK, ACK, ACK, FIN | ACK, RST};
             b[i] = pkt_decoded(&frames[i],
                                &(struct pkt){.proto = rand() % 3 ? IPPROTO_TCP : IPPROTO_UDP,
