@@ -161,7 +161,7 @@ $(BENCH_BIN): $(BENCH_OBJ)
 
 $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
 	$(call say,LINK)
-	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lnetfilter_queue
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka -lnetfilter_queue
 
 $(NET_BIN): %: %.o
 	$(call say,LINK)
