@@ -16,7 +16,8 @@
  * service: no call is repeated but when the last one made progress. Zero-copy calls only where the driver
  * sleeps and has said so.
  *
- * A full TX ring is kicked once. What still does not fit is the caller's, to drop and count.
+ * A full TX ring is kicked once. What still does not fit is the caller's, to drop and count. The same goes for a
+ * packet without bytes or beyond its frame, which only a mistake of ours could make, and for those behind it.
  */
 #include "ips/io/port_priv.h"
 
@@ -137,6 +138,12 @@ static uint32_t tx_room(struct xsk_port *p, uint32_t n)
     return room < n ? room : n;
 }
 
+/* The kernel skips a descriptor it finds invalid and never completes it: the frame would be gone. */
+static bool is_sendable(const struct packet *pkt)
+{
+    return pkt->len > 0 && (pkt->umem_addr & (FRAME_BYTES - 1)) + pkt->len <= FRAME_BYTES;
+}
+
 static unsigned tx_burst(struct port *port, struct packet *const *pkts, unsigned n)
 {
     struct xsk_port *p = xsk_port_of(port);
@@ -148,7 +155,8 @@ static unsigned tx_burst(struct port *port, struct packet *const *pkts, unsigned
         reclaim(p);
         room = tx_room(p, n);
     }
-    n = room;
+    for (n = 0; n < room && is_sendable(pkts[n]); n++)
+        ;
     if (n == 0)
         return 0;
     xsk_ring_prod__reserve(&p->tx, n, &at);

@@ -8,9 +8,9 @@
  * XDP_SHARED_UMEM and inherit. libxdp keeps the first socket's descriptor with the UMEM, so that socket
  * leaves the kernel with the last port, whichever is closed first.
  *
- * Busy polling (SO_PREFER_BUSY_POLL) is off unless asked for. In zero-copy mode it stalls transmission for
- * good on NICs whose RX and TX interrupts are separate; in copy mode on veth it was measured and gained
- * nothing.
+ * Busy polling (SO_PREFER_BUSY_POLL) is off unless asked for. In zero-copy mode it stalls transmission for good on
+ * NICs whose RX and TX interrupts are separate. In copy mode it gains nothing to speak of: measured on veth with
+ * 64-byte frames, 1.0 million a second either way, and every look at an idle port becomes a system call.
  */
 #include "ips/io/port_priv.h"
 

@@ -296,6 +296,9 @@ static void made_frames_leave(void **state)
 
     assert_true(port_alloc(b->port[0], &pkt));
     assert_int_equal(pkt.len, 0);
+    assert_int_equal(port_tx_burst(b->port[0], &v, 1), 0); /* no bytes: the kernel would never give it back */
+    pkt.len = FRAME_BYTES;
+    assert_int_equal(port_tx_burst(b->port[0], &v, 1), 0);
     make_frame(want, sizeof(want), 7);
     memcpy(pkt.data, want, sizeof(want));
     pkt.len = sizeof(want);
@@ -419,6 +422,63 @@ static void too_many_received_frames_are_counted(void **state)
     bed_free(b);
 }
 
+/* Two workers, two queues, four sockets on one UMEM, closed in another order than they were opened. */
+static void four_sockets_share_a_umem(void **state)
+{
+    struct umem_totals t;
+    struct port *p[4];
+    struct packet pkts[RING], *v[RING];
+    uint8_t got[2048];
+    struct err e;
+
+    if (geteuid() != 0)
+        skip();
+    sh("ip link add c0 numtxqueues 2 numrxqueues 2 type veth peer name c1 numtxqueues 2 numrxqueues 2 && "
+       "ip link add s0 numtxqueues 2 numrxqueues 2 type veth peer name s1 numtxqueues 2 numrxqueues 2 && "
+       "for i in c0 c1 s0 s1; do ip link set $i up || exit 1; done");
+    struct umem *u = umem_new(2 * N_FRAMES, 2, &e);
+    for (uint8_t i = 0; i < 4; i++) {
+        struct port_config cfg = {.ifname = inner[i & 1], .queue = i / 2, .ring_size = RING, .index = i & 1};
+        p[i] = port_open(u, i / 2, &cfg, &e);
+        assert_non_null(p[i]);
+    }
+    umem_totals(u, &t);
+    assert_int_equal(t.fill, 4 * RING);
+    assert_int_equal(t.free, 2 * N_FRAMES - 4 * RING);
+
+    /* Worker 0 makes frames, worker 1 sends them: its counts alone would be negative, the sums are right. */
+    int outside = packet_socket("s0");
+    make_burst(p[0], pkts, v, RING);
+    assert_int_equal(port_tx_burst(p[3], v, RING), RING);
+    for (int i = 0; i < RING; i++) {
+        struct pollfd fd = {.fd = outside, .events = POLLIN};
+        port_service(p[3]);
+        assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
+        assert_int_equal(recv(outside, got, sizeof(got), 0), 60);
+    }
+    for (int tries = 0; tries < WAIT_MS; tries++) {
+        for (int i = 0; i < 4; i++)
+            port_service(p[i]);
+        umem_totals(u, &t);
+        assert_int_equal(t.free + t.fill + t.worker + t.tx, t.size);
+        if (t.tx == 0)
+            break;
+        poll(NULL, 0, 1);
+    }
+    assert_int_equal(t.tx, 0);
+    assert_int_equal(t.worker, 0); /* the surplus went back to worker 0, not into a hand for good */
+
+    static const int order[] = {0, 3, 1, 2};
+    for (int i = 0; i < 4; i++)
+        port_close(p[order[i]]);
+    umem_totals(u, &t);
+    assert_int_equal(t.free, t.size);
+    assert_int_equal(t.worker, 0);
+    umem_free(u);
+    close(outside);
+    sh("ip link del c0 && ip link del s0");
+}
+
 static void assert_refused(struct umem *u, struct port_config cfg, int code, const char *text)
 {
     struct err e = {0};
@@ -480,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_full_tx_ring_gives_frames_back),
         cmocka_unit_test(frames_that_the_driver_drops_are_counted),
         cmocka_unit_test(too_many_received_frames_are_counted),
+        cmocka_unit_test(four_sockets_share_a_umem),
         cmocka_unit_test(refusals_say_what_to_do),
     };
     return cmocka_run_group_tests(tests, own_namespace, NULL);
