@@ -5,24 +5,56 @@
  * The control socket: a unix stream socket, one JSON object per line each way. Request {"command": "block add",
  * "args": {...}}; reply {"ok": true, "result": ...} or {"ok": false, "code": N, "error": "...", "remedy": "..."}.
  * Replies come in the order of the requests. The peer's credentials are checked (SO_PEERCRED).
+ *
+ * A reply with code 422 also has "errors": [{"file", "line", "column", "what", "remedy"}, ...]. Arguments:
+ *   rules reload  {"force": bool}           rules list  {"sid": N} or {"offset": N}, at most PROTO_RULES_MAX a reply
+ *   block add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
  */
-#define PROTO_SOCKET_DEFAULT  "/run/sluice/ipsd.sock"
-#define PROTO_LINE_MAX_BYTES  (16u << 20)
+#define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
+#define PROTO_LINE_MAX_BYTES    (16u << 20)
 #define PROTO_REQUEST_MAX_BYTES (1u << 20)
+#define PROTO_RULES_MAX         5000
 
 /* One table for codes: reply code, ipsctl's exit status, meaning. X(id, code, exit_status, "meaning") */
-#define PROTO_CODE_TABLE(X)                                                                                  \
-    X(PROTO_OK, 200, 0, "done")                                                                              \
-    X(PROTO_BAD_REQUEST, 400, 2, "the request is malformed or an argument is wrong")                         \
-    X(PROTO_DENIED, 403, 4, "the peer may not do this")                                                      \
-    X(PROTO_NOT_FOUND, 404, 5, "no such command or object")                                                  \
-    X(PROTO_CONFLICT, 409, 6, "it is there already")                                                         \
-    X(PROTO_INVALID, 422, 1, "the rules or the configuration have errors; nothing was changed")              \
+#define PROTO_CODE_TABLE(X)                                                                     \
+    X(PROTO_OK, 200, 0, "done")                                                                 \
+    X(PROTO_BAD_REQUEST, 400, 2, "the request is malformed or an argument is wrong")            \
+    X(PROTO_DENIED, 403, 4, "the peer may not do this")                                         \
+    X(PROTO_NOT_FOUND, 404, 5, "no such command or object")                                     \
+    X(PROTO_CONFLICT, 409, 6, "it is there already")                                            \
+    X(PROTO_INVALID, 422, 1, "the rules or the configuration have errors; nothing was changed") \
     X(PROTO_FAILED, 500, 1, "the daemon could not do it")
 enum proto_code {
 #define X(id, code, exit_status, meaning) id = code,
     PROTO_CODE_TABLE(X)
 #undef X
 };
+
+/*
+ * One table for commands: the server's dispatch, ipsctl's parsing, help and ipsctl(8) have these rows.
+ * X(id, "name", "arguments as ipsctl takes them", "what it does")
+ */
+#define PROTO_COMMAND_TABLE(X)                                                                              \
+    X(CMD_STATUS, "status", "", "bridges, queues, workers, rules, and who owns the frames")                 \
+    X(CMD_STATS, "stats", "", "all counters")                                                               \
+    X(CMD_DROPS, "drops", "", "frames that did not leave, by reason")                                       \
+    X(CMD_RULES_CHECK, "rules check", "[--var NAME=VALUE]... [FILE...]",                                    \
+      "check rule files without a daemon; without FILE, ask the daemon to check its own")                   \
+    X(CMD_RULES_RELOAD, "rules reload", "[--force]",                                                        \
+      "load the configured rule files anew; with an error the running rules stay, unless --force")          \
+    X(CMD_RULES_LIST, "rules list", "[SID]", "the rules that are loaded, in the order of evaluation")       \
+    X(CMD_BLOCK_ADD, "block add", "PREFIX [src|dst|both]",                                                  \
+      "drop frames of an address or network in the kernel")                                                 \
+    X(CMD_BLOCK_DEL, "block del", "PREFIX [src|dst|both]", "take an address or network off the block list") \
+    X(CMD_BLOCK_LIST, "block list", "", "the block list, and the frames each entry dropped")                \
+    X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                       \
+    X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
+enum proto_command {
+#define X(id, name, args, help) id,
+    PROTO_COMMAND_TABLE(X)
+#undef X
+        CMD_N,
+};
+
 #define PROTO_EXIT_NO_DAEMON 3 /* ipsctl: nobody answers on the socket */
 #endif

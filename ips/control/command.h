@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_CONTROL_COMMAND_H
+#define SLUICE_CONTROL_COMMAND_H
+/*
+ * What a command's handler gets and gives back. One cmd_*.c per command or family; the table that ties them to
+ * their names is in commands.c. Handlers run in the server thread and must not wait for anything.
+ */
+#include "ips/control/control.h"
+#include "ips/control/loader.h"
+#include "ips/control/proto.h"
+
+#define COMMAND_LATER 0 /* in place of a code: the reply comes when the loader is done */
+
+struct command_call {
+    const struct control_config *cfg;
+    struct loader *loader;
+    const json_t *args; /* an object; borrowed */
+    json_t *result;     /* PROTO_OK: a new reference */
+    json_t *errors;     /* PROTO_INVALID: a new reference to the array, or NULL */
+    struct err err;     /* any other code */
+};
+
+/* An enum proto_code, or COMMAND_LATER. */
+typedef int (*command_fn)(struct command_call *call);
+
+int cmd_status(struct command_call *call);
+int cmd_stats(struct command_call *call);
+int cmd_drops(struct command_call *call);
+int cmd_rules_check(struct command_call *call);
+int cmd_rules_reload(struct command_call *call);
+int cmd_rules_list(struct command_call *call);
+int cmd_block_add(struct command_call *call);
+int cmd_block_del(struct command_call *call);
+int cmd_block_list(struct command_call *call);
+int cmd_shutdown(struct command_call *call);
+int cmd_help(struct command_call *call);
+
+/* The answer to cmd_rules_check and cmd_rules_reload: publishes what was built when it may be. */
+int rules_loaded(struct command_call *call, struct load_result *r);
+json_t *ruleset_json(const struct ruleset *rs); /* the numbers of a ruleset; "null" for none */
+
+/* Sets call->err and returns code, so that `return command_fail(...)` reads well. */
+int command_fail(struct command_call *call, enum proto_code code, const char *remedy, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The handler for a request, its code, and the reply line; see commands.c. */
+int command_run(struct command_call *call, const char *line, size_t len);
+/* A heap string that ends in a newline, NULL when memory is out. Takes call's references. */
+char *command_reply(struct command_call *call, int code, size_t *len);
+#endif

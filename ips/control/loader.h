@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_CONTROL_LOADER_H
+#define SLUICE_CONTROL_LOADER_H
+/*
+ * The loader thread: builds one ruleset at a time, so that the server thread can answer others meanwhile.
+ * The server thread asks with loader_begin(), is woken through the eventfd, and collects with loader_take().
+ */
+#include "ips/control/control.h"
+
+struct loader;
+
+struct load_job {
+    uint32_t generation;
+    bool check; /* build, say what is wrong, throw away */
+    bool force; /* publish in spite of rejected rules */
+};
+
+struct load_result {
+    struct load_job job;
+    struct ruleset *rs;   /* NULL when refused; the taker owns it */
+    struct err_list errs; /* the taker frees it */
+};
+
+struct loader *loader_new(const struct config *cfg, uint32_t n_workers, int wake_fd,
+                          struct err *e); /* starts */
+void loader_free(struct loader *l);       /* waits for a build that runs, joins */
+int loader_begin(struct loader *l,
+                 const struct load_job *job);              /* -EBUSY while one runs or waits to be taken */
+bool loader_take(struct loader *l, struct load_result *r); /* false when nothing is done */
+#endif
