@@ -9,9 +9,8 @@
  *              RULE_DROPS_FLOW says so; lower-ranked rules are still evaluated, so their alerts come too
  *   report     one event per match that alerts, then one for the drop
  *
- * When a rule's verdict holds for the flow: rules that look at addresses and ports only, always; rules that look into
- * TCP data, when the data is part of a connection (a SYN's payload is only a packet); others as the
- * compiler decided. The first verdict a flow gets is the one it keeps, and a pass rule cannot take back a drop.
+ * When a rule's verdict holds for the flow is the rule compiler's decision (ruleset_holds_for_flow), but for
+ * rules that look into TCP data outside of a connection: a SYN's payload is only a packet. The first verdict a flow gets is the one it keeps, and a pass rule cannot take back a drop.
  * Rules with RULE_IP_ONLY are decided by the first packet of each direction of a flow.
  *
  * Not in-line, nothing is dropped and no drop event is written: drop rules alert, pass rules still pass.
@@ -140,16 +139,17 @@ static bool matches(struct detect *d, const struct ruleset *rs, const struct rul
     return match;
 }
 
-static bool holds_for_flow(const struct rule *r, const struct packet *p)
+static bool holds_for_flow(const struct detect *d, const struct rule *r, const struct packet *p)
 {
-    if (!p->flow || !(r->flags & RULE_DROPS_FLOW))
+    if (!ruleset_holds_for_flow(r, &d->facts))
         return false;
     return r->n_steps == 0 || p->ip_proto != IPPROTO_TCP || (p->flags & PKT_ESTABLISHED);
 }
 
-static void set_flow_verdict(const struct rule *r, const struct packet *p, enum flow_verdict v)
+static void set_flow_verdict(const struct detect *d, const struct rule *r, const struct packet *p,
+                             enum flow_verdict v)
 {
-    if (holds_for_flow(r, p) && p->flow->verdict == FLOW_INSPECT)
+    if (p->flow && p->flow->verdict == FLOW_INSPECT && holds_for_flow(d, r, p))
         p->flow->verdict = (uint8_t)v;
 }
 
@@ -167,7 +167,7 @@ static bool act(struct detect *d, const struct rule *r, uint32_t index, struct p
         if (p->verdict != VERDICT_DROP) {
             d->report.passed = true;
             counter_add(d->c, CTR_PASSED, 1);
-            set_flow_verdict(r, p, FLOW_PASS);
+            set_flow_verdict(d, r, p, FLOW_PASS);
         }
         return false;
     }
@@ -176,7 +176,7 @@ static bool act(struct detect *d, const struct rule *r, uint32_t index, struct p
             d->drop_rule = r;
         d->report.rejected |= r->action == ACTION_REJECT;
         drop(p, DROP_RULES);
-        set_flow_verdict(r, p, FLOW_DROP);
+        set_flow_verdict(d, r, p, FLOW_DROP);
     }
     if (r->flags & RULE_NOALERT)
         return true;
