@@ -12,6 +12,7 @@
 #include <urcu-qsbr.h>
 
 #include "ips/base/log.h"
+#include "ips/base/rcu.h"
 #include "ips/control/command.h"
 
 #define ERRORS_SHOWN_MAX 1000 /* in a reply; the number of all of them is always there */
@@ -77,6 +78,7 @@ static void publish(struct command_call *call, struct ruleset *rs)
     const struct ruleset *old = __atomic_exchange_n(call->cfg->ruleset, rs, __ATOMIC_ACQ_REL);
 
     synchronize_rcu();
+    rcu_after_grace(call->cfg->ruleset);
     ruleset_free((struct ruleset *)old); /* nobody can reach it any more */
     log_notice("rules", "generation %u: %u rules loaded, %u rejected", ruleset_generation(rs),
                ruleset_stats(rs)->n_loaded, ruleset_stats(rs)->n_rejected);

@@ -22,6 +22,7 @@
 #include <urcu-qsbr.h>
 #include <cmocka.h>
 
+#include "ips/base/rcu.h"
 #include "ips/control/control.h"
 #include "ips/control/proto.h"
 
@@ -356,6 +357,7 @@ static void *reader(void *arg)
 
         for (uint32_t i = 0; i < ruleset_n_rules(rs); i++)
             seen += ruleset_info(rs, i)->sid;
+        rcu_before_quiescent(&t.ruleset);
         rcu_quiescent_state();
     }
     rcu_unregister_thread();
