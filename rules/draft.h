@@ -28,6 +28,7 @@ enum literal_flag {
     LITERAL_STARTS = 1 << 6,
     LITERAL_ENDS = 1 << 7,
     LITERAL_FAST_PART = 1 << 8, /* fast_pattern:offset,length */
+    LITERAL_RAWBYTES = 1 << 9,
 };
 
 struct draft_step {

@@ -64,6 +64,7 @@ struct keyword {
     X(offset)            \
     X(pcre)              \
     X(priority)          \
+    X(rawbytes)          \
     X(reference)         \
     X(rev)               \
     X(sameip)            \

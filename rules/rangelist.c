@@ -232,6 +232,14 @@ static bool element_addr(struct parse *p, struct span s, const uint8_t *at, stru
     return true;
 }
 
+/* An IPv6 network that is larger than the IPv4-mapped block holds no IPv4: ::/0 is every IPv6 address. */
+static bool add_addrs(struct parse *p, struct range_list *out, struct range r)
+{
+    if (r.lo >= V4_FIRST || r.hi <= V4_LAST)
+        return list_add(p, out, r);
+    return list_add(p, out, (struct range){r.lo, V4_FIRST - 1}) && list_add(p, out, (struct range){V4_LAST + 1, r.hi});
+}
+
 static bool element_port(struct parse *p, struct span s, const uint8_t *at, struct range *r)
 {
     static const char remedy[] = "write a port from 0 to 65535, a:b, a:, :b, any, $NAME, or a list in []";
@@ -384,7 +392,7 @@ static bool parse_set(struct parse *p, struct span text, const uint8_t *at, int 
         return list_add(p, out, universe(p->kind));
     if (!(p->kind == RANGE_ADDR ? element_addr : element_port)(p, text, here, &r))
         return false;
-    return list_add(p, out, r);
+    return p->kind == RANGE_ADDR ? add_addrs(p, out, r) : list_add(p, out, r);
 }
 
 bool range_parse(enum range_kind kind, struct span text, const struct variables *vars, struct range_list *out,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What stands behind a content and changes how it is looked for: nocase, offset, depth, distance, within,
- * startswith, endswith, fast_pattern.
+ * startswith, endswith, rawbytes, fast_pattern.
  *
  * Each applies to the last content before it and may be written once for it. They are only noted here; that they
  * fit together is checked when the whole rule is known (check_content), because their order is free.
@@ -75,6 +75,12 @@ static bool parse_nocase(struct draft *d, const struct option *o)
     return modify(d, o, LITERAL_NOCASE) != NULL;
 }
 
+/* Suricata has nothing to undo for it, and so accepts it without effect (RULES.md 2A, 16). */
+static bool parse_rawbytes(struct draft *d, const struct option *o)
+{
+    return modify(d, o, LITERAL_RAWBYTES) != NULL;
+}
+
 static bool parse_startswith(struct draft *d, const struct option *o)
 {
     return modify(d, o, LITERAL_STARTS) != NULL;
@@ -116,6 +122,7 @@ ROW(offset, "write offset:N; with 0 to 65535", VALUE_PLAIN);
 ROW(depth, "write depth:N; with 1 to 65535", VALUE_PLAIN);
 ROW(distance, "write distance:N; N may be negative", VALUE_PLAIN);
 ROW(within, "write within:N; with 1 or more", VALUE_PLAIN);
+ROW(rawbytes, "write rawbytes;", VALUE_NONE);
 ROW(startswith, "write startswith;", VALUE_NONE);
 ROW(endswith, "write endswith;", VALUE_NONE);
 ROW(fast_pattern, "write fast_pattern; or fast_pattern:offset,length;", VALUE_OPTIONAL);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_TESTS_RULES_HARNESS_H
+#define SLUICE_TESTS_RULES_HARNESS_H
+/*
+ * Rules from a string, packets from a struct, and the question "does rule SID match?". Every answer is also held
+ * against the prefilter: a rule that matches must have been a candidate, or it would never be asked in ipsd.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#include "ips/detect/eval.h"
+#include "rules/ruleset_layout.h"
+
+struct loaded {
+    struct ruleset *rs;
+    struct err_list errs;
+    char path[64];
+};
+
+struct pkt {
+    uint32_t flags; /* enum fact_flag beyond those that follow from the fields below */
+    uint8_t proto;  /* 6, 17, 1, ... */
+    const char *src, *dst;
+    uint16_t sport, dport;
+    uint8_t tcp_flags, type, code, ttl;
+    uint16_t id;
+    bool no_flow, to_client, established;
+    const char *payload;
+    uint32_t payload_len; /* 0: strlen(payload) */
+};
+
+/* What eval had to say beyond yes or no; of the last call of rule_matches(). */
+static struct {
+    bool step_limit, pcre_limit;
+    uint32_t steps;
+} last __attribute__((unused));
+
+static inline void write_file(char path[64], const char *text, size_t len)
+{
+    int fd;
+
+    snprintf(path, 64, "/tmp/sluice-rules-XXXXXX");
+    fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, len), (ssize_t)len);
+    close(fd);
+}
+
+static inline struct loaded load_source(const char *text, size_t len, struct ruleset_source src)
+{
+    struct loaded l = {0};
+    const char *files[1];
+
+    write_file(l.path, text, len);
+    files[0] = l.path;
+    src.files = files;
+    src.n_files = 1;
+    if (src.n_workers == 0)
+        src.n_workers = 1;
+    err_list_init(&l.errs);
+    l.rs = ruleset_build(&src, &l.errs);
+    unlink(l.path);
+    return l;
+}
+
+static inline struct loaded load(const char *text)
+{
+    return load_source(text, strlen(text), (struct ruleset_source){0});
+}
+
+/* The same, and any error fails the test. */
+static inline struct loaded load_ok(const char *text)
+{
+    struct loaded l = load(text);
+
+    err_list_print(&l.errs, stderr);
+    assert_int_equal(l.errs.n, 0);
+    assert_non_null(l.rs);
+    return l;
+}
+
+static inline void unload(struct loaded *l)
+{
+    ruleset_free(l->rs);
+    err_list_fini(&l->errs);
+}
+
+static inline void read_addr(const char *text, uint8_t out[16])
+{
+    memset(out, 0, 16);
+    if (inet_pton(AF_INET, text, out + 12) == 1) {
+        out[10] = out[11] = 0xff;
+        return;
+    }
+    assert_int_equal(inet_pton(AF_INET6, text, out), 1);
+}
+
+static inline uint32_t find_rule(const struct ruleset *rs, uint32_t sid)
+{
+    for (uint32_t i = 0; i < ruleset_n_rules(rs); i++)
+        if (ruleset_info(rs, i)->sid == sid)
+            return i;
+    fail_msg("no rule with sid %u", sid);
+    return 0;
+}
+
+struct scan {
+    const struct prefilter *p;
+    uint32_t rule;
+    bool hit;
+};
+
+static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *arg)
+{
+    struct scan *s = arg;
+
+    (void)from, (void)to, (void)flags;
+    for (uint32_t i = s->p->first[id]; i < s->p->first[id + 1]; i++)
+        s->hit |= s->p->rules[i] == s->rule;
+    return 0;
+}
+
+/* Whether the prefilter, or the list of rules without a fast pattern, would offer the rule for this packet. */
+static inline bool is_candidate(const struct ruleset *rs, uint32_t rule, const struct facts *f, struct span payload)
+{
+    struct scan s = {.p = &rs->prefilter[BUF_PAYLOAD], .rule = rule};
+    int proto = f->flags & FACT_TCP ? PROTO_TCP : f->flags & FACT_UDP ? PROTO_UDP : f->flags & FACT_ICMP ? PROTO_ICMP : PROTO_IP;
+
+    for (uint32_t i = 0; i < rs->always[proto].n; i++)
+        s.hit |= rs->always[proto].v[i] == rule;
+    if (s.p->db != NULL && payload.len > 0)
+        assert_int_equal(hs_scan(s.p->db, (const char *)payload.p, payload.len, 0, rs->workers[0].scratch, on_hit, &s), HS_SUCCESS);
+    return s.hit;
+}
+
+static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const struct pkt *p)
+{
+    uint8_t src[16], dst[16];
+    uint32_t i = find_rule(rs, sid), len = p->payload_len;
+    struct eval_scratch *scratch = eval_scratch_new(NULL);
+    struct facts f = {.flags = p->flags, .ip_proto = p->proto, .ip_ttl = p->ttl, .ip_id = p->id, .sport = p->sport,
+                      .dport = p->dport, .tcp_flags = p->tcp_flags, .icmp_type = p->type, .icmp_code = p->code,
+                      .src = src, .dst = dst};
+    struct eval e = {.facts = &f, .scratch = scratch, .steps_left = 3000};
+    void *copy;
+    bool yes;
+
+    assert_non_null(scratch);
+    if (len == 0 && p->payload != NULL)
+        len = (uint32_t)strlen(p->payload);
+    copy = malloc(len + 1); /* of the exact size, so that a sanitizer sees a read beyond it */
+    assert_non_null(copy);
+    if (len > 0)
+        copy = realloc(copy, len);
+    memcpy(copy, len > 0 ? p->payload : "", len);
+    read_addr(p->src != NULL ? p->src : "10.0.0.1", src);
+    read_addr(p->dst != NULL ? p->dst : "8.8.8.8", dst);
+    f.payload_len = (uint16_t)len;
+    f.ip_version = memcmp(src, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0 ? 4 : 6;
+    f.flags |= f.ip_version == 4 ? FACT_IPV4 : FACT_IPV6;
+    f.flags |= p->proto == 6 ? FACT_TCP : p->proto == 17 ? FACT_UDP : p->proto == 1 || p->proto == 58 ? FACT_ICMP : 0;
+    f.flags |= (p->no_flow ? 0 : FACT_HAS_FLOW) | (p->to_client ? FACT_TO_CLIENT : 0) | (p->established ? FACT_ESTABLISHED : 0);
+    if (len > 0)
+        e.buf[BUF_PAYLOAD] = span_of(copy, len);
+    yes = ruleset_header_match(rs, ruleset_rule(rs, i), &f) && eval_rule(rs, ruleset_rule(rs, i), &e);
+    last.step_limit = e.hit_step_limit;
+    last.pcre_limit = e.hit_pcre_limit;
+    last.steps = 3000 - e.steps_left;
+    if (yes)
+        assert_true(is_candidate(rs, i, &f, span_of(copy, len)));
+    eval_scratch_free(scratch);
+    free(copy);
+    return yes;
+}
+
+/* The common case: options of one rule against one TCP payload. */
+static inline bool options_match_n(const char *options, const char *payload, uint32_t len)
+{
+    char rule[4096];
+    struct pkt p = {.proto = 6, .payload = payload, .payload_len = len, .sport = 40000, .dport = 80, .established = true};
+    struct loaded l;
+    bool yes;
+
+    snprintf(rule, sizeof(rule), "alert tcp any any -> any any (%s sid:1;)\n", options);
+    l = load_ok(rule);
+    yes = rule_matches(l.rs, 1, &p);
+    unload(&l);
+    return yes;
+}
+
+static inline bool options_match(const char *options, const char *payload)
+{
+    return options_match_n(options, payload, (uint32_t)strlen(payload));
+}
+
+/* One rule that must be refused: the column, a part of the text; a remedy must be there. */
+static inline void assert_refused(const char *rule, int column, const char *part)
+{
+    struct loaded l = load(rule);
+    char text[1100];
+
+    if (l.errs.n == 0)
+        fail_msg("accepted: %s", rule);
+    err_format(&l.errs.v[0], text, sizeof(text));
+    if (strstr(l.errs.v[0].text, part) == NULL || (column != 0 && l.errs.v[0].column != column) || l.errs.v[0].remedy[0] == '\0')
+        fail_msg("%s\nwas refused with\n%s\nnot at column %d with \"%s\"", rule, text, column, part);
+    assert_int_equal(l.errs.v[0].line, 1);
+    assert_non_null(l.rs);
+    assert_int_equal(ruleset_n_rules(l.rs), 0);
+    assert_int_equal(ruleset_stats(l.rs)->n_rejected, 1);
+    unload(&l);
+}
+
+static inline void assert_options_refused(const char *options, const char *part)
+{
+    char rule[4096];
+
+    snprintf(rule, sizeof(rule), "alert tcp any any -> any any (%s sid:1;)\n", options);
+    assert_refused(rule, 0, part);
+}
+#endif

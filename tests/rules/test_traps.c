@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where engines get the meaning of rules wrong: one test per numbered trap of RULES.md that applies to the keywords
+ * this engine has. The expected answers are Suricata's unless a test says otherwise.
+ */
+#include "harness.h"
+
+/* 1: when a relative content fails, the one before it is tried further on. */
+static void trap01_backtracking(void **state)
+{
+    assert_true(options_match("content:\"A\"; content:\"B\"; distance:1; within:1;", "A.x A.B"));
+    assert_true(options_match("content:\"ab\"; content:\"cd\"; distance:0; within:2; content:\"ef\"; distance:0; within:2;",
+                              "abcd.. ab.. abcdef"));
+    assert_false(options_match("content:\"ab\"; content:\"cd\"; distance:0; within:2; content:\"ef\"; distance:0; within:2;",
+                               "abcd.. abef cdef ab cdef"));
+    /* overlapping matches: the search goes on one byte behind the match's start, not behind its end */
+    assert_true(options_match("content:\"aa\"; content:\"b\"; distance:0; within:1;", "aaab"));
+    /* a content that is not relative and fails ends the rule; what stands before it does not matter */
+    assert_false(options_match("content:\"A\"; content:\"B\"; distance:0; content:\"C\"; depth:1;", "A.B A.B C"));
+    /* three levels down, only the first of the chain has an alternative */
+    assert_true(options_match("content:\"1\"; content:\"2\"; distance:0; within:2; content:\"3\"; distance:0; within:1;",
+                              "1.2. 1.23"));
+    /* a negated relative content sends the search back, too */
+    assert_true(options_match("content:\"x\"; content:!\"y\"; distance:0; within:1;", "xyxyxz"));
+    assert_false(options_match("content:\"x\"; content:!\"y\"; distance:0; within:1;", "xyxyxy"));
+    /* and between two relative ones it moves nothing */
+    assert_true(options_match("content:\"x\"; content:!\"y\"; distance:0; within:1; content:\"z\"; distance:1; within:1;", "xyz x.z"));
+}
+
+static void trap01_bound(void **state)
+{
+    struct loaded l = load_ok("alert tcp any any -> any any (content:\"a\"; content:\"a\"; distance:0; within:200; "
+                              "content:\"a\"; distance:0; within:200; content:\"z\"; distance:0; within:1; sid:1;)\n"
+                              "alert tcp any any -> any any (content:\"a\"; content:\"a\"; distance:0; content:\"a\"; distance:0; "
+                              "content:\"z\"; distance:0; sid:2;)\n");
+    char payload[1400];
+    struct pkt p = {.proto = 6, .payload = payload, .payload_len = sizeof(payload)};
+
+    memset(payload, 'a', sizeof(payload));
+    payload[0] = 'z'; /* the prefilter would offer the rule */
+    assert_false(rule_matches(l.rs, 1, &p));
+    assert_true(last.step_limit);
+    assert_int_equal(last.steps, 3000);
+    /* without `within`, one failure shows that no other place can help: no search, no limit */
+    assert_false(rule_matches(l.rs, 2, &p));
+    assert_false(last.step_limit);
+    assert_true(last.steps < 10);
+    unload(&l);
+}
+
+/* 2: pcre is retried for a relative successor; a negated one is not. */
+static void trap02_pcre(void **state)
+{
+    assert_true(options_match("pcre:\"/A[0-9]/\"; content:\"B\"; distance:0; within:1;", "A1. A2B"));
+    assert_false(options_match("pcre:\"/A[0-9]/\"; content:\"B\"; distance:0; within:1;", "A1. A2.B"));
+    assert_true(options_match("content:\"id=\"; pcre:\"/^[a-f]+,/R\";", "id=12, id=abc,"));
+    assert_false(options_match("content:\"id=\"; pcre:\"/^[a-f]+,/R\";", "id=12, abc,"));
+    assert_true(options_match("content:\"id=\"; pcre:!\"/^[0-9]/R\";", "id=1 id=x"));
+    assert_false(options_match("content:\"id=\"; pcre:!\"/^[0-9]/R\";", "id=1 id=2"));
+    /* a later match that ends earlier is reached: greedy first, then the short one */
+    assert_true(options_match("pcre:\"/a.*b|b/\"; content:\"c\"; distance:0; within:1;", "a bc.....b"));
+    /* A has one place only, also when it is retried */
+    assert_false(options_match("pcre:\"/x/A\"; content:\"y\"; distance:0; within:1;", "xxy"));
+}
+
+/* 3: within counts from the previous match's end plus distance, and the whole pattern must fit. */
+static void trap03_within(void **state)
+{
+    assert_true(options_match("content:\"A\"; content:\"BCD\"; distance:2; within:3;", "A..BCD"));
+    assert_false(options_match("content:\"A\"; content:\"BCD\"; distance:2; within:3;", "A...BCD"));
+    assert_true(options_match("content:\"A\"; content:\"BCD\"; distance:2; within:4;", "A...BCD"));
+    assert_false(options_match("content:\"A\"; content:\"BCD\"; distance:2; within:3;", "A.BCD"));
+    /* a negative distance looks back, and stops at the buffer's start */
+    assert_true(options_match("content:\"abc\"; content:\"bc\"; distance:-2; within:2;", "abc"));
+    assert_true(options_match("content:\"abc\"; content:\"abc\"; distance:-100;", "abc"));
+    assert_false(options_match("content:\"abc\"; content:\"bc\"; distance:-1;", "abc"));
+    assert_options_refused("content:\"A\"; content:\"BCD\"; within:2;", "within 2 cannot hold the 3 bytes");
+}
+
+/* 4: depth counts from offset; offset and depth do not mix with distance and within. */
+static void trap04_depth(void **state)
+{
+    assert_true(options_match("content:\"BC\"; offset:3; depth:4;", ".....BC"));
+    assert_false(options_match("content:\"BC\"; offset:3; depth:3;", ".....BC"));
+    assert_false(options_match("content:\"BC\"; offset:3;", "BC.."));
+    assert_true(options_match("content:\"BC\"; depth:2;", "BC"));
+    assert_false(options_match("content:\"BC\"; depth:2;", ".BC"));
+    assert_options_refused("content:\"abc\"; depth:2;", "depth 2 cannot hold the 3 bytes");
+    assert_options_refused("content:\"a\"; content:\"b\"; depth:4; within:4;", "offset or depth together with distance or within");
+    assert_options_refused("content:\"a\"; content:\"b\"; distance:4; offset:4;", "offset or depth together with distance or within");
+}
+
+/* 5: the first relative option of a buffer starts from the buffer's start. */
+static void trap05_cursor(void **state)
+{
+    assert_true(options_match("content:\"MZ\"; within:2;", "MZ"));
+    assert_false(options_match("content:\"MZ\"; within:2;", ".MZ"));
+    assert_true(options_match("content:\"MZ\"; distance:1;", ".MZ"));
+    assert_false(options_match("content:\"MZ\"; distance:1;", "MZ."));
+    assert_true(options_match("pcre:\"/^MZ/R\";", "MZ"));
+    /* an absolute content sets the cursor for what follows, wherever it stands */
+    assert_true(options_match("content:\"B\"; content:\"A\"; depth:1; content:\"C\"; distance:0; within:1;", "AC B"));
+}
+
+/* 6: startswith and endswith. */
+static void trap06_ends(void **state)
+{
+    assert_true(options_match("content:\"GET\"; startswith;", "GET /"));
+    assert_false(options_match("content:\"GET\"; startswith;", " GET /"));
+    assert_true(options_match("content:\".exe\"; endswith;", "a.exe b.exe"));
+    assert_false(options_match("content:\".exe\"; endswith;", "a.exe b"));
+    assert_true(options_match("content:\"abc\"; startswith; endswith;", "abc"));
+    assert_false(options_match("content:\"abc\"; startswith; endswith;", "abcabc"));
+    assert_true(options_match("content:\"a\"; content:\"c\"; distance:0; endswith;", "a.c.c"));
+    assert_false(options_match("content:\"a\"; content:\"c\"; distance:0; within:1; endswith;", "a.c"));
+    assert_true(options_match("content:\"a\"; content:\"c\"; within:2; distance:0; endswith;", "a a.c"));
+    assert_options_refused("content:\"a\"; startswith; offset:1;", "startswith together with");
+    assert_options_refused("content:\"a\"; depth:4; startswith;", "startswith together with");
+    assert_options_refused("content:\"a\"; distance:0; startswith;", "startswith together with");
+    assert_options_refused("content:\"a\"; within:4; startswith;", "startswith together with");
+}
+
+/* 7: negated contents, also in windows that start behind the end of the buffer. */
+static void trap07_negation(void **state)
+{
+    assert_true(options_match("content:!\"evil\";", "good"));
+    assert_false(options_match("content:!\"evil\";", "an evil one"));
+    assert_true(options_match("content:!\"evil\"; depth:4;", " evil"));
+    assert_true(options_match("content:!\"x\"; offset:50;", "x short"));
+    assert_true(options_match("content:\"end\"; content:!\"x\"; distance:10;", "the end"));
+    assert_true(options_match("content:!\"abc\"; endswith;", "abc."));
+    assert_false(options_match("content:!\"abc\"; endswith;", "..abc"));
+    /* nothing to look into: a rule with a payload option does not match, not even by negation */
+    struct loaded l = load_ok("alert tcp any any -> any any (content:!\"evil\"; sid:1;)");
+    struct pkt p = {.proto = 6};
+
+    assert_false(rule_matches(l.rs, 1, &p));
+    unload(&l);
+}
+
+/* 16: rawbytes has no effect, but needs a content. */
+static void trap16_rawbytes(void **state)
+{
+    assert_true(options_match("content:\"a\"; rawbytes; nocase;", "A"));
+    assert_options_refused("rawbytes;", "no content before it");
+}
+
+/* The literal that the prefilter holds for the only rule. */
+static void assert_fast(const char *options, const char *want, bool nocase)
+{
+    char rule[1024];
+    struct loaded l;
+    struct facts f = {.flags = FACT_TCP};
+
+    snprintf(rule, sizeof(rule), "alert tcp any any -> any any (%s sid:1;)", options);
+    l = load_ok(rule);
+    assert_int_equal(l.rs->prefilter[BUF_PAYLOAD].n_patterns, 1);
+    assert_int_equal(l.rs->stats.n_no_prefilter, 0);
+    assert_true(is_candidate(l.rs, 0, &f, span_str(want)));
+    for (uint32_t cut = 1; cut < strlen(want); cut++) /* exactly this literal: no part of it will do */
+        assert_false(is_candidate(l.rs, 0, &f, span_of(want, cut)) && is_candidate(l.rs, 0, &f, span_str(want + cut)));
+    snprintf(rule, sizeof(rule), "%s", want);
+    rule[0] ^= 0x20;
+    assert_int_equal(is_candidate(l.rs, 0, &f, span_str(rule)), nocase);
+    unload(&l);
+}
+
+/* 17: the choice of the fast pattern, which never changes what matches. */
+static void trap17_fast_pattern(void **state)
+{
+    assert_fast("content:\"abc\"; content:\"longer\"; content:\"xyz\";", "longer", false);
+    assert_fast("content:\"aaaa\"; content:\"a1c&\";", "a1c&", false); /* stronger at the same length */
+    assert_fast("content:\"abcd\"; content:\"efgh\";", "abcd", false); /* leftmost when all else is equal */
+    assert_fast("content:\"ab\"; fast_pattern; content:\"longer\";", "ab", false);
+    assert_fast("content:!\"negated and long\"; content:\"short\"; nocase;", "short", true);
+    assert_fast("content:!\"negated and long\"; fast_pattern; content:\"short\";", "short", false);
+    assert_fast("content:\"0123456789\"; fast_pattern:3,4;", "3456", false);
+    assert_true(options_match("content:\"0123456789\"; fast_pattern:3,4;", "0123456789"));
+    assert_false(options_match("content:\"0123456789\"; fast_pattern:3,4;", "3456"));
+    assert_true(options_match("content:\"abc\"; fast_pattern:only; content:\"d\"; distance:0;", "abcd"));
+    assert_options_refused("content:\"abc\"; fast_pattern:2,2;", "outside the 3 bytes");
+    assert_options_refused("content:\"abc\"; fast_pattern; content:\"def\"; fast_pattern;", "two contents are fast_pattern");
+}
+
+static void trap17_long_pattern(void **state)
+{
+    char options[900], text[301];
+
+    memset(text, 'q', sizeof(text) - 1);
+    text[300] = '\0';
+    text[299] = 'z';
+    snprintf(options, sizeof(options), "content:\"%s\";", text);
+    assert_true(options_match(options, text));
+    text[299] = 'y';
+    assert_false(options_match(options, text));
+}
+
+/* 18: case counts unless nocase is there; fast_pattern:only leaves the content in force. */
+static void trap18_case(void **state)
+{
+    assert_false(options_match("content:\"GET\";", "get"));
+    assert_true(options_match("content:\"GeT\"; nocase;", "gEt"));
+    assert_true(options_match("content:\"a|41 5b|\"; nocase;", "AA["));
+    assert_false(options_match("content:\"a|41 5b|\"; nocase;", "AA{")); /* only letters have a case */
+    assert_false(options_match("content:\"abc\"; fast_pattern:only; depth:3;", "abc" + 1));
+    assert_false(options_match("content:\"abc\"; fast_pattern:only; depth:3;", ".abc"));
+}
+
+/* 19: escapes, hexadecimal, and ';' inside quotes. */
+static void trap19_text(void **state)
+{
+    assert_true(options_match("content:\"a\\;b\\\"c\\\\d\\:e\";", "a;b\"c\\d:e"));
+    assert_true(options_match("content:\"a|3b 22|b|7C|\";", "a;\"b|"));
+    assert_true(options_match_n("content:\"|00 0d0A ff|\";", "x\0\r\n\xff", 5));
+    assert_true(options_match("content:\"a|62|c\";", "abc"));
+    assert_true(options_match("msg:\"a\\;b\"; content:\"x\";", "x"));
+    assert_true(options_match("pcre:\"/a\\;\\\"b/\";", "a;\"b"));
+    assert_options_refused("content:\"a;b\";", "';' inside quotes");
+    assert_options_refused("pcre:\"/a;b/\";", "';' inside quotes");
+    assert_options_refused("content:\"a\\nb\";", "a backslash may only stand before");
+    assert_options_refused("content:\"a|4|b\";", "odd number of hexadecimal digits");
+    assert_options_refused("content:\"a|4g|b\";", "'g' is no hexadecimal digit");
+    assert_options_refused("content:\"a|41\";", "'|' without its other '|'");
+    assert_options_refused("content:\"\";", "empty value");
+    assert_options_refused("content:\"||\";", "no bytes");
+    assert_options_refused("content:abc;", "must stand in quotes");
+    assert_options_refused("content:\"abc;", "");
+}
+
+/* 21: ranges leave both ends out. */
+static void trap21_ranges(void **state)
+{
+    assert_true(options_match("dsize:3<>5;", "abcd"));
+    assert_false(options_match("dsize:3<>5;", "abc"));
+    assert_false(options_match("dsize:3<>5;", "abcde"));
+    assert_true(options_match("dsize:>3;", "abcd"));
+    assert_false(options_match("dsize:<4;", "abcd"));
+    assert_true(options_match("dsize:<=4;", "abcd"));
+    assert_true(options_match("dsize:4;", "abcd"));
+    assert_true(options_match("dsize:!5;", "abcd"));
+    assert_false(options_match("dsize:!4;", "abcd"));
+    assert_options_refused("dsize:3<>4;", "no number lies between");
+    assert_options_refused("dsize:5<>3;", "no number lies between");
+    assert_options_refused("dsize:<0;", "no number is");
+    assert_options_refused("dsize:70000;", "no condition on a number");
+    assert_options_refused("dsize:<3; content:\"abc\";", "dsize allows at most 2 bytes, and the rule's contents need 3");
+    assert_options_refused("dsize:6; content:\"abc\"; content:\"de\"; distance:2;", "contents need 7");
+}
+
+/* 34, 35: what flow asks for. */
+static void trap35_flow(void **state)
+{
+    struct loaded l = load_ok("alert tcp any any -> any any (flow:stateless; sid:1;)\n"
+                              "alert tcp any any -> any any (flow:established,to_server; sid:2;)\n"
+                              "alert tcp any any -> any any (flow:to_client; sid:3;)\n"
+                              "alert tcp any any -> any any (flow: not_established , from_client ; sid:4;)\n");
+    struct pkt none = {.proto = 6, .no_flow = true}, fresh = {.proto = 6}, up = {.proto = 6, .established = true},
+               down = {.proto = 6, .established = true, .to_client = true};
+    const struct pkt *pkts[] = {&none, &fresh, &up, &down};
+    static const bool want[4][4] = {{0, 1, 1, 1}, {0, 0, 1, 0}, {0, 0, 0, 1}, {0, 1, 0, 0}};
+
+    for (uint32_t sid = 1; sid <= 4; sid++)
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(rule_matches(l.rs, sid, pkts[i]), want[sid - 1][i]);
+    unload(&l);
+    assert_options_refused("flow:established,not_established;", "contradicts");
+    assert_options_refused("flow:to_server,from_server;", "contradicts");
+    assert_options_refused("flow:stateless,established;", "contradicts");
+    assert_options_refused("flow:established,stateless;", "contradicts");
+    assert_options_refused("flow:no_stream,only_stream;", "contradicts");
+    assert_options_refused("flow:to_server,from_client;", "says again");
+    assert_options_refused("flow:sideways;", "unknown word 'sideways'");
+    assert_options_refused("flow:established; flow:to_server;", "stands in the rule twice");
+}
+
+/* 39: pass before drop before reject before alert, then priority, then as loaded; or as configured. */
+static void trap39_order(void **state)
+{
+    static const char rules[] = "alert tcp any any -> any any (sid:1;)\n"
+                                "reject tcp any any -> any any (sid:2;)\n"
+                                "drop tcp any any -> any any (sid:3;)\n"
+                                "pass tcp any any -> any any (sid:4;)\n"
+                                "alert tcp any any -> any any (sid:5; priority:1;)\n"
+                                "alert tcp any any -> any any (sid:6; classtype:trojan-activity;)\n"
+                                "drop tcp any any -> any any (sid:7; priority:200;)\n";
+    static const uint32_t by_default[] = {4, 3, 7, 2, 5, 6, 1}, alert_first[] = {5, 6, 1, 2, 3, 7, 4};
+    struct ruleset_source src = {.action_order = {[ACTION_ALERT] = 0, [ACTION_REJECT] = 1, [ACTION_DROP] = 2, [ACTION_PASS] = 3}};
+    struct loaded l = load_ok(rules);
+
+    for (uint32_t i = 0; i < 7; i++)
+        assert_int_equal(ruleset_info(l.rs, i)->sid, by_default[i]);
+    unload(&l);
+    l = load_source(rules, sizeof(rules) - 1, src);
+    assert_non_null(l.rs);
+    for (uint32_t i = 0; i < 7; i++)
+        assert_int_equal(ruleset_info(l.rs, i)->sid, alert_first[i]);
+    unload(&l);
+}
+
+/* 40: how far a drop reaches. */
+static void trap40_scope(void **state)
+{
+    static const struct {
+        const char *rule;
+        bool tcp, udp, ip_only;
+    } rows[] = {
+        {"drop ip 10.0.0.1 any -> any any (sid:1;)", true, true, true},
+        {"drop tcp any any -> any 80 (sid:1;)", true, true, true},
+        {"drop ip !10.0.0.1 any -> any any (sid:1;)", true, true, false}, /* like ip-only: tested on every packet */
+        {"drop tcp $EXTERNAL_NET any -> any any (sid:1;)", true, true, false},
+        {"drop tcp any any -> any any (flow:to_server; sid:1;)", false, false, false},
+        {"drop tcp any any -> any any (content:\"x\"; sid:1;)", true, true, false},
+        {"drop tcp any any -> any any (flow:established,to_server; pcre:\"/x/\"; sid:1;)", true, true, false},
+        {"drop tcp any any -> any any (content:\"x\"; dsize:>10; sid:1;)", false, false, false},
+        {"drop tcp any any -> any any (content:\"x\"; flow:no_stream; sid:1;)", false, false, false},
+        {"drop tcp any any -> any any (flags:S; sid:1;)", false, false, false},
+        {"drop ip any any -> any any (ttl:1; sid:1;)", false, false, false},
+        {"drop ip any any -> any any (sameip; sid:1;)", false, false, false},
+        {"drop udp any any -> any any (content:\"x\"; sid:1;)", false, false, false},
+        {"drop ip any any -> any any (content:\"x\"; sid:1;)", true, false, false},
+        {"drop icmp any any -> any any (itype:8; sid:1;)", false, false, false},
+        {"drop icmp any any -> any any (msg:\"m\"; classtype:icmp-event; noalert; sid:1;)", true, true, true},
+    };
+    const struct facts tcp = {.flags = FACT_TCP}, udp = {.flags = FACT_UDP};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct loaded l = load_ok(rows[i].rule);
+        const struct rule *r = ruleset_rule(l.rs, 0);
+
+        if (ruleset_holds_for_flow(r, &tcp) != rows[i].tcp || ruleset_holds_for_flow(r, &udp) != rows[i].udp ||
+            ((r->flags & RULE_IP_ONLY) != 0) != rows[i].ip_only)
+            fail_msg("%s: flags %x", rows[i].rule, r->flags);
+        unload(&l);
+    }
+}
+
+/* 42: noalert is silent and changes nothing else. */
+static void trap42_noalert(void **state)
+{
+    struct loaded l = load_ok("drop tcp any any -> any any (content:\"x\"; noalert; sid:1;)");
+
+    assert_true(ruleset_rule(l.rs, 0)->flags & RULE_NOALERT);
+    assert_int_equal(ruleset_rule(l.rs, 0)->action, ACTION_DROP);
+    unload(&l);
+}
+
+/* 49: a negation of everything is an error, not a rule that never matches. */
+static void trap49_nothing(void **state)
+{
+    static const char rule[] = "alert tcp $EXTERNAL_NET any -> $HOME_NET any (sid:1;)";
+    const struct ruleset_var any = {"HOME_NET", "any"};
+    struct loaded l = load_source(rule, sizeof(rule) - 1, (struct ruleset_source){.vars = &any, .n_vars = 1});
+
+    assert_int_equal(l.errs.n, 1);
+    assert_non_null(strstr(l.errs.v[0].text, "'$EXTERNAL_NET' is no address at all"));
+    assert_int_equal(l.errs.v[0].column, 11);
+    unload(&l);
+    assert_refused("alert tcp !any any -> any any (sid:1;)", 11, "is no address at all");
+    assert_refused("alert tcp any !0:65535 -> any any (sid:1;)", 15, "is no port at all");
+    assert_refused("alert tcp [10.0.0.1,!10.0.0.0/8] any -> any any (sid:1;)", 11, "is no address at all");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trap01_backtracking), cmocka_unit_test(trap01_bound),        cmocka_unit_test(trap02_pcre),
+        cmocka_unit_test(trap03_within),       cmocka_unit_test(trap04_depth),        cmocka_unit_test(trap05_cursor),
+        cmocka_unit_test(trap06_ends),         cmocka_unit_test(trap07_negation),     cmocka_unit_test(trap16_rawbytes),
+        cmocka_unit_test(trap17_fast_pattern), cmocka_unit_test(trap17_long_pattern), cmocka_unit_test(trap18_case),
+        cmocka_unit_test(trap19_text),         cmocka_unit_test(trap21_ranges),       cmocka_unit_test(trap35_flow),
+        cmocka_unit_test(trap39_order),        cmocka_unit_test(trap40_scope),        cmocka_unit_test(trap42_noalert),
+        cmocka_unit_test(trap49_nothing),
+    };
+
+    return cmocka_run_group_tests_name("rules: traps", tests, NULL, NULL);
+}
