@@ -85,6 +85,8 @@ static bool flows_arrive_at_owner(const struct bridge *b)
 
 static int open_ports(struct worker *w, struct bridge *b, struct err *e)
 {
+    struct port_mode mode;
+
     for (uint8_t side = 0; side < 2; side++) {
         struct port_config pc = {.ifname = b->cfg->interfaces[side],
                                  .queue = w->cfg.index,
@@ -92,10 +94,12 @@ static int open_ports(struct worker *w, struct bridge *b, struct err *e)
                                  .index = side,
                                  .mode = b->cfg->mode,
                                  .busy_poll = b->cfg->busy_poll,
-                                 .force_copy = b->cfg->force_copy};
+                                 .force_copy = b->force_copy};
         w->port[side] = port_open(b->umem, w->cfg.index, &pc, e);
         if (!w->port[side])
             return e->code;
+        port_mode(w->port[side], &mode);
+        b->saw_zero_copy |= mode.zero_copy;
     }
     return 0;
 }
@@ -122,6 +126,40 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
     return NULL;
 }
 
+static void close_workers(struct bridge *b)
+{
+    for (uint32_t i = b->n_workers; b->workers && i-- > 0;) {
+        worker_delete(b->workers[i]);
+        b->workers[i] = NULL;
+    }
+}
+
+static int open_workers(struct bridge *b, const struct config *cfg, struct err *e)
+{
+    for (uint32_t i = 0; i < b->n_workers; i++) {
+        b->workers[i] = open_worker(b, cfg, i, e);
+        if (!b->workers[i])
+            return e->code;
+    }
+    return 0;
+}
+
+/* The first socket's mode is every socket's. Where the first interface has zero-copy and the second has not, the
+ * second's bind fails, and the bridge must start over in copy mode. */
+static int open_workers_any_mode(struct bridge *b, const struct config *cfg, struct err *e)
+{
+    b->force_copy = b->cfg->force_copy;
+    if (open_workers(b, cfg, e) == 0)
+        return 0;
+    if (b->force_copy || !b->saw_zero_copy)
+        return e->code;
+    log_notice("io", "bridge %s: %s has zero-copy and %s has not; both run in copy mode", b->cfg->name,
+               b->cfg->interfaces[0], b->cfg->interfaces[1]);
+    close_workers(b);
+    b->force_copy = true;
+    return open_workers(b, cfg, e);
+}
+
 int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint32_t first_worker,
                 const struct ruleset *const *ruleset, struct err *e)
 {
@@ -142,12 +180,10 @@ int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint
         if (!b->handoff)
             goto fail;
     }
-    for (uint32_t i = 0; i < b->n_workers; i++) {
-        b->workers[i] = open_worker(b, cfg, i, e);
-        if (!b->workers[i])
-            goto fail;
+    if (open_workers_any_mode(b, cfg, e))
+        goto fail;
+    for (uint32_t i = 0; i < b->n_workers; i++)
         b->workers[i]->ruleset = ruleset;
-    }
     return 0;
 fail:
     bridge_close(b);
@@ -220,8 +256,7 @@ void bridge_stop(struct bridge *b)
 void bridge_close(struct bridge *b)
 {
     xdp_close(b->xdp);
-    for (uint32_t i = b->n_workers; b->workers && i-- > 0;)
-        worker_delete(b->workers[i]);
+    close_workers(b);
     free(b->workers);
     handoff_free(b->handoff);
     umem_free(b->umem);

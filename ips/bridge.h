@@ -15,15 +15,16 @@
 
 struct bridge {
     const struct bridge_config *cfg;
-    uint32_t index;             /* in the configuration */
-    uint32_t first_worker;      /* of this bridge among all workers of the daemon */
+    uint32_t index;        /* in the configuration */
+    uint32_t first_worker; /* of this bridge among all workers of the daemon */
     struct nic *nic[2];
     struct xdp *xdp;
     struct umem *umem;
-    struct handoff *handoff;    /* NULL when every flow arrives at its owner */
+    struct handoff *handoff; /* NULL when every flow arrives at its owner */
     struct worker **workers;
     uint32_t n_workers, n_started;
-    bool quit;                  /* read by the workers */
+    bool force_copy, saw_zero_copy; /* while sockets are opened */
+    bool quit;                      /* read by the workers */
 };
 
 /* Interfaces set up, sockets bound, program loaded; nothing attached yet, no thread runs. On failure everything
@@ -37,7 +38,7 @@ void bridge_stop(struct bridge *b);
 void bridge_close(struct bridge *b);
 
 json_t *bridge_status(const struct bridge *b);
-void bridge_counters(const struct bridge *b, struct counters *sum);      /* adds the workers' blocks to sum */
-void bridge_port_stats(const struct bridge *b, struct port_stats *sum);  /* adds what the sockets say */
-uint32_t bridge_flows(const struct bridge *b);                           /* in the tables now */
+void bridge_counters(const struct bridge *b, struct counters *sum);     /* adds the workers' blocks to sum */
+void bridge_port_stats(const struct bridge *b, struct port_stats *sum); /* adds what the sockets say */
+uint32_t bridge_flows(const struct bridge *b);                          /* in the tables now */
 #endif
