@@ -73,7 +73,6 @@
     X(DROP_FLOW_MEMCAP, "flow memcap", "the flow table is full, and the policy is drop")                     \
     X(DROP_TX_FULL, "tx ring full", "the TX ring stayed full after one kick")                                \
     X(DROP_HANDOFF_FULL, "handoff ring full", "the flow owner's handoff ring was full")                      \
-    X(DROP_TOO_BIG, "too big", "the frame does not fit the buffer of the way out")                           \
     X(DROP_SHUTDOWN, "shutdown", "the frame was in hand when the worker stopped")
 
 enum counter_id {
