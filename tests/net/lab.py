@@ -492,10 +492,10 @@ class Ipsd:
             self.lab.daemons.remove(self)
 
 
-def refused(lab, config=None, argv=None, prefix=(), set=(), **kw):
+def refused(lab, rules='', **kw):
     """Run ipsd on something it must refuse; returns what it said. It must end by itself, with an error status, by its
     own decision (no signal), and without having claimed to be ready."""
-    d = Ipsd(lab, config=config, argv=argv, prefix=prefix, set=set, **kw)
+    d = Ipsd(lab, rules, **kw)
     lab.daemons.append(d)
     code = d.wait_exit()
     d.kill()

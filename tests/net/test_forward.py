@@ -199,6 +199,7 @@ def test_mtu_larger_than_usual(lab):
 
 
 def test_malformed_ip_is_dropped_and_counted(lab):
+    from scapy.layers.inet import IP
     d = lab.ipsd()
     out, into = lab.client.tap('wan0'), lab.server.tap('lan0', IPV4)
     good = ip4_udp(b'payload of a healthy packet')
@@ -210,7 +211,7 @@ def test_malformed_ip_is_dropped_and_counted(lab):
         b'\x4f' + good[1:30],                       # header longer than the frame
         good[:2] + b'\x00\x10' + good[4:],          # total length shorter than the header
         good[:2] + b'\x7f\xff' + good[4:],          # total length beyond the frame
-        good[:2] + struct.pack('!H', 24) + good[4:24],  # UDP header cut
+        bytes(IP(src='10.9.0.1', dst=SERVER4, proto=17) / b'half'),  # ends inside the UDP header
     ]
     for b in bad:
         out.send(frame(IPV4, b))

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import SERVER4, SLOW, STANDIN, frame, is_socket, run, wait_until
+from lab import SERVER4, SLOW, STANDIN, frame, is_socket, refused, run, wait_until
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no daemon')
 
@@ -71,8 +71,7 @@ def test_ten_times_up_and_down_leaves_nothing(lab):
 
 def test_interfaces_are_put_back_when_the_start_fails(lab):
     before = settings(lab)
-    from lab import refused
-    refused(lab, 'nonsense\n')
+    refused(lab, 'nonsense\n', config={'rules': {'strict': True}})
     wait_until(lambda: settings(lab) == before, 'the interfaces to be as they were')
 
 
