@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_CTL_CTL_H
+#define SLUICE_CTL_CTL_H
+/*
+ * ipsctl's parts: what the command line said, the conversation with the daemon, tables for people.
+ * One thread, short-lived; includes only ips/base, ips/control/proto.h and rules/ (for `rules check`).
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include "ips/base/err.h"
+#include "ips/control/proto.h"
+
+#define CTL_ARGS_MAX 4096
+
+struct ctl {
+    const char *socket;
+    bool json;             /* print JSON instead of tables */
+    bool force;            /* --force */
+    const char *vars[256]; /* --var NAME=VALUE */
+    unsigned n_vars;
+    const char *args[CTL_ARGS_MAX]; /* what follows the command's words */
+    unsigned n_args;
+    int fd; /* the daemon, -1: not connected */
+};
+
+/* --- client.c: replies are new references; NULL means that nobody answered, and e says why. */
+json_t *client_ask(struct ctl *c, const char *command, json_t *args, struct err *e); /* takes args */
+void client_close(struct ctl *c);
+int client_exit_status(int code); /* of a reply's code, by proto.h's table */
+
+/* --- check.c: `rules check FILE...` in this process; the exit status. */
+int check_files(struct ctl *c);
+
+/* --- print.c */
+void print_status(const json_t *result);
+void print_stats(const json_t *result);
+void print_drops(const json_t *result);
+void print_rules(const json_t *result);
+void print_loaded(const json_t *result);
+void print_checked(const json_t *result);
+void print_blocks(const json_t *result);
+void print_blocked(const json_t *result);
+void print_stopping(const json_t *result);
+void print_errors(FILE *out, const json_t *errors); /* "file:line:column: what; remedy" lines */
+
+/* --- table.c: columns as wide as their widest cell; numbers to the right. */
+struct table;
+struct table *table_new(const char *const *heads, unsigned n_columns);
+void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void table_print(struct table *t, const char *indent, FILE *out); /* and frees it */
+/* Text from rules or the daemon, with control characters replaced: a terminal must not obey it. */
+void print_clean(FILE *out, const char *s);
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ipsctl: the operator's hand on ipsd.
+ *
+ * Commands, their arguments and help are the rows of proto.h's table, shared with the daemon; here each gets the
+ * function that turns arguments into the request's and the one that prints the result. Options may stand before
+ * or after the command. Exit status: proto.h's table; ipsctl(8) lists it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "ips/base/suggest.h"
+
+typedef json_t *(*args_fn)(struct ctl *c); /* NULL: wrong usage */
+
+static json_t *args_none(struct ctl *c)
+{
+    return c->n_args == 0 ? json_object() : NULL;
+}
+
+static json_t *args_reload(struct ctl *c)
+{
+    return c->n_args == 0 ? json_pack("{s:b}", "force", c->force) : NULL;
+}
+
+static json_t *args_list(struct ctl *c)
+{
+    char *end;
+    unsigned long sid;
+
+    if (c->n_args == 0)
+        return json_object();
+    sid = strtoul(c->args[0], &end, 10);
+    return c->n_args == 1 && c->args[0][0] != '\0' && *end == '\0'
+               ? json_pack("{s:I}", "sid", (json_int_t)sid)
+               : NULL;
+}
+
+static json_t *args_block(struct ctl *c)
+{
+    if (c->n_args < 1 || c->n_args > 2)
+        return NULL;
+    return json_pack("{s:s, s:s}", "prefix", c->args[0], "side", c->n_args == 2 ? c->args[1] : "src");
+}
+
+static const struct command {
+    const char *name, *arguments, *help;
+    args_fn args;
+    void (*print)(const json_t *result);
+} commands[CMD_N] = {
+#define X(id, text, arguments_text, what) [id].name = text, [id].arguments = arguments_text, [id].help = what,
+    PROTO_COMMAND_TABLE(X)
+#undef X
+        [CMD_STATUS]
+            .args = args_none,
+    [CMD_STATUS].print = print_status,
+    [CMD_STATS].args = args_none,
+    [CMD_STATS].print = print_stats,
+    [CMD_DROPS].args = args_none,
+    [CMD_DROPS].print = print_drops,
+    [CMD_RULES_CHECK].args = args_none, /* with FILE it does not come here */
+    [CMD_RULES_CHECK].print = print_checked,
+    [CMD_RULES_RELOAD].args = args_reload,
+    [CMD_RULES_RELOAD].print = print_loaded,
+    [CMD_RULES_LIST].args = args_list,
+    [CMD_RULES_LIST].print = print_rules,
+    [CMD_BLOCK_ADD].args = args_block,
+    [CMD_BLOCK_ADD].print = print_blocked,
+    [CMD_BLOCK_DEL].args = args_block,
+    [CMD_BLOCK_DEL].print = print_blocked,
+    [CMD_BLOCK_LIST].args = args_none,
+    [CMD_BLOCK_LIST].print = print_blocks,
+    [CMD_SHUTDOWN].args = args_none,
+    [CMD_SHUTDOWN].print = print_stopping,
+};
+
+#define EXIT_USAGE 2 /* proto.h: a bad request */
+
+static void print_usage(FILE *out, const struct command *only)
+{
+    if (only != NULL) {
+        fprintf(out, "usage: ipsctl [--socket PATH] [--json] %s %s\n\n%s\n", only->name, only->arguments,
+                only->help);
+        return;
+    }
+    fputs("usage: ipsctl [--socket PATH] [--json] COMMAND [ARGUMENTS]\n\n", out);
+    for (int i = 0; i < CMD_N; i++) {
+        char left[80];
+
+        snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
+        fprintf(out, "  %-44s %s\n", left, commands[i].help);
+    }
+    fputs("\n  --socket PATH  the daemon's control.socket (default " PROTO_SOCKET_DEFAULT ")\n"
+          "  --json         print JSON instead of tables\n"
+          "  --help         this, or of one command: ipsctl COMMAND --help\n"
+          "  --version      print the version\n",
+          out);
+}
+
+static int usage_error(const char *what, const char *which)
+{
+    fprintf(stderr, "ipsctl: %s%s%s; see 'ipsctl --help'\n", what, which != NULL ? ": " : "",
+            which != NULL ? which : "");
+    return EXIT_USAGE;
+}
+
+struct flags {
+    bool help, version;
+};
+
+/* The value of an option "--name VALUE" or "--name=VALUE"; NULL when argv[*i] is another. */
+static const char *option_value(const char *name, char **argv, int *i)
+{
+    size_t len = strlen(name);
+
+    if (strncmp(argv[*i], name, len) != 0)
+        return NULL;
+    if (argv[*i][len] == '=')
+        return argv[*i] + len + 1;
+    if (argv[*i][len] != '\0')
+        return NULL;
+    return argv[*i + 1] != NULL ? argv[++*i] : "";
+}
+
+static int parse(struct ctl *c, struct flags *f, char **argv)
+{
+    bool options = true;
+    const char *v;
+
+    for (int i = 1; argv[i] != NULL; i++) {
+        if (!options || argv[i][0] != '-' || argv[i][1] == '\0') {
+            if (c->n_args == CTL_ARGS_MAX)
+                return usage_error("too many arguments", NULL);
+            c->args[c->n_args++] = argv[i];
+        } else if (strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (strcmp(argv[i], "--json") == 0) {
+            c->json = true;
+        } else if (strcmp(argv[i], "--force") == 0) {
+            c->force = true;
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            f->help = true;
+        } else if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0) {
+            f->version = true;
+        } else if ((v = option_value("--socket", argv, &i)) != NULL) {
+            c->socket = v;
+        } else if ((v = option_value("--var", argv, &i)) != NULL) {
+            if (c->n_vars == sizeof(c->vars) / sizeof(c->vars[0]))
+                return usage_error("too many variables", NULL);
+            c->vars[c->n_vars++] = v;
+        } else {
+            return usage_error("unknown option", argv[i]);
+        }
+    }
+    return 0;
+}
+
+/* Takes the command's words off the front of the arguments; NULL when there is no such command. */
+static const struct command *find_command(struct ctl *c, char *words, size_t size)
+{
+    for (unsigned n = c->n_args < 2 ? c->n_args : 2; n > 0; n--) {
+        snprintf(words, size, "%s%s%s", c->args[0], n > 1 ? " " : "", n > 1 ? c->args[1] : "");
+        for (int i = 0; i < CMD_N; i++)
+            if (strcmp(commands[i].name, words) == 0) {
+                c->n_args -= n;
+                memmove(c->args, c->args + n, c->n_args * sizeof(c->args[0]));
+                return &commands[i];
+            }
+    }
+    return NULL;
+}
+
+/* "rules" alone: the first word of several commands. */
+static bool lacks_word(const char *first)
+{
+    size_t len = strlen(first);
+    unsigned n = 0;
+
+    for (int i = 0; i < CMD_N; i++)
+        if (strncmp(commands[i].name, first, len) == 0 && commands[i].name[len] == ' ')
+            fprintf(stderr, n++ == 0 ? "ipsctl: which one: %s" : ", %s", commands[i].name);
+    if (n > 0)
+        fputs("?\n", stderr);
+    return n > 0;
+}
+
+static int unknown_command(const struct ctl *c)
+{
+    struct suggest one, two;
+    char words[160];
+    const char *best;
+
+    if (c->n_args == 1 && lacks_word(c->args[0]))
+        return EXIT_USAGE;
+
+    snprintf(words, sizeof(words), "%s%s%s", c->args[0], c->n_args > 1 ? " " : "",
+             c->n_args > 1 ? c->args[1] : "");
+    suggest_init(&one, c->args[0]);
+    suggest_init(&two, words);
+    for (int i = 0; i < CMD_N; i++) {
+        suggest_offer(&one, commands[i].name);
+        suggest_offer(&two, commands[i].name);
+    }
+    best = one.best != NULL ? one.best : two.best;
+    fprintf(stderr, "ipsctl: no such command: %s; %s%s%s\n", words,
+            best != NULL ? "did you mean '" : "see 'ipsctl --help", best != NULL ? best : "",
+            best != NULL ? "'?" : "'");
+    return EXIT_USAGE;
+}
+
+/* The rest of a list that did not fit one reply, added to the first part. */
+static int rest_of_rules(struct ctl *c, json_t *result, struct err *e)
+{
+    json_t *rules = json_object_get(result, "rules");
+    json_int_t total = json_integer_value(json_object_get(result, "total"));
+    json_int_t next = json_integer_value(json_object_get(result, "next"));
+
+    while (next < total && rules != NULL) {
+        json_t *reply = client_ask(c, commands[CMD_RULES_LIST].name, json_pack("{s:I}", "offset", next), e);
+        json_t *more = json_object_get(reply, "result");
+        json_int_t then = json_integer_value(json_object_get(more, "next"));
+
+        if (reply == NULL)
+            return -1;
+        json_array_extend(rules, json_object_get(more, "rules"));
+        json_decref(reply);
+        if (then <= next) /* a reload made the list shorter meanwhile */
+            break;
+        next = then;
+    }
+    json_object_set_new(result, "next", json_integer(total));
+    return 0;
+}
+
+static int no_daemon(const struct ctl *c, const struct err *e)
+{
+    char line[900];
+
+    if (c->json) {
+        json_t *o =
+            json_pack("{s:b, s:i, s:s, s:s}", "ok", 0, "code", 0, "error", e->text, "remedy", e->remedy);
+
+        json_dumpf(o, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(o);
+    }
+    fprintf(stderr, "ipsctl: %s\n", err_format(e, line, sizeof(line)));
+    return e->code == -EACCES ? client_exit_status(PROTO_DENIED) : PROTO_EXIT_NO_DAEMON;
+}
+
+static int refused(const struct ctl *c, const json_t *reply)
+{
+    const char *remedy = json_string_value(json_object_get(reply, "remedy"));
+    const char *what = json_string_value(json_object_get(reply, "error"));
+
+    if (c->json) {
+        json_dumpf(reply, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        print_errors(stderr, json_object_get(reply, "errors"));
+    }
+    fputs("ipsctl: ", stderr);
+    print_clean(stderr, what != NULL ? what : "the daemon refused without a reason");
+    if (remedy != NULL && remedy[0] != '\0') {
+        fputs("; ", stderr);
+        print_clean(stderr, remedy);
+    }
+    fputc('\n', stderr);
+    return client_exit_status((int)json_integer_value(json_object_get(reply, "code")));
+}
+
+static int run(struct ctl *c, const struct command *cmd)
+{
+    bool listing = cmd == &commands[CMD_RULES_LIST] && c->n_args == 0;
+    json_t *args = cmd->args(c), *reply, *result;
+    struct err e = {.code = 0};
+    int status = 0;
+
+    if (args == NULL) {
+        fprintf(stderr, "ipsctl: wrong arguments; usage: ipsctl %s %s\n", cmd->name, cmd->arguments);
+        return EXIT_USAGE;
+    }
+    reply = client_ask(c, cmd->name, args, &e);
+    if (reply == NULL)
+        return no_daemon(c, &e);
+    result = json_object_get(reply, "result");
+    if (!json_is_true(json_object_get(reply, "ok"))) {
+        status = refused(c, reply);
+    } else if (listing && rest_of_rules(c, result, &e) < 0) {
+        status = no_daemon(c, &e);
+    } else if (c->json) {
+        json_dumpf(result, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        cmd->print(result);
+    }
+    json_decref(reply);
+    client_close(c);
+    if (fflush(stdout) != 0) {
+        perror("ipsctl: cannot write the answer");
+        return 1;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static struct ctl c = {.socket = PROTO_SOCKET_DEFAULT, .fd = -1};
+    struct flags f = {.help = false};
+    const struct command *cmd;
+    char words[64];
+    int rc = parse(&c, &f, argv);
+
+    if (rc != 0)
+        return rc;
+    if (f.version) {
+        puts("ipsctl " SLUICE_VERSION);
+        return 0;
+    }
+    if (c.n_args == 0) {
+        print_usage(f.help ? stdout : stderr, NULL);
+        return f.help ? 0 : EXIT_USAGE;
+    }
+    cmd = find_command(&c, words, sizeof(words));
+    if (cmd == &commands[CMD_HELP]) {
+        cmd = c.n_args > 0 ? find_command(&c, words, sizeof(words)) : NULL;
+        if (c.n_args > 0)
+            return unknown_command(&c);
+        f.help = true;
+    } else if (cmd == NULL) {
+        return unknown_command(&c);
+    }
+    if (f.help) {
+        print_usage(stdout, cmd);
+        return 0;
+    }
+    if (cmd == &commands[CMD_RULES_CHECK] && c.n_args > 0)
+        return check_files(&c);
+    if (c.n_vars > 0)
+        return usage_error("--var belongs to 'rules check FILE...'", NULL);
+    return run(&c, cmd);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Replies as people read them: one function per kind of result.
+ *
+ * Nothing here trusts the reply's shape: a key that is missing prints as '-' or is left out, so that an ipsctl of
+ * another version still shows what it can. --json does not come here.
+ */
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+static long long num(const json_t *o, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s != NULL && s[0] != '\0' ? s : "-";
+}
+
+static const char *word(const json_t *o, const char *key, const char *yes, const char *no)
+{
+    const json_t *v = json_object_get(o, key);
+
+    return !json_is_boolean(v) ? "-" : json_is_true(v) ? yes : no;
+}
+
+static void print_ports(const json_t *ports)
+{
+    static const char *const heads[] = {"INTERFACE", "DRIVER", "MTU",    "LINK",   "RSS",
+                                        "QUEUE",     "MODE",   "FRAMES", "WAKEUP", "BUSY-POLL"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i, j;
+    json_t *port, *queue;
+
+    json_array_foreach(ports, i, port)
+    {
+        json_array_foreach(json_object_get(port, "queues"), j, queue)
+        {
+            table_cell(t, "%s", text(port, "interface"));
+            table_cell(t, "%s", text(port, "driver"));
+            table_cell(t, "%lld", num(port, "mtu"));
+            table_cell(t, "%s", word(port, "carrier", "up", "down"));
+            table_cell(t, "%s", word(port, "symmetric_rss", "symmetric", "handoff"));
+            table_cell(t, "%lld", num(queue, "queue"));
+            table_cell(t, "%s", text(queue, "mode"));
+            table_cell(t, "%s", word(queue, "zero_copy", "zero-copy", "copied"));
+            table_cell(t, "%s", word(queue, "need_wakeup", "yes", "no"));
+            table_cell(t, "%s", word(queue, "busy_poll", "yes", "no"));
+        }
+    }
+    table_print(t, "  ", stdout);
+}
+
+static void print_workers(const json_t *workers)
+{
+    static const char *const heads[] = {"WORKER", "CPU", "RX", "TX", "DROPPED", "FLOWS"};
+    static const char *const keys[] = {"index", "cpu", "rx", "tx", "dropped", "flows"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *w;
+
+    json_array_foreach(workers, i, w)
+    {
+        for (size_t k = 0; k < N_OF(keys); k++)
+            if (strcmp(keys[k], "cpu") == 0 && num(w, "cpu") < 0)
+                table_cell(t, "any");
+            else
+                table_cell(t, "%lld", num(w, keys[k]));
+    }
+    table_print(t, "  ", stdout);
+}
+
+static void print_frames(const json_t *f)
+{
+    long long free = num(f, "free"), fill = num(f, "fill"), worker = num(f, "worker"), tx = num(f, "tx");
+    long long sum = free + fill + worker + tx, size = num(f, "size");
+
+    if (!json_is_object(f))
+        return;
+    printf(
+        "  frames: %lld free + %lld in fill rings + %lld with workers + %lld in TX rings = %lld of %lld%s\n",
+        free, fill, worker, tx, sum, size, sum == size ? "" : " (frames are moving)");
+}
+
+void print_status(const json_t *result)
+{
+    const json_t *rules = json_object_get(result, "ruleset");
+    long long up = num(result, "uptime_s");
+    size_t i;
+    json_t *b;
+
+    printf("ipsd %s, pid %lld, up %lldd %lldh %lldm %llds\n", text(result, "version"), num(result, "pid"),
+           up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
+    if (json_is_object(rules))
+        printf("rules: generation %lld, %lld loaded, %lld rejected, %lld patterns, %lld without prefilter, "
+               "%.1f MB, "
+               "loaded in %lld ms\n",
+               num(rules, "generation"), num(rules, "loaded"), num(rules, "rejected"), num(rules, "patterns"),
+               num(rules, "no_prefilter"), (double)num(rules, "memory_bytes") / 1e6, num(rules, "load_ms"));
+    json_array_foreach(json_object_get(result, "bridges"), i, b)
+    {
+        printf("\nbridge %s: without ipsd %s, frames in %s\n", text(b, "name"), text(b, "fail"),
+               word(b, "hugepages", "hugepages", "ordinary pages"));
+        print_ports(json_object_get(b, "ports"));
+        print_workers(json_object_get(b, "workers"));
+        print_frames(json_object_get(b, "frames"));
+    }
+}
+
+static void add_counters(struct table *t, const json_t *o, const char *path)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach((json_t *)o, key, v)
+    {
+        char name[256];
+
+        snprintf(name, sizeof(name), "%s%s%s", path, path[0] != '\0' ? "." : "", key);
+        if (json_is_object(v)) {
+            add_counters(t, v, name);
+        } else if (json_is_integer(v)) {
+            table_cell(t, "%s", name);
+            table_cell(t, "%lld", (long long)json_integer_value(v));
+        }
+    }
+}
+
+void print_stats(const json_t *result)
+{
+    static const char *const heads[] = {"COUNTER", "VALUE"};
+    struct table *t = table_new(heads, N_OF(heads));
+
+    add_counters(t, result, "");
+    table_print(t, "", stdout);
+}
+
+void print_drops(const json_t *result)
+{
+    static const char *const heads[] = {"REASON", "FRAMES", "WHY"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(json_object_get(result, "reasons"), i, row)
+    {
+        table_cell(t, "%s", text(row, "reason"));
+        table_cell(t, "%lld", num(row, "count"));
+        table_cell(t, "%s", text(row, "help"));
+    }
+    table_cell(t, "total");
+    table_cell(t, "%lld", num(result, "total"));
+    table_cell(t, "%s", "");
+    table_print(t, "", stdout);
+}
+
+void print_rules(const json_t *result)
+{
+    static const char *const heads[] = {"SID", "GID", "REV", "ACTION", "PRIORITY", "PLACE", "MESSAGE"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *r;
+
+    json_array_foreach(json_object_get(result, "rules"), i, r)
+    {
+        table_cell(t, "%lld", num(r, "sid"));
+        table_cell(t, "%lld", num(r, "gid"));
+        table_cell(t, "%lld", num(r, "rev"));
+        table_cell(t, "%s", text(r, "action"));
+        table_cell(t, "%lld", num(r, "priority"));
+        table_cell(t, "%s:%lld", text(r, "file"), num(r, "line"));
+        table_cell(t, "%s", text(r, "msg"));
+    }
+    table_print(t, "", stdout);
+}
+
+void print_errors(FILE *out, const json_t *errors)
+{
+    size_t i;
+    json_t *e;
+
+    json_array_foreach((json_t *)errors, i, e)
+    {
+        const char *remedy = json_string_value(json_object_get(e, "remedy"));
+
+        print_clean(out, text(e, "file"));
+        fprintf(out, ":%lld:%lld: ", num(e, "line"), num(e, "column"));
+        print_clean(out, text(e, "what"));
+        if (remedy != NULL && remedy[0] != '\0') {
+            fputs("; ", out);
+            print_clean(out, remedy);
+        }
+        fputc('\n', out);
+    }
+}
+
+static void print_numbers(const json_t *result, const char *before)
+{
+    print_errors(stderr, json_object_get(result, "errors"));
+    printf("%s%lld rules loaded, %lld rejected, %lld disabled; %lld ms, %.1f MB\n", before,
+           num(result, "loaded"), num(result, "rejected"), num(result, "disabled"), num(result, "load_ms"),
+           (double)num(result, "memory_bytes") / 1e6);
+}
+
+void print_loaded(const json_t *result)
+{
+    char before[64];
+
+    snprintf(before, sizeof(before), "generation %lld runs: ", num(result, "generation"));
+    print_numbers(result, before);
+}
+
+void print_checked(const json_t *result)
+{
+    print_numbers(result, "the daemon's rule files are good: ");
+}
+
+void print_blocks(const json_t *result)
+{
+    static const char *const heads[] = {"PREFIX", "SIDE", "FRAMES"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(json_object_get(result, "entries"), i, row)
+    {
+        table_cell(t, "%s", text(row, "prefix"));
+        table_cell(t, "%s", text(row, "side"));
+        table_cell(t, "%lld", num(row, "frames"));
+    }
+    table_print(t, "", stdout);
+}
+
+void print_blocked(const json_t *result)
+{
+    printf("done: %s\n", text(result, "prefix"));
+}
+
+void print_stopping(const json_t *result)
+{
+    puts("ipsd is stopping");
+}
