@@ -2,7 +2,7 @@
 /*
  * The flow table of one worker: a pool of flows taken at start, hash chains of indices over it, and a timer wheel.
  *
- * Memory: 128 bytes a flow and 4 to 8 for its bucket, reserved at start and touched only as flows come.
+ * Memory: 128 bytes a flow and 8 to 16 for two buckets (short chains: most lookups read one flow), reserved at start and touched only as flows come.
  *
  * Lookups go by burst: all keys are hashed and their buckets prefetched, then the flows at the chains' heads, and
  * only then is anything compared. Packets of a burst are looked up in order, so that the second packet of a
@@ -92,7 +92,7 @@ struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e)
 
     struct flow_table *t = calloc(1, sizeof(*t));
     unsigned bits = 6;
-    while (bits < 26 && (1u << bits) < cfg->max_flows)
+    while (bits < 27 && (1u << bits) < cfg->max_flows * 2)
         bits++;
     if (!t)
         goto no_memory;
