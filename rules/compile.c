@@ -241,7 +241,8 @@ static bool place_rules(struct builder *b, struct ruleset *rs, const uint32_t *o
         rules[i] = r->rule;
         info[i] = r->info;
         rules[i].first_step = n_steps;
-        memcpy(steps + n_steps, b->steps + r->rule.first_step, r->rule.n_steps * sizeof(*steps));
+        if (r->rule.n_steps > 0)
+            memcpy(steps + n_steps, b->steps + r->rule.first_step, r->rule.n_steps * sizeof(*steps));
         n_steps += r->rule.n_steps;
     }
     rs->rules = rules;

@@ -128,15 +128,21 @@ static int on_hit(unsigned id, unsigned long long from, unsigned long long to, u
 }
 
 /* Whether the prefilter, or the list of rules without a fast pattern, would offer the rule for this packet. */
-static inline bool is_candidate(const struct ruleset *rs, uint32_t rule, const struct facts *f, struct span payload)
+static inline bool is_candidate(const struct ruleset *rs, uint32_t rule, const struct facts *f,
+                                struct span payload)
 {
     struct scan s = {.p = &rs->prefilter[BUF_PAYLOAD], .rule = rule};
-    int proto = f->flags & FACT_TCP ? PROTO_TCP : f->flags & FACT_UDP ? PROTO_UDP : f->flags & FACT_ICMP ? PROTO_ICMP : PROTO_IP;
+    int proto = f->flags & FACT_TCP    ? PROTO_TCP
+                : f->flags & FACT_UDP  ? PROTO_UDP
+                : f->flags & FACT_ICMP ? PROTO_ICMP
+                                       : PROTO_IP;
 
     for (uint32_t i = 0; i < rs->always[proto].n; i++)
         s.hit |= rs->always[proto].v[i] == rule;
     if (s.p->db != NULL && payload.len > 0)
-        assert_int_equal(hs_scan(s.p->db, (const char *)payload.p, payload.len, 0, rs->workers[0].scratch, on_hit, &s), HS_SUCCESS);
+        assert_int_equal(
+            hs_scan(s.p->db, (const char *)payload.p, payload.len, 0, rs->workers[0].scratch, on_hit, &s),
+            HS_SUCCESS);
     return s.hit;
 }
 
@@ -145,9 +151,17 @@ static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const st
     uint8_t src[16], dst[16];
     uint32_t i = find_rule(rs, sid), len = p->payload_len;
     struct eval_scratch *scratch = eval_scratch_new(NULL);
-    struct facts f = {.flags = p->flags, .ip_proto = p->proto, .ip_ttl = p->ttl, .ip_id = p->id, .sport = p->sport,
-                      .dport = p->dport, .tcp_flags = p->tcp_flags, .icmp_type = p->type, .icmp_code = p->code,
-                      .src = src, .dst = dst};
+    struct facts f = {.flags = p->flags,
+                      .ip_proto = p->proto,
+                      .ip_ttl = p->ttl,
+                      .ip_id = p->id,
+                      .sport = p->sport,
+                      .dport = p->dport,
+                      .tcp_flags = p->tcp_flags,
+                      .icmp_type = p->type,
+                      .icmp_code = p->code,
+                      .src = src,
+                      .dst = dst};
     struct eval e = {.facts = &f, .scratch = scratch, .steps_left = 3000};
     void *copy;
     bool yes;
@@ -165,8 +179,12 @@ static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const st
     f.payload_len = (uint16_t)len;
     f.ip_version = memcmp(src, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0 ? 4 : 6;
     f.flags |= f.ip_version == 4 ? FACT_IPV4 : FACT_IPV6;
-    f.flags |= p->proto == 6 ? FACT_TCP : p->proto == 17 ? FACT_UDP : p->proto == 1 || p->proto == 58 ? FACT_ICMP : 0;
-    f.flags |= (p->no_flow ? 0 : FACT_HAS_FLOW) | (p->to_client ? FACT_TO_CLIENT : 0) | (p->established ? FACT_ESTABLISHED : 0);
+    f.flags |= p->proto == 6                     ? FACT_TCP
+               : p->proto == 17                  ? FACT_UDP
+               : p->proto == 1 || p->proto == 58 ? FACT_ICMP
+                                                 : 0;
+    f.flags |= (p->no_flow ? 0 : FACT_HAS_FLOW) | (p->to_client ? FACT_TO_CLIENT : 0) |
+               (p->established ? FACT_ESTABLISHED : 0);
     if (len > 0)
         e.buf[BUF_PAYLOAD] = span_of(copy, len);
     yes = ruleset_header_match(rs, ruleset_rule(rs, i), &f) && eval_rule(rs, ruleset_rule(rs, i), &e);
@@ -184,7 +202,8 @@ static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const st
 static inline bool options_match_n(const char *options, const char *payload, uint32_t len)
 {
     char rule[4096];
-    struct pkt p = {.proto = 6, .payload = payload, .payload_len = len, .sport = 40000, .dport = 80, .established = true};
+    struct pkt p = {
+        .proto = 6, .payload = payload, .payload_len = len, .sport = 40000, .dport = 80, .established = true};
     struct loaded l;
     bool yes;
 
@@ -209,7 +228,8 @@ static inline void assert_refused(const char *rule, int column, const char *part
     if (l.errs.n == 0)
         fail_msg("accepted: %s", rule);
     err_format(&l.errs.v[0], text, sizeof(text));
-    if (strstr(l.errs.v[0].text, part) == NULL || (column != 0 && l.errs.v[0].column != column) || l.errs.v[0].remedy[0] == '\0')
+    if (strstr(l.errs.v[0].text, part) == NULL || (column != 0 && l.errs.v[0].column != column) ||
+        l.errs.v[0].remedy[0] == '\0')
         fail_msg("%s\nwas refused with\n%s\nnot at column %d with \"%s\"", rule, text, column, part);
     assert_int_equal(l.errs.v[0].line, 1);
     assert_non_null(l.rs);

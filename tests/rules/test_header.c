@@ -69,7 +69,8 @@ static void addresses(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char expr[256];
 
-        snprintf(expr, sizeof(expr), strchr(rows[i].expr, ' ') && rows[i].expr[0] != '[' ? "[%s]" : "%s", rows[i].expr);
+        snprintf(expr, sizeof(expr), strchr(rows[i].expr, ' ') && rows[i].expr[0] != '[' ? "[%s]" : "%s",
+                 rows[i].expr);
         if (!addr_in(expr, rows[i].in))
             fail_msg("%s does not hold %s", rows[i].expr, rows[i].in);
         if (addr_in(expr, rows[i].out))
@@ -95,16 +96,19 @@ static void ports(void **state)
 
 static void ports_and_protocols(void **state)
 {
-    struct loaded l = load_ok("alert ip any any -> any 80 (sid:1;)\nalert ip any any -> any any (sid:2;)\n"
-                              "alert tcp any any -> any any (sid:3;)\nalert icmp any any -> any any (sid:4;)\n"
-                              "alert udp any any -> any 0:65535 (sid:5;)\n");
-    struct pkt tcp = {.proto = 6, .dport = 80}, gre = {.proto = 47, .dport = 80}, icmp6 = {.proto = 58, .src = "::1", .dst = "::2"},
+    struct loaded l =
+        load_ok("alert ip any any -> any 80 (sid:1;)\nalert ip any any -> any any (sid:2;)\n"
+                "alert tcp any any -> any any (sid:3;)\nalert icmp any any -> any any (sid:4;)\n"
+                "alert udp any any -> any 0:65535 (sid:5;)\n");
+    struct pkt tcp = {.proto = 6, .dport = 80}, gre = {.proto = 47, .dport = 80},
+               icmp6 = {.proto = 58, .src = "::1", .dst = "::2"},
                fragment = {.proto = 17, .flags = FACT_FRAGMENT, .dport = 80};
 
     assert_true(rule_matches(l.rs, 1, &tcp));
     assert_false(rule_matches(l.rs, 1, &gre)); /* a rule with ports is about protocols that have them */
     assert_false(rule_matches(l.rs, 1, &fragment));
-    assert_true(rule_matches(l.rs, 2, &gre) && rule_matches(l.rs, 2, &icmp6) && rule_matches(l.rs, 2, &fragment));
+    assert_true(rule_matches(l.rs, 2, &gre) && rule_matches(l.rs, 2, &icmp6) &&
+                rule_matches(l.rs, 2, &fragment));
     assert_true(rule_matches(l.rs, 3, &tcp) && !rule_matches(l.rs, 3, &fragment));
     assert_true(rule_matches(l.rs, 4, &icmp6) && !rule_matches(l.rs, 4, &tcp));
     assert_true(ruleset_rule(l.rs, find_rule(l.rs, 5))->flags & RULE_ANY_DPORT);
@@ -114,7 +118,8 @@ static void ports_and_protocols(void **state)
 
 static void direction(void **state)
 {
-    struct loaded l = load_ok("alert tcp 10.0.0.1 1000 -> 8.8.8.8 80 (sid:1;)\nalert tcp 10.0.0.1 1000 <> 8.8.8.8 80 (sid:2;)\n");
+    struct loaded l = load_ok(
+        "alert tcp 10.0.0.1 1000 -> 8.8.8.8 80 (sid:1;)\nalert tcp 10.0.0.1 1000 <> 8.8.8.8 80 (sid:2;)\n");
     struct pkt there = {.proto = 6, .src = "10.0.0.1", .sport = 1000, .dst = "8.8.8.8", .dport = 80},
                back = {.proto = 6, .src = "8.8.8.8", .sport = 80, .dst = "10.0.0.1", .dport = 1000},
                crossed = {.proto = 6, .src = "8.8.8.8", .sport = 1000, .dst = "10.0.0.1", .dport = 80};
@@ -130,8 +135,11 @@ static void direction(void **state)
 static void variables(void **state)
 {
     static const char rule[] = "alert tcp $SERVERS any -> any $WEB (sid:1;)";
-    const struct ruleset_var vars[] = {{"SERVERS", "[$INNER,!10.0.0.9]"}, {"INNER", "10.0.0.0/24"}, {"WEB", "[$HTTP_PORTS,8080]"},
-                                       {"HTTP_PORTS", "80"}, {"HTTP_PORTS", "81"}};
+    const struct ruleset_var vars[] = {{"SERVERS", "[$INNER,!10.0.0.9]"},
+                                       {"INNER", "10.0.0.0/24"},
+                                       {"WEB", "[$HTTP_PORTS,8080]"},
+                                       {"HTTP_PORTS", "80"},
+                                       {"HTTP_PORTS", "81"}};
     struct loaded l = load_source(rule, sizeof(rule) - 1, (struct ruleset_source){.vars = vars, .n_vars = 5});
     struct pkt p = {.proto = 6, .src = "10.0.0.8", .dport = 81};
 
@@ -148,13 +156,17 @@ static void variables(void **state)
 
 static void bad_variables(void **state)
 {
-    static const char rules[] = "alert tcp $LOOP any -> any any (sid:1;)\nalert tcp $BAD any -> any any (sid:2;)\n"
-                                "alert tcp [1.2.3.4,$BAD] any -> any any (sid:3;)\nalert tcp $EMPTY any -> any any (sid:4;)\n";
-    const struct ruleset_var vars[] = {{"LOOP", "[$LOOP,1.2.3.4]"}, {"BAD", "[10.0.0.0/8,10.0.0.300]"}, {"EMPTY", " "}};
-    struct loaded l = load_source(rules, sizeof(rules) - 1, (struct ruleset_source){.vars = vars, .n_vars = 3});
+    static const char rules[] =
+        "alert tcp $LOOP any -> any any (sid:1;)\nalert tcp $BAD any -> any any (sid:2;)\n"
+        "alert tcp [1.2.3.4,$BAD] any -> any any (sid:3;)\nalert tcp $EMPTY any -> any any (sid:4;)\n";
+    const struct ruleset_var vars[] = {
+        {"LOOP", "[$LOOP,1.2.3.4]"}, {"BAD", "[10.0.0.0/8,10.0.0.300]"}, {"EMPTY", " "}};
+    struct loaded l =
+        load_source(rules, sizeof(rules) - 1, (struct ruleset_source){.vars = vars, .n_vars = 3});
     static const char *const want[] = {"in the variable $LOOP: brackets and variables are more than 32 deep",
                                        "in the variable $BAD: '10.0.0.300' is not an address",
-                                       "in the variable $BAD: '10.0.0.300' is not an address", "the variable '$EMPTY' is empty"};
+                                       "in the variable $BAD: '10.0.0.300' is not an address",
+                                       "the variable '$EMPTY' is empty"};
     static const int columns[] = {11, 11, 20, 11};
 
     assert_int_equal(l.errs.n, 4);
@@ -200,12 +212,13 @@ static void tcp_flags(void **state)
         uint8_t flags;
         bool want;
     } rows[] = {
-        {"flags:S;", 0x02, true},     {"flags:S;", 0x12, false},    {"flags:SA;", 0x12, true},   {"flags:S,CE;", 0xc2, true},
-        {"flags:S,12;", 0xc2, true},  {"flags:S;", 0xc2, false},    {"flags:+S;", 0x12, true},   {"flags:S+;", 0x12, true},
-        {"flags:+SA;", 0x02, false},  {"flags:*SF;", 0x01, true},   {"flags:*SF;", 0x10, false}, {"flags:!S;", 0x10, true},
-        {"flags:!S;", 0x12, false},   {"flags:!SA;", 0x02, true},   {"flags:0;", 0x00, true},    {"flags:0;", 0x10, false},
-        {"flags:!0;", 0x10, true},    {"flags:!0;", 0x00, false},   {"flags:fpu;", 0x29, true},  {"flags:FSRPAUCE;", 0xff, true},
-        {"flags:0,CE;", 0xc0, false},
+        {"flags:S;", 0x02, true},    {"flags:S;", 0x12, false},       {"flags:SA;", 0x12, true},
+        {"flags:S,CE;", 0xc2, true}, {"flags:S,12;", 0xc2, true},     {"flags:S;", 0xc2, false},
+        {"flags:+S;", 0x12, true},   {"flags:S+;", 0x12, true},       {"flags:+SA;", 0x02, false},
+        {"flags:*SF;", 0x01, true},  {"flags:*SF;", 0x10, false},     {"flags:!S;", 0x10, true},
+        {"flags:!S;", 0x12, false},  {"flags:!SA;", 0x02, true},      {"flags:0;", 0x00, true},
+        {"flags:0;", 0x10, false},   {"flags:!0;", 0x10, true},       {"flags:!0;", 0x00, false},
+        {"flags:fpu;", 0x29, true},  {"flags:FSRPAUCE;", 0xff, true}, {"flags:0,CE;", 0xc0, false},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -224,24 +237,31 @@ static void tcp_flags(void **state)
     assert_options_refused("flags:S0;", "0 together with flags");
     assert_options_refused("flags:S,S;", "wants and ignores the same flag");
     assert_options_refused("flags:+;", "no flag");
-    assert_refused("alert udp any any -> any any (flags:S; sid:1;)", 31, "flags can never hold for a packet of the rule's protocol udp");
+    assert_refused("alert udp any any -> any any (flags:S; sid:1;)", 31,
+                   "flags can never hold for a packet of the rule's protocol udp");
 }
 
 static void header_numbers(void **state)
 {
-    struct loaded l = load_ok("alert icmp any any -> any any (itype:8; icode:0; sid:1;)\nalert icmp any any -> any any (itype:>10; sid:2;)\n"
-                              "alert icmp any any -> any any (icode:1<>5; sid:3;)\nalert ip any any -> any any (ttl:<5; sid:4;)\n"
-                              "alert ip any any -> any any (id:0; sid:5;)\nalert ip any any -> any any (sameip; sid:6;)\n"
-                              "alert ip any any -> any any (ttl:10-12; sid:7;)\nalert ip any any -> any any (itype:8; sid:8;)\n"
-                              "alert ip any any -> any any (dsize:0; sid:9;)\n");
-    struct pkt echo = {.proto = 1, .type = 8, .ttl = 64, .id = 7}, other = {.proto = 1, .type = 11, .code = 2, .ttl = 4},
-               tcp = {.proto = 6, .ttl = 11, .src = "1.1.1.1", .dst = "1.1.1.1"}, v6 = {.proto = 17, .src = "::1", .dst = "::2", .ttl = 1, .payload = "x"};
+    struct loaded l = load_ok(
+        "alert icmp any any -> any any (itype:8; icode:0; sid:1;)\nalert icmp any any -> any any (itype:>10; "
+        "sid:2;)\n"
+        "alert icmp any any -> any any (icode:1<>5; sid:3;)\nalert ip any any -> any any (ttl:<5; sid:4;)\n"
+        "alert ip any any -> any any (id:0; sid:5;)\nalert ip any any -> any any (sameip; sid:6;)\n"
+        "alert ip any any -> any any (ttl:10-12; sid:7;)\nalert ip any any -> any any (itype:8; sid:8;)\n"
+        "alert ip any any -> any any (dsize:0; sid:9;)\n");
+    struct pkt echo = {.proto = 1, .type = 8, .ttl = 64, .id = 7},
+               other = {.proto = 1, .type = 11, .code = 2, .ttl = 4},
+               tcp = {.proto = 6, .ttl = 11, .src = "1.1.1.1", .dst = "1.1.1.1"},
+               v6 = {.proto = 17, .src = "::1", .dst = "::2", .ttl = 1, .payload = "x"};
 
-    assert_true(rule_matches(l.rs, 1, &echo) && !rule_matches(l.rs, 1, &other) && !rule_matches(l.rs, 1, &tcp));
+    assert_true(rule_matches(l.rs, 1, &echo) && !rule_matches(l.rs, 1, &other) &&
+                !rule_matches(l.rs, 1, &tcp));
     assert_true(rule_matches(l.rs, 2, &other) && !rule_matches(l.rs, 2, &echo));
     assert_true(rule_matches(l.rs, 3, &other) && !rule_matches(l.rs, 3, &echo));
     assert_true(rule_matches(l.rs, 4, &other) && rule_matches(l.rs, 4, &v6) && !rule_matches(l.rs, 4, &tcp));
-    assert_true(rule_matches(l.rs, 5, &other) && !rule_matches(l.rs, 5, &echo) && !rule_matches(l.rs, 5, &v6)); /* IPv6 has no id */
+    assert_true(rule_matches(l.rs, 5, &other) && !rule_matches(l.rs, 5, &echo) &&
+                !rule_matches(l.rs, 5, &v6)); /* IPv6 has no id */
     assert_true(rule_matches(l.rs, 6, &tcp) && !rule_matches(l.rs, 6, &echo));
     assert_true(rule_matches(l.rs, 7, &tcp) && !rule_matches(l.rs, 7, &other));
     assert_true(rule_matches(l.rs, 8, &echo) && !rule_matches(l.rs, 8, &tcp));
@@ -255,8 +275,10 @@ static void header_numbers(void **state)
 
 static void ip_protocols(void **state)
 {
-    struct loaded l = load_ok("alert ip any any -> any any (ip_proto:gre; sid:1;)\nalert ip any any -> any any (ip_proto:!47; sid:2;)\n"
-                              "alert ip any any -> any any (ip_proto:>100; sid:3;)\nalert ip any any -> any any (ip_proto:!tcp; ip_proto:!udp; sid:4;)\n"
+    struct loaded l = load_ok("alert ip any any -> any any (ip_proto:gre; sid:1;)\nalert ip any any -> any "
+                              "any (ip_proto:!47; sid:2;)\n"
+                              "alert ip any any -> any any (ip_proto:>100; sid:3;)\nalert ip any any -> any "
+                              "any (ip_proto:!tcp; ip_proto:!udp; sid:4;)\n"
                               "alert tcp any any -> any any (ip_proto:6; sid:5;)\n");
     struct pkt gre = {.proto = 47}, tcp = {.proto = 6}, sctp = {.proto = 132};
 
@@ -287,7 +309,8 @@ static void keyword_table_is_sorted(void **state)
 /* The same field text is one set, whatever the number of rules. */
 static void sets_are_shared(void **state)
 {
-    struct loaded l = load_ok("alert tcp $HOME_NET any -> any $HTTP_PORTS (sid:1;)\nalert tcp any any -> $HOME_NET $HTTP_PORTS (sid:2;)\n");
+    struct loaded l = load_ok("alert tcp $HOME_NET any -> any $HTTP_PORTS (sid:1;)\nalert tcp any any -> "
+                              "$HOME_NET $HTTP_PORTS (sid:2;)\n");
 
     assert_int_equal(l.rs->n_addr_sets, 2);
     assert_int_equal(l.rs->n_port_sets, 2);
@@ -297,10 +320,18 @@ static void sets_are_shared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),      cmocka_unit_test(ports),        cmocka_unit_test(ports_and_protocols),
-        cmocka_unit_test(direction),      cmocka_unit_test(variables),    cmocka_unit_test(bad_variables),
-        cmocka_unit_test(bad_headers),    cmocka_unit_test(tcp_flags),    cmocka_unit_test(header_numbers),
-        cmocka_unit_test(ip_protocols),   cmocka_unit_test(keyword_table_is_sorted), cmocka_unit_test(sets_are_shared),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(ports),
+        cmocka_unit_test(ports_and_protocols),
+        cmocka_unit_test(direction),
+        cmocka_unit_test(variables),
+        cmocka_unit_test(bad_variables),
+        cmocka_unit_test(bad_headers),
+        cmocka_unit_test(tcp_flags),
+        cmocka_unit_test(header_numbers),
+        cmocka_unit_test(ip_protocols),
+        cmocka_unit_test(keyword_table_is_sorted),
+        cmocka_unit_test(sets_are_shared),
     };
 
     return cmocka_run_group_tests_name("rules: header", tests, NULL, NULL);

@@ -9,12 +9,15 @@
 
 static void info(void **state)
 {
-    struct loaded l = load_ok("alert tcp any any -> any any (msg:\"A \\\"msg\\\"\\; x\"; sid:77; gid:3; rev:9; classtype:web-application-attack; "
-                              "reference:cve,2014-6271; reference:url,example.org/a?b=c; metadata:policy drop, k v; metadata:more x;)\n"
-                              "alert tcp any any -> any any (sid:78; classtype:trojan-activity; priority:4;)\n"
-                              "alert tcp any any -> any any (sid:79; priority:4; classtype:trojan-activity;)\n"
-                              "alert tcp any any -> any any (sid:80; classtype:no-such-class;)\n"
-                              "alert tcp any any -> any any (sid:81;)\n");
+    struct loaded l =
+        load_ok("alert tcp any any -> any any (msg:\"A \\\"msg\\\"\\; x\"; sid:77; gid:3; rev:9; "
+                "classtype:web-application-attack; "
+                "reference:cve,2014-6271; reference:url,example.org/a?b=c; metadata:policy drop, k v; "
+                "metadata:more x;)\n"
+                "alert tcp any any -> any any (sid:78; classtype:trojan-activity; priority:4;)\n"
+                "alert tcp any any -> any any (sid:79; priority:4; classtype:trojan-activity;)\n"
+                "alert tcp any any -> any any (sid:80; classtype:no-such-class;)\n"
+                "alert tcp any any -> any any (sid:81;)\n");
     const struct rule_info *i = ruleset_info(l.rs, find_rule(l.rs, 77));
 
     assert_string_equal(i->msg, "A \"msg\"; x");
@@ -80,8 +83,10 @@ static void every_error_in_one_pass(void **state)
     struct loaded l = load("alert tcp 10.0.0.300 any -> any 70000 (content:\"a|4|\"; depth:x; foo; sid:0;)\n"
                            "alert tcp any any -> any any (content:\"good\"; sid:2;)\n"
                            "alert tcp any any -> any any (msg:\"no sid\";)\n"
-                           "alert tcp any any -> any any (nocase; offset:1; depth:1; distance:1; within:1; startswith; endswith; fast_pattern; sid:3;)\n"
-                           "alert tcp any any -> any any (content:\"a\"; nocase; nocase; sid:4; sid:5; msg:\"a\"; msg:\"b\"; nocase:1; msg; reference:x;)\n");
+                           "alert tcp any any -> any any (nocase; offset:1; depth:1; distance:1; within:1; "
+                           "startswith; endswith; fast_pattern; sid:3;)\n"
+                           "alert tcp any any -> any any (content:\"a\"; nocase; nocase; sid:4; sid:5; "
+                           "msg:\"a\"; msg:\"b\"; nocase:1; msg; reference:x;)\n");
     static const struct {
         int line, column;
         const char *part;
@@ -111,9 +116,10 @@ static void every_error_in_one_pass(void **state)
 
     assert_int_equal(l.errs.n, sizeof(want) / sizeof(want[0]));
     for (size_t i = 0; i < l.errs.n; i++) {
-        if (l.errs.v[i].line != want[i].line || l.errs.v[i].column != want[i].column || strstr(l.errs.v[i].text, want[i].part) == NULL)
-            fail_msg("%d:%d: %s; want %d:%d: %s", l.errs.v[i].line, l.errs.v[i].column, l.errs.v[i].text, want[i].line,
-                     want[i].column, want[i].part);
+        if (l.errs.v[i].line != want[i].line || l.errs.v[i].column != want[i].column ||
+            strstr(l.errs.v[i].text, want[i].part) == NULL)
+            fail_msg("%d:%d: %s; want %d:%d: %s", l.errs.v[i].line, l.errs.v[i].column, l.errs.v[i].text,
+                     want[i].line, want[i].column, want[i].part);
         assert_string_equal(l.errs.v[i].file, l.path);
         assert_true(l.errs.v[i].remedy[0] != '\0');
     }
@@ -124,13 +130,15 @@ static void every_error_in_one_pass(void **state)
 
 static void strict(void **state)
 {
-    static const char rules[] = "alert tcp any any -> any any (sid:1;)\nalert tcp any any -> any any (bad; sid:2;)\n";
+    static const char rules[] =
+        "alert tcp any any -> any any (sid:1;)\nalert tcp any any -> any any (bad; sid:2;)\n";
     struct loaded l = load_source(rules, sizeof(rules) - 1, (struct ruleset_source){.strict = true});
 
     assert_null(l.rs);
     assert_int_equal(l.errs.n, 1);
     unload(&l);
-    l = load_source(rules, sizeof("alert tcp any any -> any any (sid:1;)\n") - 1, (struct ruleset_source){.strict = true});
+    l = load_source(rules, sizeof("alert tcp any any -> any any (sid:1;)\n") - 1,
+                    (struct ruleset_source){.strict = true});
     assert_non_null(l.rs);
     unload(&l);
 }
@@ -184,8 +192,10 @@ static void files(void **state)
 
 static void classification(void **state)
 {
-    static const char rules[] = "alert tcp any any -> any any (sid:1; classtype:mine;)\nalert tcp any any -> any any (sid:2; classtype:trojan-activity;)\n";
-    static const char config[] = "# classes\nconfig classification: mine,My own class, 7\nconfig classification: bad\nconfig classification: x,y,0\nnonsense\n";
+    static const char rules[] = "alert tcp any any -> any any (sid:1; classtype:mine;)\nalert tcp any any -> "
+                                "any any (sid:2; classtype:trojan-activity;)\n";
+    static const char config[] = "# classes\nconfig classification: mine,My own class, 7\nconfig "
+                                 "classification: bad\nconfig classification: x,y,0\nnonsense\n";
     char path[64];
     struct loaded l;
 
@@ -209,7 +219,8 @@ static void classification(void **state)
 static void workers(void **state)
 {
     static const char rules[] = "alert tcp any any -> any any (content:\"abc\"; sid:1;)\n";
-    struct loaded l = load_source(rules, sizeof(rules) - 1, (struct ruleset_source){.n_workers = 3, .generation = 42});
+    struct loaded l =
+        load_source(rules, sizeof(rules) - 1, (struct ruleset_source){.n_workers = 3, .generation = 42});
 
     assert_int_equal(ruleset_generation(l.rs), 42);
     assert_int_equal(l.rs->n_workers, 3);
@@ -225,9 +236,12 @@ static void workers(void **state)
 
 static void shared_patterns(void **state)
 {
-    struct loaded l = load_ok("alert tcp any any -> any any (content:\"same\"; sid:1;)\nalert udp any any -> any any (content:\"same\"; sid:2;)\n"
-                              "alert tcp any any -> any any (content:\"same\"; nocase; sid:3;)\nalert tcp any any -> any any (content:\"SAME\"; nocase; sid:4;)\n"
-                              "alert udp any any -> any any (sid:5;)\nalert ip any any -> any any (content:!\"x\"; sid:6;)\n");
+    struct loaded l = load_ok(
+        "alert tcp any any -> any any (content:\"same\"; sid:1;)\nalert udp any any -> any any "
+        "(content:\"same\"; sid:2;)\n"
+        "alert tcp any any -> any any (content:\"same\"; nocase; sid:3;)\nalert tcp any any -> any any "
+        "(content:\"SAME\"; nocase; sid:4;)\n"
+        "alert udp any any -> any any (sid:5;)\nalert ip any any -> any any (content:!\"x\"; sid:6;)\n");
     const struct ruleset_stats *s = ruleset_stats(l.rs);
 
     assert_int_equal(s->n_patterns, 2);
@@ -258,13 +272,15 @@ static void pcre_flags(void **state)
     assert_true(options_match("pcre:\"/a\\/b/\";", "a/b"));
     assert_true(options_match("pcre:\"/^(?P<q>['x]).*(?P=q)$/\";", "x--x")); /* back-references need PCRE2 */
     assert_true(options_match("pcre:\"/(?<=a)b/\"; content:\"c\"; distance:0;", "abc"));
-    assert_false(options_match("content:\"a\"; pcre:\"/(?<=a)b/R\";", "ab")); /* R: nothing before the cursor is seen */
+    assert_false(options_match("content:\"a\"; pcre:\"/(?<=a)b/R\";",
+                               "ab")); /* R: nothing before the cursor is seen */
     assert_options_refused("pcre:\"/x/U\";", "the flag U names an HTTP buffer");
     assert_options_refused("pcre:\"/x/iPH\";", "the flag P names an HTTP buffer");
     assert_options_refused("pcre:\"/x/q\";", "unknown flag 'q'");
     assert_options_refused("pcre:\"x\";", "between two slashes");
     assert_options_refused("pcre:\"/\";", "between two slashes");
-    assert_refused("alert tcp any any -> any any (pcre:\"/a(b/\"; sid:1;)", 41, "pcre: missing closing parenthesis");
+    assert_refused("alert tcp any any -> any any (pcre:\"/a(b/\"; sid:1;)", 41,
+                   "pcre: missing closing parenthesis");
 }
 
 static void pcre_limits(void **state)
@@ -273,16 +289,19 @@ static void pcre_limits(void **state)
 
     memset(text, 'a', sizeof(text) - 1);
     text[199] = '\0';
-    assert_false(options_match("pcre:\"/^(a+)+$/\"; pcre:\"/./\";", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"));
+    assert_false(options_match("pcre:\"/^(a+)+$/\"; pcre:\"/./\";",
+                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"));
     assert_true(last.pcre_limit);
     /* the limit is no match for a negated pcre either */
-    assert_false(options_match("pcre:!\"/^(a+)+$/\";", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"));
+    assert_false(
+        options_match("pcre:!\"/^(a+)+$/\";", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"));
     assert_true(last.pcre_limit);
     assert_true(options_match("pcre:\"/^(a+)+$/\";", text));
     assert_false(last.pcre_limit);
     /* the same by the interpreter, whose memory comes from the worker's pool */
     assert_true(options_match("pcre:\"/(*NO_JIT)^(a|b)*$/\";", text));
-    assert_false(options_match("pcre:\"/(*NO_JIT)^(a+)+$/\";", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"));
+    assert_false(options_match("pcre:\"/(*NO_JIT)^(a+)+$/\";",
+                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"));
     assert_true(last.pcre_limit);
 }
 
@@ -301,7 +320,8 @@ static char *repeat(const char *before, const char *unit, size_t n, const char *
     return s;
 }
 
-static void assert_hostile(const char *before, const char *unit, size_t n, const char *after, const char *part)
+static void assert_hostile(const char *before, const char *unit, size_t n, const char *after,
+                           const char *part)
 {
     char *rule = repeat(before, unit, n, after);
     struct loaded l = load(rule);
@@ -310,7 +330,8 @@ static void assert_hostile(const char *before, const char *unit, size_t n, const
     for (size_t i = 0; i < l.errs.n; i++)
         found |= strstr(l.errs.v[i].text, part) != NULL;
     if (!found)
-        fail_msg("no error \"%s\"; the first of %zu is %s", part, l.errs.n, l.errs.n > 0 ? l.errs.v[0].text : "");
+        fail_msg("no error \"%s\"; the first of %zu is %s", part, l.errs.n,
+                 l.errs.n > 0 ? l.errs.v[0].text : "");
     assert_int_equal(ruleset_n_rules(l.rs), 0);
     unload(&l);
     free(rule);
@@ -328,16 +349,20 @@ static void hostile(void **state)
     assert_hostile("alert tcp [", "[", 1000, "1.1.1.1] any -> any any (sid:1;)", "");
     assert_hostile("alert tcp ", "(", 100000, " any -> any any (sid:1;)", "the rule's header has");
     assert_hostile("alert tcp any any -> any any (pcre:\"/", "(", 100000, "/\"; sid:1;)", "pcre:");
-    assert_hostile("alert tcp any any -> any any (pcre:\"/", "(", 2000, "/\"; sid:1;)", "parentheses are too deeply nested");
-    assert_hostile("alert tcp any any -> any any (pcre:\"/", "((a{100}){100}){100}", 1, "/\"; sid:1;)", "regular expression is too");
+    assert_hostile("alert tcp any any -> any any (pcre:\"/", "(", 2000, "/\"; sid:1;)",
+                   "parentheses are too deeply nested");
+    assert_hostile("alert tcp any any -> any any (pcre:\"/", "((a{100}){100}){100}", 1, "/\"; sid:1;)",
+                   "regular expression is too");
     assert_hostile("alert tcp any any -> any any (", ";:\"\\", 50000, "sid:1;)", "");
     assert_hostile("", "\\\n", 100000, "x", "unknown action");
-    assert_hostile("alert tcp any any -> any any (sid:1; ", "reference:a,b;", 100, ")", "more than 64 references");
+    assert_hostile("alert tcp any any -> any any (sid:1; ", "reference:a,b;", 100, ")",
+                   "more than 64 references");
 }
 
 static void deep_brackets(void **state)
 {
-    char *open = repeat("alert tcp ", "[", 100, "1.1.1.1"), *rule = repeat(open, "]", 100, " any -> any any (sid:1;)");
+    char *open = repeat("alert tcp ", "[", 100, "1.1.1.1"),
+         *rule = repeat(open, "]", 100, " any -> any any (sid:1;)");
 
     assert_refused(rule, 0, "brackets and variables are more than 32 deep");
     free(open);
@@ -406,11 +431,21 @@ static void snort3_community(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(info),         cmocka_unit_test(comments_and_lines), cmocka_unit_test(every_error_in_one_pass),
-        cmocka_unit_test(strict),       cmocka_unit_test(duplicates),         cmocka_unit_test(files),
-        cmocka_unit_test(classification), cmocka_unit_test(workers),          cmocka_unit_test(shared_patterns),
-        cmocka_unit_test(pcre_flags),   cmocka_unit_test(pcre_limits),        cmocka_unit_test(hostile),
-        cmocka_unit_test(deep_brackets), cmocka_unit_test(large_list),        cmocka_unit_test(et_open),
+        cmocka_unit_test(info),
+        cmocka_unit_test(comments_and_lines),
+        cmocka_unit_test(every_error_in_one_pass),
+        cmocka_unit_test(strict),
+        cmocka_unit_test(duplicates),
+        cmocka_unit_test(files),
+        cmocka_unit_test(classification),
+        cmocka_unit_test(workers),
+        cmocka_unit_test(shared_patterns),
+        cmocka_unit_test(pcre_flags),
+        cmocka_unit_test(pcre_limits),
+        cmocka_unit_test(hostile),
+        cmocka_unit_test(deep_brackets),
+        cmocka_unit_test(large_list),
+        cmocka_unit_test(et_open),
         cmocka_unit_test(snort3_community),
     };
 

@@ -9,30 +9,37 @@
 static void trap01_backtracking(void **state)
 {
     assert_true(options_match("content:\"A\"; content:\"B\"; distance:1; within:1;", "A.x A.B"));
-    assert_true(options_match("content:\"ab\"; content:\"cd\"; distance:0; within:2; content:\"ef\"; distance:0; within:2;",
-                              "abcd.. ab.. abcdef"));
-    assert_false(options_match("content:\"ab\"; content:\"cd\"; distance:0; within:2; content:\"ef\"; distance:0; within:2;",
-                               "abcd.. abef cdef ab cdef"));
+    assert_true(options_match(
+        "content:\"ab\"; content:\"cd\"; distance:0; within:2; content:\"ef\"; distance:0; within:2;",
+        "abcd.. ab.. abcdef"));
+    assert_false(options_match(
+        "content:\"ab\"; content:\"cd\"; distance:0; within:2; content:\"ef\"; distance:0; within:2;",
+        "abcd.. abef cdef ab cdef"));
     /* overlapping matches: the search goes on one byte behind the match's start, not behind its end */
     assert_true(options_match("content:\"aa\"; content:\"b\"; distance:0; within:1;", "aaab"));
     /* a content that is not relative and fails ends the rule; what stands before it does not matter */
-    assert_false(options_match("content:\"A\"; content:\"B\"; distance:0; content:\"C\"; depth:1;", "A.B A.B C"));
+    assert_false(
+        options_match("content:\"A\"; content:\"B\"; distance:0; content:\"C\"; depth:1;", "A.B A.B C"));
     /* three levels down, only the first of the chain has an alternative */
-    assert_true(options_match("content:\"1\"; content:\"2\"; distance:0; within:2; content:\"3\"; distance:0; within:1;",
-                              "1.2. 1.23"));
+    assert_true(options_match(
+        "content:\"1\"; content:\"2\"; distance:0; within:2; content:\"3\"; distance:0; within:1;",
+        "1.2. 1.23"));
     /* a negated relative content sends the search back, too */
     assert_true(options_match("content:\"x\"; content:!\"y\"; distance:0; within:1;", "xyxyxz"));
     assert_false(options_match("content:\"x\"; content:!\"y\"; distance:0; within:1;", "xyxyxy"));
     /* and between two relative ones it moves nothing */
-    assert_true(options_match("content:\"x\"; content:!\"y\"; distance:0; within:1; content:\"z\"; distance:1; within:1;", "xyz x.z"));
+    assert_true(options_match(
+        "content:\"x\"; content:!\"y\"; distance:0; within:1; content:\"z\"; distance:1; within:1;",
+        "xyz x.z"));
 }
 
 static void trap01_bound(void **state)
 {
-    struct loaded l = load_ok("alert tcp any any -> any any (content:\"a\"; content:\"a\"; distance:0; within:200; "
-                              "content:\"a\"; distance:0; within:200; content:\"z\"; distance:0; within:1; sid:1;)\n"
-                              "alert tcp any any -> any any (content:\"a\"; content:\"a\"; distance:0; content:\"a\"; distance:0; "
-                              "content:\"z\"; distance:0; sid:2;)\n");
+    struct loaded l = load_ok(
+        "alert tcp any any -> any any (content:\"a\"; content:\"a\"; distance:0; within:200; "
+        "content:\"a\"; distance:0; within:200; content:\"z\"; distance:0; within:1; sid:1;)\n"
+        "alert tcp any any -> any any (content:\"a\"; content:\"a\"; distance:0; content:\"a\"; distance:0; "
+        "content:\"z\"; distance:0; sid:2;)\n");
     char payload[1400];
     struct pkt p = {.proto = 6, .payload = payload, .payload_len = sizeof(payload)};
 
@@ -86,8 +93,10 @@ static void trap04_depth(void **state)
     assert_true(options_match("content:\"BC\"; depth:2;", "BC"));
     assert_false(options_match("content:\"BC\"; depth:2;", ".BC"));
     assert_options_refused("content:\"abc\"; depth:2;", "depth 2 cannot hold the 3 bytes");
-    assert_options_refused("content:\"a\"; content:\"b\"; depth:4; within:4;", "offset or depth together with distance or within");
-    assert_options_refused("content:\"a\"; content:\"b\"; distance:4; offset:4;", "offset or depth together with distance or within");
+    assert_options_refused("content:\"a\"; content:\"b\"; depth:4; within:4;",
+                           "offset or depth together with distance or within");
+    assert_options_refused("content:\"a\"; content:\"b\"; distance:4; offset:4;",
+                           "offset or depth together with distance or within");
 }
 
 /* 5: the first relative option of a buffer starts from the buffer's start. */
@@ -99,7 +108,8 @@ static void trap05_cursor(void **state)
     assert_false(options_match("content:\"MZ\"; distance:1;", "MZ."));
     assert_true(options_match("pcre:\"/^MZ/R\";", "MZ"));
     /* an absolute content sets the cursor for what follows, wherever it stands */
-    assert_true(options_match("content:\"B\"; content:\"A\"; depth:1; content:\"C\"; distance:0; within:1;", "AC B"));
+    assert_true(
+        options_match("content:\"B\"; content:\"A\"; depth:1; content:\"C\"; distance:0; within:1;", "AC B"));
 }
 
 /* 6: startswith and endswith. */
@@ -158,7 +168,8 @@ static void assert_fast(const char *options, const char *want, bool nocase)
     assert_int_equal(l.rs->stats.n_no_prefilter, 0);
     assert_true(is_candidate(l.rs, 0, &f, span_str(want)));
     for (uint32_t cut = 1; cut < strlen(want); cut++) /* exactly this literal: no part of it will do */
-        assert_false(is_candidate(l.rs, 0, &f, span_of(want, cut)) && is_candidate(l.rs, 0, &f, span_str(want + cut)));
+        assert_false(is_candidate(l.rs, 0, &f, span_of(want, cut)) &&
+                     is_candidate(l.rs, 0, &f, span_str(want + cut)));
     snprintf(rule, sizeof(rule), "%s", want);
     rule[0] ^= 0x20;
     assert_int_equal(is_candidate(l.rs, 0, &f, span_str(rule)), nocase);
@@ -179,7 +190,8 @@ static void trap17_fast_pattern(void **state)
     assert_false(options_match("content:\"0123456789\"; fast_pattern:3,4;", "3456"));
     assert_true(options_match("content:\"abc\"; fast_pattern:only; content:\"d\"; distance:0;", "abcd"));
     assert_options_refused("content:\"abc\"; fast_pattern:2,2;", "outside the 3 bytes");
-    assert_options_refused("content:\"abc\"; fast_pattern; content:\"def\"; fast_pattern;", "two contents are fast_pattern");
+    assert_options_refused("content:\"abc\"; fast_pattern; content:\"def\"; fast_pattern;",
+                           "two contents are fast_pattern");
 }
 
 static void trap17_long_pattern(void **state)
@@ -243,18 +255,21 @@ static void trap21_ranges(void **state)
     assert_options_refused("dsize:5<>3;", "no number lies between");
     assert_options_refused("dsize:<0;", "no number is");
     assert_options_refused("dsize:70000;", "no condition on a number");
-    assert_options_refused("dsize:<3; content:\"abc\";", "dsize allows at most 2 bytes, and the rule's contents need 3");
+    assert_options_refused("dsize:<3; content:\"abc\";",
+                           "dsize allows at most 2 bytes, and the rule's contents need 3");
     assert_options_refused("dsize:6; content:\"abc\"; content:\"de\"; distance:2;", "contents need 7");
 }
 
 /* 34, 35: what flow asks for. */
 static void trap35_flow(void **state)
 {
-    struct loaded l = load_ok("alert tcp any any -> any any (flow:stateless; sid:1;)\n"
-                              "alert tcp any any -> any any (flow:established,to_server; sid:2;)\n"
-                              "alert tcp any any -> any any (flow:to_client; sid:3;)\n"
-                              "alert tcp any any -> any any (flow: not_established , from_client ; sid:4;)\n");
-    struct pkt none = {.proto = 6, .no_flow = true}, fresh = {.proto = 6}, up = {.proto = 6, .established = true},
+    struct loaded l =
+        load_ok("alert tcp any any -> any any (flow:stateless; sid:1;)\n"
+                "alert tcp any any -> any any (flow:established,to_server; sid:2;)\n"
+                "alert tcp any any -> any any (flow:to_client; sid:3;)\n"
+                "alert tcp any any -> any any (flow: not_established , from_client ; sid:4;)\n");
+    struct pkt none = {.proto = 6, .no_flow = true}, fresh = {.proto = 6},
+               up = {.proto = 6, .established = true},
                down = {.proto = 6, .established = true, .to_client = true};
     const struct pkt *pkts[] = {&none, &fresh, &up, &down};
     static const bool want[4][4] = {{0, 1, 1, 1}, {0, 0, 1, 0}, {0, 0, 0, 1}, {0, 1, 0, 0}};
@@ -284,7 +299,8 @@ static void trap39_order(void **state)
                                 "alert tcp any any -> any any (sid:6; classtype:trojan-activity;)\n"
                                 "drop tcp any any -> any any (sid:7; priority:200;)\n";
     static const uint32_t by_default[] = {4, 3, 7, 2, 5, 6, 1}, alert_first[] = {5, 6, 1, 2, 3, 7, 4};
-    struct ruleset_source src = {.action_order = {[ACTION_ALERT] = 0, [ACTION_REJECT] = 1, [ACTION_DROP] = 2, [ACTION_PASS] = 3}};
+    struct ruleset_source src = {
+        .action_order = {[ACTION_ALERT] = 0, [ACTION_REJECT] = 1, [ACTION_DROP] = 2, [ACTION_PASS] = 3}};
     struct loaded l = load_ok(rules);
 
     for (uint32_t i = 0; i < 7; i++)
@@ -306,7 +322,8 @@ static void trap40_scope(void **state)
     } rows[] = {
         {"drop ip 10.0.0.1 any -> any any (sid:1;)", true, true, true},
         {"drop tcp any any -> any 80 (sid:1;)", true, true, true},
-        {"drop ip !10.0.0.1 any -> any any (sid:1;)", true, true, false}, /* like ip-only: tested on every packet */
+        {"drop ip !10.0.0.1 any -> any any (sid:1;)", true, true,
+         false}, /* like ip-only: tested on every packet */
         {"drop tcp $EXTERNAL_NET any -> any any (sid:1;)", true, true, false},
         {"drop tcp any any -> any any (flow:to_server; sid:1;)", false, false, false},
         {"drop tcp any any -> any any (content:\"x\"; sid:1;)", true, true, false},
@@ -327,7 +344,8 @@ static void trap40_scope(void **state)
         struct loaded l = load_ok(rows[i].rule);
         const struct rule *r = ruleset_rule(l.rs, 0);
 
-        if (ruleset_holds_for_flow(r, &tcp) != rows[i].tcp || ruleset_holds_for_flow(r, &udp) != rows[i].udp ||
+        if (ruleset_holds_for_flow(r, &tcp) != rows[i].tcp ||
+            ruleset_holds_for_flow(r, &udp) != rows[i].udp ||
             ((r->flags & RULE_IP_ONLY) != 0) != rows[i].ip_only)
             fail_msg("%s: flags %x", rows[i].rule, r->flags);
         unload(&l);
@@ -363,12 +381,15 @@ static void trap49_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trap01_backtracking), cmocka_unit_test(trap01_bound),        cmocka_unit_test(trap02_pcre),
-        cmocka_unit_test(trap03_within),       cmocka_unit_test(trap04_depth),        cmocka_unit_test(trap05_cursor),
-        cmocka_unit_test(trap06_ends),         cmocka_unit_test(trap07_negation),     cmocka_unit_test(trap16_rawbytes),
-        cmocka_unit_test(trap17_fast_pattern), cmocka_unit_test(trap17_long_pattern), cmocka_unit_test(trap18_case),
-        cmocka_unit_test(trap19_text),         cmocka_unit_test(trap21_ranges),       cmocka_unit_test(trap35_flow),
-        cmocka_unit_test(trap39_order),        cmocka_unit_test(trap40_scope),        cmocka_unit_test(trap42_noalert),
+        cmocka_unit_test(trap01_backtracking), cmocka_unit_test(trap01_bound),
+        cmocka_unit_test(trap02_pcre),         cmocka_unit_test(trap03_within),
+        cmocka_unit_test(trap04_depth),        cmocka_unit_test(trap05_cursor),
+        cmocka_unit_test(trap06_ends),         cmocka_unit_test(trap07_negation),
+        cmocka_unit_test(trap16_rawbytes),     cmocka_unit_test(trap17_fast_pattern),
+        cmocka_unit_test(trap17_long_pattern), cmocka_unit_test(trap18_case),
+        cmocka_unit_test(trap19_text),         cmocka_unit_test(trap21_ranges),
+        cmocka_unit_test(trap35_flow),         cmocka_unit_test(trap39_order),
+        cmocka_unit_test(trap40_scope),        cmocka_unit_test(trap42_noalert),
         cmocka_unit_test(trap49_nothing),
     };
 

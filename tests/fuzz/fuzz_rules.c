@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rule text from an attacker, then packets from another one.
+ *
+ * The input is rule text, a NUL, and a payload. The text is loaded as a rule file; every rule that loads is then
+ * evaluated against the payload in both directions. Besides memory errors this checks three promises: each rule is
+ * loaded or rejected or disabled but never lost, a rule that matches was a candidate of the prefilter, and the
+ * bound on backtracking holds.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ips/detect/eval.h"
+#include "rules/ruleset_layout.h"
+
+#define STEPS 3000
+
+static struct eval_scratch *scratch;
+static int file_fd = -1;
+static char file_path[64];
+
+struct scan {
+    const struct prefilter *p;
+    uint8_t *candidate;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *arg)
+{
+    struct scan *s = arg;
+
+    (void)from, (void)to, (void)flags;
+    for (uint32_t i = s->p->first[id]; i < s->p->first[id + 1]; i++)
+        s->candidate[s->p->rules[i]] = 1;
+    return 0;
+}
+
+static void set_up(void)
+{
+    if (scratch != NULL)
+        return;
+    scratch = eval_scratch_new(NULL);
+    file_fd = memfd_create("rules", 0);
+    if (scratch == NULL || file_fd < 0)
+        abort();
+    snprintf(file_path, sizeof(file_path), "/proc/self/fd/%d", file_fd);
+}
+
+static void write_rules(const uint8_t *text, size_t len)
+{
+    if (ftruncate(file_fd, 0) != 0 || pwrite(file_fd, text, len, 0) != (ssize_t)len)
+        abort();
+}
+
+/* candidate[i] = 1 for every rule that ipsd would evaluate. */
+static uint8_t *candidates_of(const struct ruleset *rs, int proto, struct span payload)
+{
+    uint8_t *candidate = calloc(rs->n_rules + 1, 1);
+    struct scan s = {.p = &rs->prefilter[BUF_PAYLOAD], .candidate = candidate};
+
+    if (candidate == NULL)
+        abort();
+    for (uint32_t i = 0; i < rs->always[proto].n; i++)
+        candidate[rs->always[proto].v[i]] = 1;
+    if (s.p->db != NULL && payload.len > 0 &&
+        hs_scan(s.p->db, (const char *)payload.p, payload.len, 0, rs->workers[0].scratch, on_hit, &s) !=
+            HS_SUCCESS)
+        abort();
+    return candidate;
+}
+
+static void try_packet(const struct ruleset *rs, const struct facts *f, int proto, struct span payload)
+{
+    uint8_t *candidate = candidates_of(rs, proto, payload);
+
+    for (uint32_t i = 0; i < rs->n_rules; i++) {
+        const struct rule *r = ruleset_rule(rs, i);
+        struct eval e = {.facts = f, .scratch = scratch, .steps_left = STEPS};
+
+        if (payload.len > 0)
+            e.buf[BUF_PAYLOAD] = payload;
+        if (!ruleset_header_match(rs, r, f))
+            continue;
+        if (eval_rule(rs, r, &e) && !candidate[i])
+            abort();
+        if (e.steps_left > STEPS || e.cursor > payload.len)
+            abort();
+    }
+    free(candidate);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint8_t src[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1},
+                         dst[16] = {[0] = 0x20, [1] = 1, [15] = 8};
+    static const struct {
+        uint32_t fact;
+        int proto;
+        uint8_t number;
+    } kinds[] = {
+        {FACT_TCP, PROTO_TCP, 6}, {FACT_UDP, PROTO_UDP, 17}, {FACT_ICMP, PROTO_ICMP, 1}, {0, PROTO_IP, 47}};
+    const uint8_t *nul = size > 0 ? memchr(data, 0, size) : NULL;
+    size_t text_len = nul != NULL ? (size_t)(nul - data) : size;
+    struct span payload = nul != NULL ? span_of(nul + 1, size - text_len - 1) : span_of(data, 0);
+    const char *files[] = {file_path};
+    struct ruleset_source source = {.files = files, .n_files = 1, .n_workers = 1};
+    struct err_list errs;
+    struct ruleset *rs;
+
+    set_up();
+    write_rules(data, text_len);
+    err_list_init(&errs);
+    rs = ruleset_build(&source, &errs);
+    if (rs == NULL || (ruleset_stats(rs)->n_rejected > 0 && errs.n == 0))
+        abort();
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+        for (int back = 0; back < 2; back++) {
+            struct facts f = {.flags = kinds[k].fact | (k % 2 ? FACT_IPV6 : FACT_IPV4) | FACT_HAS_FLOW |
+                                       FACT_ESTABLISHED | (back ? FACT_TO_CLIENT : 0),
+                              .ip_proto = kinds[k].number,
+                              .ip_ttl = 64,
+                              .sport = 40000,
+                              .dport = 80,
+                              .tcp_flags = 0x18,
+                              .icmp_type = 8,
+                              .payload_len = (uint16_t)payload.len,
+                              .src = back ? dst : src,
+                              .dst = back ? src : dst};
+
+            try_packet(rs, &f, kinds[k].proto, payload);
+        }
+    ruleset_free(rs);
+    err_list_fini(&errs);
+    return 0;
+}
