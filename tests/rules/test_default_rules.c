@@ -5,7 +5,8 @@
  */
 #include "harness.h"
 
-#define SEGMENT 1460
+#define SEGMENT  1460
+#define BYTES(s) .payload = s, .payload_len = sizeof(s) - 1
 
 static struct ruleset *rs;
 
@@ -180,28 +181,24 @@ static void other_traffic(void **state)
         {9000044, {.proto = 6, .tcp_flags = 0x29}},
         {9000045, {.proto = 6, .tcp_flags = 0x03}},
         {9000060, {.proto = 17, .src = "10.0.0.1", .dst = "10.0.0.1"}},
-        {9000061,
-         {.proto = 17, .dport = 123, .payload = "\x17\x00\x03\x2a\x00\x00\x00\x00", .payload_len = 8}},
-        {9000062, {.proto = 17, .dport = 11211, .payload = "\0\0\0\0\0\1\0\0stats\r\n", .payload_len = 15}},
+        {9000061, {.proto = 17, .dport = 123, BYTES("\x17\x00\x03\x2a\x00\x00\x00\x00")}},
+        {9000062, {.proto = 17, .dport = 11211, BYTES("\0\0\0\0\0\1\0\0stats\r\n")}},
         {9000063,
          {.proto = 6,
           .dport = 445,
           .established = true,
-          .payload = "\0\0\0\x2f\xffSMBr\0\0\0\0\x08\x01\xc0\2NT LM 0.12",
-          .payload_len = 30}},
+          BYTES("\0\0\0\x2f\xffSMBr\0\0\0\0\x08\x01\xc0\2NT LM 0.12")}},
         {9000064,
          {.proto = 6,
           .dport = 53,
           .established = true,
-          .payload = "\0\x1d\1\2\0\0\0\1\0\0\0\0\0\0\7example\3org\0\0\xfc\0\1",
-          .payload_len = 31}},
+          BYTES("\0\x1d\1\2\0\0\0\1\0\0\0\0\0\0\7example\3org\0\0\xfc\0\1")}},
         {9000065,
          {.proto = 17,
           .src = "8.8.8.8",
           .dst = "10.0.0.1",
           .dport = 161,
-          .payload = "\x30\x29\2\1\1\4\6public\xa0\x1c",
-          .payload_len = 15}},
+          BYTES("\x30\x29\2\1\1\4\6public\xa0\x1c")}},
         {9000066,
          {.proto = 6,
           .src = "8.8.8.8",
@@ -280,12 +277,9 @@ static void ordinary_use(void **state)
     };
     struct pkt syn = {.proto = 6, .tcp_flags = 0x02}, fin = {.proto = 6, .tcp_flags = 0x11},
                rst = {.proto = 6, .tcp_flags = 0x04},
-               ntp = {.proto = 17, .dport = 123, .payload = "\x23\x00\x06\x20\0\0\0\0", .payload_len = 8},
+               ntp = {.proto = 17, .dport = 123, BYTES("\x23\x00\x06\x20\0\0\0\0")},
                ping = {.proto = 1, .type = 8, .payload = "abcdefgh"},
-               dns = {.proto = 17,
-                      .dport = 53,
-                      .payload = "\1\2\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1",
-                      .payload_len = 19};
+               dns = {.proto = 17, .dport = 53, BYTES("\1\2\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1")};
     const struct pkt *others[] = {&syn, &fin, &rst, &ntp, &ping, &dns};
     uint32_t sids[8];
 
