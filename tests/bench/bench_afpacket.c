@@ -37,10 +37,13 @@ static void set(int fd, int option, const void *value, socklen_t size, const cha
 static void open_side(struct side *s, const char *ifname)
 {
     int on = 1, version = TPACKET_V2;
-    struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+    struct sockaddr_ll at = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(ETH_P_ALL),
                              .sll_ifindex = (int)if_nametoindex(ifname)};
     struct packet_mreq promisc = {.mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_PROMISC};
-    struct tpacket_req req = {.tp_block_size = BLOCK_BYTES, .tp_frame_size = SLOT_BYTES, .tp_frame_nr = SLOTS,
+    struct tpacket_req req = {.tp_block_size = BLOCK_BYTES,
+                              .tp_frame_size = SLOT_BYTES,
+                              .tp_frame_nr = SLOTS,
                               .tp_block_nr = SLOTS / (BLOCK_BYTES / SLOT_BYTES)};
 
     s->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -51,7 +54,8 @@ static void open_side(struct side *s, const char *ifname)
     set(s->fd, PACKET_IGNORE_OUTGOING, &on, sizeof(on), "PACKET_IGNORE_OUTGOING");
     set(s->fd, PACKET_QDISC_BYPASS, &on, sizeof(on), "PACKET_QDISC_BYPASS");
     set(s->fd, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc), "PACKET_MR_PROMISC");
-    s->ring = mmap(NULL, (size_t)SLOTS * SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, s->fd, 0);
+    s->ring =
+        mmap(NULL, (size_t)SLOTS * SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, s->fd, 0);
     if (s->ring == MAP_FAILED)
         wire_die("cannot map the ring of %s: %s", ifname, strerror(errno));
     if (bind(s->fd, (struct sockaddr *)&at, sizeof(at)) < 0)
@@ -71,8 +75,11 @@ static unsigned receive(struct side *s, struct packet *pkts, uint8_t in_port)
         struct tpacket2_hdr *h = slot(s, s->next + n);
         if (!(__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
             break;
-        pkts[n] = (struct packet){.data = (uint8_t *)h + h->tp_mac, .len = h->tp_snaplen, .orig_len = h->tp_len,
-                                  .in_port = in_port, .link = LINK_ETHERNET};
+        pkts[n] = (struct packet){.data = (uint8_t *)h + h->tp_mac,
+                                  .len = h->tp_snaplen,
+                                  .orig_len = h->tp_len,
+                                  .in_port = in_port,
+                                  .link = LINK_ETHERNET};
     }
     return n;
 }

@@ -5,10 +5,9 @@
  *   search  finds the highest rate at which at least 99 % of what is offered arrives: doubles from a low rate until
  *           a probe fails, then halves the gap. A probe that fails is tried once more, so one hiccup of a shared
  *           machine does not decide.
- *   fixed   keeps one rate and says how busy the inspector's CPU was meanwhile, interrupts included: what is not
- *           idle in /proc/stat.
+ *   fixed   keeps one rate for a while, waits until the queues are empty, and says how much was sent and arrived.
  *
- * A probe counts within a window that opens when the queues have settled and closes while the flood still runs:
+ * A probe of the search counts within a window that opens when the queues have settled and closes while the flood still runs:
  * frames that merely pile up in a queue have not arrived. Two threads: one sits in BPF_PROG_TEST_RUN and sends,
  * this one watches the clock and the counters. Prints one line of JSON.
  */
@@ -31,14 +30,15 @@
 #include "tests/bench/flood.skel.h"
 #include "tests/bench/wire.h"
 
-#define BURST        32        /* frames that leave together, as a NIC's interrupt would deliver them */
+#define BURST        32 /* frames that leave together, as a NIC's interrupt would deliver them */
+#define BATCH        64 /* frames per round of BPF_PROG_TEST_RUN, and pages that its pool keeps for reuse */
 #define SETTLE_MS    100
 #define RATE_MIN     50000u
 #define RATE_MAX     6000000u
 #define ARRIVE_PART  0.99
 #define OFFERED_PART 0.95
-#define RESOLUTION   1.02      /* the search ends when good and bad are this close */
-#define INSPECTOR_CPU "cpu0 "
+#define RESOLUTION   1.02 /* the search ends when good and bad are this close */
+#define DRAIN_MS     50
 
 struct flood {
     struct flood_bpf *bpf;
@@ -48,7 +48,7 @@ struct flood {
 };
 
 struct probe {
-    uint64_t n_offered, n_arrived, window_ns, busy_ms;
+    uint64_t n_offered, n_arrived, window_ns;
 };
 
 static void sleep_ms(uint64_t ms)
@@ -79,32 +79,14 @@ static uint32_t read_arrived(const struct flood *f)
     return n;
 }
 
-/* Idle and iowait time of the inspector's CPU; the kernel keeps it exactly, in units of 10 ms. */
-static uint64_t read_idle_ms(void)
-{
-    FILE *f = fopen("/proc/stat", "re");
-    char line[512];
-    unsigned long long v[5];
-
-    while (f && fgets(line, sizeof(line), f))
-        if (strncmp(line, INSPECTOR_CPU, strlen(INSPECTOR_CPU)) == 0 &&
-            sscanf(line, "%*s %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4]) == 5) {
-            fclose(f);
-            return (v[3] + v[4]) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
-        }
-    wire_die("no line '%s' in /proc/stat", INSPECTOR_CPU);
-}
-
-static void wake(int sig)
-{
-}
+static void wake(int sig) {}
 
 static void *send_frames(void *arg)
 {
     struct flood *f = arg;
     uint8_t frame[WIRE_FRAME_BYTES];
     DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame),
-                        .repeat = 2000000000, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
+                        .repeat = 2000000000, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
 
     wire_enter(f->client_ns); /* where the program's redirect finds its interface */
     wire_frame(frame);
@@ -151,16 +133,14 @@ static struct probe probe(struct flood *f, uint64_t rate, uint64_t window_ms)
 
     start(f, rate);
     sleep_ms(SETTLE_MS);
-    uint64_t idle = read_idle_ms(), t0 = clock_mono_ns(), sent = f->bpf->bss->n_sent;
+    uint64_t t0 = clock_mono_ns(), sent = f->bpf->bss->n_sent;
     uint32_t arrived = read_arrived(f);
     sleep_ms(window_ms);
     p.n_offered = f->bpf->bss->n_sent - sent;
     p.n_arrived = (uint32_t)(read_arrived(f) - arrived);
     p.window_ns = clock_mono_ns() - t0;
-    idle = read_idle_ms() - idle;
-    p.busy_ms = p.window_ns / NS_PER_MS > idle ? p.window_ns / NS_PER_MS - idle : 0;
     stop(f);
-    sleep_ms(20); /* the queues run empty */
+    sleep_ms(DRAIN_MS);
     return p;
 }
 
@@ -197,8 +177,19 @@ static void search(struct flood *f, uint64_t window_ms)
         else
             rate = (good + bad) / 2;
     }
-    printf("{\"fps\": %.0f, \"cpu_max\": %.4f}\n", (double)best.n_arrived * NS_PER_S / (double)best.window_ns,
-           best.n_arrived ? (double)best.busy_ms * 1000 / (double)best.n_arrived : 0);
+    printf("{\"fps\": %.0f}\n", (double)best.n_arrived * NS_PER_S / (double)best.window_ns);
+}
+
+static void fixed(struct flood *f, uint64_t rate, uint64_t ms)
+{
+    uint32_t before = read_arrived(f);
+
+    start(f, rate);
+    sleep_ms(ms);
+    stop(f);
+    sleep_ms(DRAIN_MS);
+    printf("{\"offered\": %llu, \"arrived\": %u}\n", (unsigned long long)f->bpf->bss->n_sent,
+           read_arrived(f) - before);
 }
 
 int main(int argc, char **argv)
@@ -207,7 +198,7 @@ int main(int argc, char **argv)
     struct sigaction sa = {.sa_handler = wake};
 
     if (argc != 7 && !(argc == 8 && strcmp(argv[1], "fixed") == 0))
-        wire_die("usage: bench_flood search|fixed CLIENT_NS IF SERVER_NS IF WINDOW_MS [RATE]");
+        wire_die("usage: bench_flood search|fixed CLIENT_NS IF SERVER_NS IF MS [RATE]");
     wire_enter(argv[2]);
     f.bpf = flood_bpf__open_and_load();
     if (!f.bpf)
@@ -220,16 +211,12 @@ int main(int argc, char **argv)
     f.server_if = argv[5];
     sigaction(SIGUSR1, &sa, NULL);
 
-    uint64_t window_ms = wire_number(argv[6], "WINDOW_MS");
+    uint64_t window_ms = wire_number(argv[6], "MS");
     wire_enter(f.server_ns);
-    if (argc == 7) {
+    if (argc == 7)
         search(&f, window_ms);
-    } else {
-        struct probe p = probe(&f, wire_number(argv[7], "RATE"), window_ms);
-        printf("{\"offered\": %llu, \"arrived\": %llu, \"window_ns\": %llu, \"busy_ms\": %llu}\n",
-               (unsigned long long)p.n_offered, (unsigned long long)p.n_arrived, (unsigned long long)p.window_ns,
-               (unsigned long long)p.busy_ms);
-    }
+    else
+        fixed(&f, wire_number(argv[7], "RATE"), window_ms);
     flood_bpf__destroy(f.bpf);
     return 0;
 }

@@ -20,9 +20,9 @@
 #include "tests/bench/inspector.h"
 #include "tests/bench/wire.h"
 
-#define QUEUE_LEN     4096
-#define COPY_BYTES    0xffff
-#define MESSAGE_BYTES (COPY_BYTES + 512)
+#define QUEUE_LEN           4096
+#define COPY_BYTES          0xffff
+#define MESSAGE_BYTES       (COPY_BYTES + 512)
 #define MESSAGE_SMALL_BYTES 8192
 
 struct queue {
@@ -76,7 +76,8 @@ static bool take(struct queue *q, unsigned slot, unsigned i)
     const struct nfqnl_msg_packet_hdr *ph = mnl_attr_get_payload(attr[NFQA_PACKET_HDR]);
     q->id[i] = ntohl(ph->packet_id);
     q->pkts[i] = (struct packet){.data = mnl_attr_get_payload(attr[NFQA_PAYLOAD]),
-                                 .len = mnl_attr_get_payload_len(attr[NFQA_PAYLOAD]), .link = LINK_RAW};
+                                 .len = mnl_attr_get_payload_len(attr[NFQA_PAYLOAD]),
+                                 .link = LINK_RAW};
     q->pkts[i].orig_len = q->pkts[i].len;
     return true;
 }

@@ -18,9 +18,9 @@
 #include "ips/base/clock.h"
 #include "tests/bench/wire.h"
 
-#define PORT     7
-#define WAIT_MS  100
-#define WARM_UP  50 /* datagrams that are not counted */
+#define PORT    7
+#define WAIT_MS 100
+#define WARM_UP 50 /* datagrams that are not counted */
 
 static int open_end(const char *netns, const char *local, const char *peer)
 {
@@ -66,7 +66,8 @@ int main(int argc, char **argv)
 {
     if (argc != 5)
         wire_die("usage: bench_ping CLIENT_NS SERVER_NS COUNT GAP_US");
-    int end[2] = {open_end(argv[1], WIRE_CLIENT_IP, WIRE_SERVER_IP), open_end(argv[2], WIRE_SERVER_IP, WIRE_CLIENT_IP)};
+    int end[2] = {open_end(argv[1], WIRE_CLIENT_IP, WIRE_SERVER_IP),
+                  open_end(argv[2], WIRE_SERVER_IP, WIRE_CLIENT_IP)};
     uint64_t count = wire_number(argv[3], "COUNT"), gap_us = wire_number(argv[4], "GAP_US"), n = 0, lost = 0;
     struct timespec gap = {.tv_nsec = (long)(gap_us % 1000000 * NS_PER_US)};
     uint64_t *ns = calloc(count, sizeof(*ns));
@@ -85,8 +86,8 @@ int main(int argc, char **argv)
         wire_die("nothing came through");
     qsort(ns, n, sizeof(*ns), by_size);
     printf("{\"p50\": %.2f, \"p99\": %.2f, \"p999\": %.2f, \"samples\": %llu, \"lost\": %llu}\n",
-           quantile_us(ns, n, 0.5), quantile_us(ns, n, 0.99), quantile_us(ns, n, 0.999), (unsigned long long)n,
-           (unsigned long long)lost);
+           quantile_us(ns, n, 0.5), quantile_us(ns, n, 0.99), quantile_us(ns, n, 0.999),
+           (unsigned long long)n, (unsigned long long)lost);
     free(ns);
     return 0;
 }

@@ -45,12 +45,14 @@ static _Noreturn void die(const struct err *e)
 static void open_side(struct side *s, const char *ifname)
 {
     struct xsk_umem_config uc = {.fill_size = RING_SIZE, .comp_size = RING_SIZE, .frame_size = FRAME_BYTES};
-    struct xsk_socket_config sc = {.rx_size = RING_SIZE, .tx_size = RING_SIZE,
+    struct xsk_socket_config sc = {.rx_size = RING_SIZE,
+                                   .tx_size = RING_SIZE,
                                    .libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
                                    .bind_flags = XDP_USE_NEED_WAKEUP};
     uint32_t at = 0;
 
-    s->area = mmap(NULL, UMEM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    s->area =
+        mmap(NULL, UMEM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     int rc = s->area == MAP_FAILED ? -ENOMEM
                                    : xsk_umem__create(&s->umem, s->area, UMEM_BYTES, &s->fill, &s->comp, &uc);
     if (rc == 0)
@@ -82,8 +84,8 @@ static unsigned receive(struct side *s, uint8_t in_port)
     for (unsigned i = 0; i < n; i++) {
         const struct xdp_desc *d = xsk_ring_cons__rx_desc(&s->rx, at + i);
         memcpy(buffers[i], s->area + d->addr, d->len);
-        pkts[i] = (struct packet){.data = buffers[i], .len = d->len, .orig_len = d->len, .in_port = in_port,
-                                  .link = LINK_ETHERNET};
+        pkts[i] = (struct packet){
+            .data = buffers[i], .len = d->len, .orig_len = d->len, .in_port = in_port, .link = LINK_ETHERNET};
         *xsk_ring_prod__fill_addr(&s->fill, fill + i) = d->addr - d->addr % FRAME_BYTES;
     }
     xsk_ring_prod__submit(&s->fill, n);
@@ -108,7 +110,8 @@ static void transmit(struct side *s, unsigned n)
 
     reclaim(s);
     for (unsigned i = 0; i < n; i++) {
-        if (pkts[i].verdict != VERDICT_FORWARD || s->n_free == 0 || xsk_ring_prod__reserve(&s->tx, 1, &at) != 1)
+        if (pkts[i].verdict != VERDICT_FORWARD || s->n_free == 0 ||
+            xsk_ring_prod__reserve(&s->tx, 1, &at) != 1)
             continue;
         uint64_t addr = s->free[--s->n_free];
         memcpy(s->area + addr, pkts[i].data, pkts[i].len);

@@ -34,7 +34,8 @@ static struct xdp *open_bridge(char **ifname, struct umem *u, struct port *port[
         xc.ifindex[i] = if_nametoindex(ifname[i]);
     struct xdp *x = xdp_open(&xc, &e);
     for (uint8_t i = 0; x && i < 2; i++) {
-        struct port_config pc = {.ifname = ifname[i], .ring_size = RING_SIZE, .index = i, .mode = XDP_MODE_NATIVE};
+        struct port_config pc = {
+            .ifname = ifname[i], .ring_size = RING_SIZE, .index = i, .mode = XDP_MODE_NATIVE};
         port[i] = port_open(u, 0, &pc, &e);
         if (!port[i] || xdp_set_socket(x, i, 0, port_fd(port[i]), &e))
             die(&e);

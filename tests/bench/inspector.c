@@ -50,7 +50,8 @@ static _Noreturn void die(const struct err *e)
 
 static void load(struct inspector *in, const char *path)
 {
-    struct ruleset_source src = {.files = &path, .n_files = 1, .n_workers = 1, .generation = 1, .strict = true};
+    struct ruleset_source src = {
+        .files = &path, .n_files = 1, .n_workers = 1, .generation = 1, .strict = true};
     struct err_list errs;
 
     err_list_init(&errs);
@@ -64,8 +65,14 @@ static void load(struct inspector *in, const char *path)
 
 static void equip(struct inspector *in, const char *rules)
 {
-    struct flow_config fc = {.max_flows = MAX_FLOWS, .tcp_new_s = 60, .tcp_established_s = 600, .tcp_closed_s = 10,
-                             .udp_new_s = 30, .udp_established_s = 300, .icmp_s = 30, .other_s = 30};
+    struct flow_config fc = {.max_flows = MAX_FLOWS,
+                             .tcp_new_s = 60,
+                             .tcp_established_s = 600,
+                             .tcp_closed_s = 10,
+                             .udp_new_s = 30,
+                             .udp_established_s = 300,
+                             .icmp_s = 30,
+                             .other_s = 30};
     struct detect_config dc = {.inline_mode = true};
     struct err e = {0};
 
@@ -142,10 +149,11 @@ void inspector_burst(struct inspector *in, struct packet *pkts, unsigned n)
 
 void inspector_end(struct inspector *in)
 {
-    fprintf(stderr, "%s: %" PRIu64 " frames, %" PRIu64 " dropped by rules, %" PRIu64 " alerts, %" PRIu64
-            " scans, %" PRIu64 " candidates\n", program_invocation_short_name, in->n_seen, in->n_dropped,
-            in->counters.v[CTR_DETECT_ALERTS], in->counters.v[CTR_DETECT_SCANS],
-            in->counters.v[CTR_DETECT_CANDIDATES]);
+    fprintf(stderr,
+            "%s: %" PRIu64 " frames, %" PRIu64 " dropped by rules, %" PRIu64 " alerts, %" PRIu64
+            " scans, %" PRIu64 " candidates\n",
+            program_invocation_short_name, in->n_seen, in->n_dropped, in->counters.v[CTR_DETECT_ALERTS],
+            in->counters.v[CTR_DETECT_SCANS], in->counters.v[CTR_DETECT_CANDIDATES]);
     if (!in->null) {
         detect_free(in->detect);
         flow_table_free(in->flows);

@@ -39,7 +39,8 @@ void wire_enter(const char *netns)
     snprintf(path, sizeof(path), "/run/netns/%s", netns);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
-        wire_die("cannot enter namespace %s: %s; run-bench makes it, and root must run it", netns, strerror(errno));
+        wire_die("cannot enter namespace %s: %s; run-bench makes it, and root must run it", netns,
+                 strerror(errno));
     close(fd);
 }
 
@@ -68,9 +69,9 @@ static uint16_t ip_checksum(const uint8_t *p, unsigned len)
 void wire_frame(uint8_t frame[WIRE_FRAME_BYTES])
 {
     static const uint8_t head[] = {
-        0x02, 0, 0, 0, 0, 0x52, 0x02, 0, 0, 0, 0, 0xc1, 0x08, 0x00,    /* nobody's address, the client's */
-        0x45, 0, 0, 46, 0, 1, 0x40, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 1, 0, 2,
-        0x40, 0, 0, 9, 0, 26, 0, 0,                                    /* to discard; no UDP checksum */
+        0x02, 0, 0,  0,  0, 0x52, 0x02, 0, 0,  0,  0, 0xc1, 0x08, 0x00, /* nobody's address, the client's */
+        0x45, 0, 0,  46, 0, 1,    0x40, 0, 64, 17, 0, 0,    10,   1,
+        0,    1, 10, 1,  0, 2,    0x40, 0, 0,  9,  0, 26,   0,    0, /* to discard; no UDP checksum */
     };
     static const char payload[] = "sluice bench frame";
     _Static_assert(sizeof(head) + sizeof(payload) - 1 == WIRE_FRAME_BYTES, "one 64-byte frame");

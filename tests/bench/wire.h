@@ -7,8 +7,8 @@
  */
 #include <stdint.h>
 
-#define WIRE_CLIENT_IP  "10.1.0.1"
-#define WIRE_SERVER_IP  "10.1.0.2"
+#define WIRE_CLIENT_IP   "10.1.0.1"
+#define WIRE_SERVER_IP   "10.1.0.2"
 #define WIRE_FRAME_BYTES 60 /* 64 on a wire, with the FCS */
 
 _Noreturn void wire_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
