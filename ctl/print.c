@@ -105,7 +105,7 @@ void print_status(const json_t *result)
                num(rules, "no_prefilter"), (double)num(rules, "memory_bytes") / 1e6, num(rules, "load_ms"));
     json_array_foreach(json_object_get(result, "bridges"), i, b)
     {
-        printf("\nbridge %s: without ipsd %s, frames in %s\n", text(b, "name"), text(b, "fail"),
+        printf("\nbridge %s: fail %s, frames in %s\n", text(b, "name"), text(b, "fail"),
                word(b, "hugepages", "hugepages", "ordinary pages"));
         print_ports(json_object_get(b, "ports"));
         print_workers(json_object_get(b, "workers"));

@@ -357,6 +357,84 @@ static void every_default_has_its_key(void **state)
     }
 }
 
+static char *read_text(const char *name)
+{
+    static char text[65536];
+    FILE *f = fopen(name, "r");
+    size_t n;
+
+    if (f == NULL)
+        fail_msg("cannot open %s: run the tests from the top of the tree", name);
+    n = fread(text, 1, sizeof(text) - 1, f);
+    fclose(f);
+    text[n] = '\0';
+    return text;
+}
+
+/* Every row of the table, under the name that the manual gives it. */
+static void look_up_keys(const cyaml_schema_value_t *group, const char *above, const char *manual)
+{
+    for (const cyaml_schema_field_t *f = group->mapping.fields; f->key != NULL; f++) {
+        char name[128];
+
+        snprintf(name, sizeof(name), "%s%s%s", above, above[0] != '\0' ? "." : "", f->key);
+        if (f->value.type == CYAML_MAPPING)
+            look_up_keys(&f->value, name, manual);
+        else if (strcmp(f->key, "bridges") == 0)
+            look_up_keys(f->value.sequence.entry, "", manual);
+        else if (strstr(manual, name) == NULL)
+            fail_msg("ips.yaml(5) does not describe %s", name);
+    }
+}
+
+static void every_key_is_in_the_manual(void **state)
+{
+    (void)state;
+    look_up_keys(&config_schema, "", read_text("appliance/man/ips.yaml.5"));
+}
+
+/* As it is, and with every commented default in force. */
+static void the_shipped_file_loads(void **state)
+{
+    struct err e;
+    struct config *c = config_load("appliance/ips.yaml", &e);
+    char *text;
+
+    (void)state;
+    if (c == NULL)
+        fail_msg("%d: %s", e.line, e.text);
+    assert_int_equal(c->n_bridges, 1);
+    config_free(c);
+    text = read_text("appliance/ips.yaml");
+    for (char *p = strstr(text, "bridges:"); p != NULL; p = strchr(p, '\n')) {
+        p += *p == '\n';
+        size_t indent = strspn(p, " ");
+        char *key = p + indent + 1 + strspn(p + indent + 1, " ");
+
+        /* "# key: value" or "#   key: value" */
+        if (p[indent] == '#' && key[0] != ':' && key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] == ':')
+            memmove(p + indent, p + indent + 2, strlen(p + indent + 2) + 1);
+    }
+    c = load(text, &e);
+    if (c == NULL)
+        fail_msg("%d: %s", e.line, e.text);
+    assert_int_equal(c->bridges[0].ring_size, CONFIG_DEFAULT_RING_SIZE);
+    for (unsigned i = 0; i < n_config_defaults; i++) { /* the defaults that it shows are the defaults */
+        struct config_slot slot;
+        const char *path_i = config_defaults[i].path;
+
+        if (strcmp(path_i, "rules.classification") == 0)
+            continue;
+        assert_int_equal(config_resolve(c, path_i, &slot, &e), 0);
+        if (slot.type->type == CYAML_STRING)
+            assert_string_equal(*(char **)slot.data, config_defaults[i].value);
+        else if (slot.type->type == CYAML_UINT &&
+                 *(unsigned *)slot.data != strtoul(config_defaults[i].value, NULL, 10))
+            fail_msg("appliance/ips.yaml shows another default for %s", path_i);
+    }
+    config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +448,8 @@ int main(void)
         cmocka_unit_test(conflicts_are_found),
         cmocka_unit_test(action_orders),
         cmocka_unit_test(every_default_has_its_key),
+        cmocka_unit_test(every_key_is_in_the_manual),
+        cmocka_unit_test(the_shipped_file_loads),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
