@@ -27,8 +27,8 @@ struct wheel {
     char *links;              /* the first element's struct wheel_link */
     size_t stride;
     uint32_t n_nodes, n_slots;
-    uint32_t tick_shift;      /* a tick is 2^tick_shift ns */
-    uint64_t now_tick;        /* every slot before it is empty; 0 until the first timer */
+    uint32_t tick_shift; /* a tick is 2^tick_shift ns */
+    uint64_t now_tick;   /* every slot before it is empty; 0 until the first timer */
 };
 
 /* n_slots: a power of two, at least 64. first_link: address of the link in element 0; stride: of the array. */

@@ -158,7 +158,7 @@ static enum walk walk_ext(struct decode *d, uint32_t *off, uint32_t end)
         if (len > h.len)
             return WALK_BROKEN;
         if (p->ip_proto == IPPROTO_ROUTING && h.p[3] > 0)
-            d->l4_checksum = false; /* segments left: the pseudo header has another destination (RFC 8200 8.1) */
+            d->l4_checksum = false; /* segments left: the pseudo header names another host (RFC 8200 8.1) */
 
         uint8_t ext = p->ip_proto;
         p->ip_proto = h.p[0];

@@ -10,9 +10,9 @@ struct decode {
     struct packet *p;
     const struct decode_config *cfg;
     struct counters *c;
-    struct span frame;     /* what was captured, at most 65,535 bytes so that 16-bit offsets hold */
-    uint32_t wire_len;     /* bytes the frame had on the wire: more than frame.len when a capture cut it */
-    bool l4_checksum;      /* the L4 checksum can be verified: pseudo header known, no fragment */
+    struct span frame; /* what was captured, at most 65,535 bytes so that 16-bit offsets hold */
+    uint32_t wire_len; /* bytes the frame had on the wire: more than frame.len when a capture cut it */
+    bool l4_checksum;  /* the L4 checksum can be verified: pseudo header known, no fragment */
 };
 
 enum {

@@ -98,7 +98,8 @@ static void fill_facts(struct detect *d, const struct packet *p)
     d->facts = (struct facts){
         .flags = proto_fact[proto_of(p)] | (p->ip_version == 6 ? FACT_IPV6 : FACT_IPV4) |
                  (p->flow ? FACT_HAS_FLOW : 0) | (p->flags & PKT_TO_CLIENT ? FACT_TO_CLIENT : 0) |
-                 (p->flags & PKT_ESTABLISHED ? FACT_ESTABLISHED : 0) | (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0),
+                 (p->flags & PKT_ESTABLISHED ? FACT_ESTABLISHED : 0) |
+                 (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0),
         .ip_proto = p->ip_proto,
         .ip_ttl = p->ip_ttl,
         .ip_tos = p->ip_tos,
@@ -276,7 +277,7 @@ bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
     d->report.rejected = d->report.passed = false;
     if (settled(d, p) || !rs)
         return false;
-    assert(d->worker < rs->n_workers); /* the ruleset was built for fewer workers: see ruleset_source.n_workers */
+    assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
     d->facts_ready = false;
     d->n_alerts = 0;
     d->drop_rule = NULL;

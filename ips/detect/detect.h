@@ -15,10 +15,10 @@
 struct detect;
 
 struct detect_config {
-    bool inline_mode;         /* false: drop rules alert ("allowed") and nothing is dropped */
+    bool inline_mode; /* false: drop rules alert ("allowed") and nothing is dropped */
     bool log_payload, log_packet;
-    uint32_t steps_max;       /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
-    uint32_t bridge;          /* index, for events */
+    uint32_t steps_max; /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
+    uint32_t bridge;    /* index, for events */
 };
 
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,

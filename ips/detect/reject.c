@@ -79,7 +79,8 @@ static bool is_icmp_error(const struct packet *p)
 {
     if (p->ip_version == 6)
         return p->icmp_type < 128;
-    return p->icmp_type == 3 || p->icmp_type == 4 || p->icmp_type == 5 || p->icmp_type == 11 || p->icmp_type == 12;
+    return p->icmp_type == 3 || p->icmp_type == 4 || p->icmp_type == 5 || p->icmp_type == 11 ||
+           p->icmp_type == 12;
 }
 
 static bool is_icmp(const struct packet *p)
@@ -139,7 +140,8 @@ static void put_ip(const struct answer *a, uint8_t proto, uint32_t l4_len)
 /* Checksum of l4_len bytes behind the IP header, stored at their offset at. */
 static void put_l4_checksum(const struct answer *a, uint8_t proto, uint32_t l4_len, uint32_t at)
 {
-    uint32_t sum = proto == IPPROTO_ICMP ? 0 : checksum_pseudo(a->src, a->dst, a->p->ip_version, proto, l4_len);
+    uint32_t sum =
+        proto == IPPROTO_ICMP ? 0 : checksum_pseudo(a->src, a->dst, a->p->ip_version, proto, l4_len);
 
     store_be16(l4_of(a) + at, checksum_finish(checksum_add(sum, l4_of(a), l4_len)));
 }
@@ -200,7 +202,8 @@ static uint32_t build_icmp(struct answer *a)
     if ((p->ip_frag & FRAG_OFFSET) || (is_icmp(p) && (!(p->flags & PKT_HAS_L4) || is_icmp_error(p))))
         return 0;
     uint32_t head = ip_len(a) + ICMP_LEN, room = (v4 ? ICMPV4_TOTAL_MAX : ICMPV6_TOTAL_MAX) - head;
-    struct span quote = span_sub(span_of(p->data, p->len), p->l3_off, p->payload_off + p->payload_len - p->l3_off);
+    struct span quote =
+        span_sub(span_of(p->data, p->len), p->l3_off, p->payload_off + p->payload_len - p->l3_off);
     quote = span_sub(quote, 0, room);
     if (p->l3_off + head + quote.len > a->size)
         return 0;

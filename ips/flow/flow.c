@@ -45,7 +45,7 @@ struct flow_table {
     uint32_t n_used;    /* flows that were ever in use; above them memory is untouched */
     uint32_t free_head; /* index + 1, chained by flow.next */
     uint32_t count;
-    uint64_t burst_ns;  /* no flow with last_ns at or after it may be freed */
+    uint64_t burst_ns; /* no flow with last_ns at or after it may be freed */
     uint64_t next_id;
     uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
     struct wheel wheel;
@@ -104,7 +104,8 @@ struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e)
     t->flows = map_zeroed(t->flows_bytes);
     if (!t->buckets || !t->flows)
         goto no_memory;
-    _Static_assert(offsetof(struct flow, timer_prev) == offsetof(struct flow, timer_next) + 4, "a wheel_link");
+    _Static_assert(offsetof(struct flow, timer_prev) == offsetof(struct flow, timer_next) + 4,
+                   "a wheel_link");
     if (wheel_init(&t->wheel, &t->flows[0].timer_next, sizeof(*t->flows), cfg->max_flows, WHEEL_SLOTS,
                    WHEEL_TICK_SHIFT))
         goto no_memory;
@@ -154,8 +155,8 @@ static uint64_t deadline_of(const struct flow_table *t, const struct flow *f)
 {
     if (f->flags & FLOW_DETACHED)
         return 0;
-    enum timeout_class class = f->proto == IPPROTO_TCP   ? CLASS_TCP
-                               : f->proto == IPPROTO_UDP ? CLASS_UDP
+    enum timeout_class class = f->proto == IPPROTO_TCP                                  ? CLASS_TCP
+                               : f->proto == IPPROTO_UDP                                ? CLASS_UDP
                                : f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6 ? CLASS_ICMP
                                                                                         : CLASS_OTHER;
 
@@ -285,7 +286,8 @@ static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct 
     }
 }
 
-static struct flow *find(struct flow_table *t, const struct packet *p, const struct flow_key *k, unsigned *dir)
+static struct flow *find(struct flow_table *t, const struct packet *p, const struct flow_key *k,
+                         unsigned *dir)
 {
     for (uint32_t i = *bucket_of(t, p->hash); i;) {
         struct flow *f = &t->flows[i - 1];
@@ -322,7 +324,8 @@ static void account(struct flow_table *t, struct flow *f, struct packet *p, unsi
     p->flow = f;
     p->flags |= (uint16_t)((dir ? PKT_TO_CLIENT : 0) | (established ? PKT_ESTABLISHED : 0));
 
-    if (f->state == FLOW_CLOSED && state_before != FLOW_CLOSED) { /* a shorter timeout: the wheel must know now */
+    if (f->state == FLOW_CLOSED &&
+        state_before != FLOW_CLOSED) { /* a shorter timeout: the wheel must know now */
         uint32_t node = (uint32_t)(f - t->flows);
         wheel_clear(&t->wheel, node);
         wheel_set(&t->wheel, node, p->now_ns, deadline_of(t, f));

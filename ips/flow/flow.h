@@ -17,27 +17,27 @@ enum flow_verdict { FLOW_INSPECT, FLOW_PASS, FLOW_DROP };
 
 struct flow {
     /* hot, one cache line: what every packet of the flow touches */
-    uint32_t hash, next;      /* chain in the bucket: index + 1, 0 ends it */
-    uint8_t state;            /* enum flow_state */
-    uint8_t verdict;          /* enum flow_verdict: holds for every later packet; the first one set wins */
+    uint32_t hash, next; /* chain in the bucket: index + 1, 0 ends it */
+    uint8_t state;       /* enum flow_state */
+    uint8_t verdict;     /* enum flow_verdict: holds for every later packet; the first one set wins */
     uint8_t proto, ip_version;
-    uint8_t tcp_seen[2];      /* TCP flags seen so far, by direction (0 = to_server) */
-    uint16_t flags;           /* enum flow_flag */
-    uint32_t vlans;           /* outer VLAN id, inner VLAN id << 12 */
-    uint16_t port[2];         /* [0] of the opener (client), [1] of the server; ICMP: id and type class */
-    struct addr addr[2];      /* [0] client, [1] server */
+    uint8_t tcp_seen[2]; /* TCP flags seen so far, by direction (0 = to_server) */
+    uint16_t flags;      /* enum flow_flag */
+    uint32_t vlans;      /* outer VLAN id, inner VLAN id << 12 */
+    uint16_t port[2];    /* [0] of the opener (client), [1] of the server; ICMP: id and type class */
+    struct addr addr[2]; /* [0] client, [1] server */
     uint64_t last_ns;
     /* second line */
-    uint64_t id;              /* what events call flow_id: unique, below 2^53 */
-    uint64_t start_ts_ns;     /* real time */
+    uint64_t id;          /* what events call flow_id: unique, below 2^53 */
+    uint64_t start_ts_ns; /* real time */
     uint64_t pkts[2], bytes[2];
     uint32_t timer_next, timer_prev; /* wheel slot list */
-    uint32_t isn[2];          /* TCP: [0] of the opener's SYN; [1] of a later SYN that may reopen the connection */
+    uint32_t isn[2]; /* TCP: [0] of the opener's SYN; [1] of a later SYN that may reopen the connection */
 };
 _Static_assert(sizeof(struct flow) == 128, "a flow is two cache lines");
 
 enum flow_flag {
-    FLOW_MIDSTREAM = 1 << 0,  /* TCP, and no SYN was seen */
+    FLOW_MIDSTREAM = 1 << 0, /* TCP, and no SYN was seen */
     FLOW_SYN = 1 << 1,
     FLOW_SYNACK = 1 << 2,
     FLOW_IPONLY_DONE_TS = 1 << 3, /* address-only rules were decided, per direction */
@@ -46,17 +46,17 @@ enum flow_flag {
     FLOW_HANDSHAKE_DONE = 1 << 6, /* stays when the flow closes */
     FLOW_REOPEN_TS = 1 << 7,      /* a later SYN was seen, per direction: its SYN/ACK starts a new flow */
     FLOW_REOPEN_TC = 1 << 8,
-    FLOW_DETACHED = 1 << 9,       /* no longer found by lookups: its time is over or its ports were reused */
+    FLOW_DETACHED = 1 << 9, /* no longer found by lookups: its time is over or its ports were reused */
 };
 
 enum midstream_policy { MIDSTREAM_INSPECT, MIDSTREAM_PASS, MIDSTREAM_DROP };
 
 struct flow_config {
-    uint32_t max_flows;       /* of this table */
+    uint32_t max_flows; /* of this table */
     uint32_t tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
-    bool midstream;           /* pick up TCP flows whose handshake was not seen: they count as established */
+    bool midstream; /* pick up TCP flows whose handshake was not seen: they count as established */
     enum midstream_policy midstream_policy; /* for such packets when midstream is false */
-    bool drop_when_full;      /* table full and nothing to evict: drop instead of inspecting without a flow */
+    bool drop_when_full; /* table full and nothing to evict: drop instead of inspecting without a flow */
 };
 
 struct flow_table;

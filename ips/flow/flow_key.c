@@ -46,8 +46,8 @@ int flow_key_init(struct err *e)
 static uint16_t icmp_class(const struct packet *p)
 {
     static const uint8_t pairs[][3] = {/* ip_version, query, answer */
-                                       {4, 8, 0},     {4, 13, 14},   {4, 15, 16},  {4, 17, 18}, {4, 10, 9},
-                                       {6, 128, 129}, {6, 133, 134}, {6, 135, 136}};
+                                       {4, 8, 0},  {4, 13, 14},   {4, 15, 16},   {4, 17, 18},
+                                       {4, 10, 9}, {6, 128, 129}, {6, 133, 134}, {6, 135, 136}};
 
     for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
         if (pairs[i][0] == p->ip_version && pairs[i][2] == p->icmp_type)
@@ -62,7 +62,8 @@ static void fill_key(const struct packet *p, struct flow_key *k)
         .addr = {p->src, p->dst},
         .proto = p->ip_proto,
         .ip_version = p->ip_version,
-        .vlans = (p->n_vlans > 0 ? p->vlan[0] & 0xfffu : 0) | (p->n_vlans > 1 ? p->vlan[1] & 0xfffu : 0) << 12,
+        .vlans = (p->n_vlans > 0 ? p->vlan[0] & 0xfffu : 0) | (p->n_vlans > 1 ? p->vlan[1] & 0xfffu : 0)
+                                                                  << 12,
     };
     if (!(p->flags & PKT_HAS_L4))
         return;

@@ -54,7 +54,7 @@ static void saw_syn(struct flow *f, const struct packet *p, unsigned dir)
     if (dir == 0 && !(f->flags & FLOW_MIDSTREAM) && p->tcp_seq == f->isn[0])
         return; /* a copy of the first one */
     f->isn[1] = p->tcp_seq;
-    f->flags &= (uint16_t)~(FLOW_REOPEN_TS | FLOW_REOPEN_TC);
+    f->flags &= (uint16_t) ~(FLOW_REOPEN_TS | FLOW_REOPEN_TC);
     f->flags |= dir ? FLOW_REOPEN_TC : FLOW_REOPEN_TS;
 }
 

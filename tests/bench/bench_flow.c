@@ -111,7 +111,9 @@ static void bench_decode(uint32_t payload_len, bool verify)
 
     if (!area)
         exit(1);
-    frame_build(&f, &(struct pkt){.tcp_flags = 0x10, .payload = payload_len ? payload : NULL, .payload_len = payload_len});
+    frame_build(&f, &(struct pkt){.tcp_flags = 0x10,
+                                  .payload = payload_len ? payload : NULL,
+                                  .payload_len = payload_len});
     for (uint32_t i = 0; i < N; i++)
         memcpy(area + (size_t)i * STRIDE + 256, f.b, f.len);
     for (unsigned r = 0; r < ROUNDS; r++) {
@@ -125,7 +127,8 @@ static void bench_decode(uint32_t payload_len, bool verify)
         }
         v[r] = (double)spent / (BURSTS / 4) / BURST_MAX;
     }
-    printf("decode ns_per_packet=%.1f frame_bytes=%u checksums=%s\n", median(v), f.len, verify ? "on" : "off");
+    printf("decode ns_per_packet=%.1f frame_bytes=%u checksums=%s\n", median(v), f.len,
+           verify ? "on" : "off");
     free(area);
 }
 

@@ -12,10 +12,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHECK(cond)                                                                                          \
-    do {                                                                                                     \
-        if (!(cond))                                                                                         \
-            abort();                                                                                         \
+#define CHECK(cond)  \
+    do {             \
+        if (!(cond)) \
+            abort(); \
     } while (0)
 
 static void check_packet(const struct packet *p)
@@ -62,8 +62,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *frame = malloc(size); /* exact, so that one byte too many is seen */
     memcpy(frame, data + 1, size - 1);
     frame = realloc(frame, size - 1 ? size - 1 : 1);
-    struct packet p = {.data = frame, .len = (uint32_t)size - 1, .link = (data[0] & 7) % (LINK_OTHER + 1),
-                       .pcap_cnt = cut, .orig_len = (uint32_t)size - 1 + cut};
+    struct packet p = {.data = frame,
+                       .len = (uint32_t)size - 1,
+                       .link = (data[0] & 7) % (LINK_OTHER + 1),
+                       .pcap_cnt = cut,
+                       .orig_len = (uint32_t)size - 1 + cut};
     uint64_t invalid = c.v[CTR_DECODE_INVALID];
 
     decode_burst(&p, 1, &cfg, &c);

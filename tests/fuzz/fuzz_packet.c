@@ -19,10 +19,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHECK(cond)                                                                                          \
-    do {                                                                                                     \
-        if (!(cond))                                                                                         \
-            abort();                                                                                         \
+#define CHECK(cond)  \
+    do {             \
+        if (!(cond)) \
+            abort(); \
     } while (0)
 
 static const char rules[] =
@@ -118,9 +118,17 @@ static void described(struct frame *f, const uint8_t *d)
     static const char *const payloads[] = {"", "aa", "a..b", "ok", "ccab", "none of these", "aok", "c"};
     uint8_t proto = protos[d[0] % 6];
     bool turn = d[0] & 0x80;
-    struct pkt k = {.v6 = (d[0] & 0x40) && proto != IPPROTO_ICMP, .proto = proto, .payload = payloads[d[6] & 7],
-                    .n_vlans = d[1] >> 6 & 1, .tci = {d[1] >> 7}, .tcp_flags = d[2], .seq = d[3], .ack = d[4],
-                    .icmp_type = d[2] & 15, .icmp_id = d[3] & 1, .frag = d[7] == 255 ? 0x2000 : 0};
+    struct pkt k = {.v6 = (d[0] & 0x40) && proto != IPPROTO_ICMP,
+                    .proto = proto,
+                    .payload = payloads[d[6] & 7],
+                    .n_vlans = d[1] >> 6 & 1,
+                    .tci = {d[1] >> 7},
+                    .tcp_flags = d[2],
+                    .seq = d[3],
+                    .ack = d[4],
+                    .icmp_type = d[2] & 15,
+                    .icmp_id = d[3] & 1,
+                    .frag = d[7] == 255 ? 0x2000 : 0};
     uint16_t client_port = 1 + (d[1] & 15), server_port = 80 + (d[1] >> 4 & 1);
 
     k.src = turn ? 2 : 1 + (d[5] & 2);
@@ -132,18 +140,26 @@ static void described(struct frame *f, const uint8_t *d)
 
 static void start(struct run *r)
 {
-    const struct flow_config fc = {.max_flows = 8, .tcp_new_s = 5, .tcp_established_s = 60, .tcp_closed_s = 1,
-                                   .udp_new_s = 3, .udp_established_s = 30, .icmp_s = 2, .other_s = 4,
+    const struct flow_config fc = {.max_flows = 8,
+                                   .tcp_new_s = 5,
+                                   .tcp_established_s = 60,
+                                   .tcp_closed_s = 1,
+                                   .udp_new_s = 3,
+                                   .udp_established_s = 30,
+                                   .icmp_s = 2,
+                                   .other_s = 4,
                                    .midstream_policy = MIDSTREAM_DROP};
     const struct detect_config dc = {.inline_mode = true, .log_payload = true, .log_packet = true};
     struct err e;
 
     r->now_ns = 1000 * NS_PER_S;
     r->flows = flow_table_new(&fc, &e);
-    r->ring = event_ring_new(1 << 16);
-    CHECK(r->flows && r->ring);
-    r->det = detect_new(&dc, 0, r->ring, &r->c, &e);
-    CHECK(r->det);
+    if (!r->ring) { /* these two keep nothing from packet to packet */
+        r->ring = event_ring_new(1 << 16);
+        CHECK(r->ring);
+        r->det = detect_new(&dc, 0, r->ring, &r->c, &e);
+    }
+    CHECK(r->flows && r->det);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -179,8 +195,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (r.n)
         burst(&r, rs);
-    detect_free(r.det);
     flow_table_free(r.flows);
-    event_ring_free(r.ring);
     return 0;
 }

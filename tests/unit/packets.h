@@ -13,18 +13,18 @@
 struct pkt {
     uint16_t tpid[4], tci[4]; /* VLAN tags, outermost first */
     unsigned n_vlans;
-    bool v6, raw;             /* raw: no Ethernet header */
-    uint8_t src, dst;         /* last byte of 10.0.0.x or 2001:db8::x; 0: 1 and 2 */
-    uint8_t proto;            /* 0: TCP */
-    uint16_t sport, dport;    /* 0: 40000 and 80 */
+    bool v6, raw;          /* raw: no Ethernet header */
+    uint8_t src, dst;      /* last byte of 10.0.0.x or 2001:db8::x; 0: 1 and 2 */
+    uint8_t proto;         /* 0: TCP */
+    uint16_t sport, dport; /* 0: 40000 and 80 */
     uint8_t tcp_flags;
     uint32_t seq, ack;
     uint8_t icmp_type, icmp_code;
     uint16_t icmp_id;
     const void *payload;
-    uint32_t payload_len;     /* 0 with a payload: strlen */
-    uint16_t frag;            /* IPv4 flags and offset */
-    const uint8_t *options;   /* IPv4, a multiple of 4; IPv6: extension headers, the first of type ext_next */
+    uint32_t payload_len;   /* 0 with a payload: strlen */
+    uint16_t frag;          /* IPv4 flags and offset */
+    const uint8_t *options; /* IPv4, a multiple of 4; IPv6: extension headers, the first of type ext_next */
     uint32_t options_len;
     uint8_t ext_next;
 };
@@ -140,8 +140,9 @@ static inline void frame_build(struct frame *f, const struct pkt *k)
     static const uint8_t macs[12] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1};
     uint8_t proto = k->proto ? k->proto : IPPROTO_TCP;
     uint32_t n = k->payload_len ? k->payload_len : k->payload ? (uint32_t)strlen(k->payload) : 0;
-    uint32_t l4_hdr = proto == IPPROTO_TCP ? 20
-                      : proto == IPPROTO_UDP || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? 8 : 0;
+    uint32_t l4_hdr = proto == IPPROTO_TCP                                                       ? 20
+                      : proto == IPPROTO_UDP || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? 8
+                                                                                                 : 0;
 
     memset(f, 0, sizeof(*f));
     if (!k->raw) {

@@ -61,7 +61,8 @@ static void checksum_known_vectors(void **state)
     static const uint8_t rfc[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
     assert_int_equal(checksum_finish(checksum_add(0, rfc, 8)), 0xffff - 0xddf2);
     /* a header as printed in many a textbook: b861 */
-    static const uint8_t ip[] = {0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7};
+    static const uint8_t ip[] = {0x45, 0, 0,    0x73, 0, 0, 0x40, 0,    0x40, 0x11,
+                                 0,    0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0,    0xc7};
     assert_int_equal(checksum_finish(checksum_add(0, ip, sizeof(ip))), 0xb861);
     /* any length, any split at an even place: as the plain definition has it */
     uint8_t b[67];
@@ -81,7 +82,8 @@ static void checksum_known_vectors(void **state)
 
 static void tcp_over_ipv4(void **state)
 {
-    frame_build(&f, &(struct pkt){.tcp_flags = 0x18, .seq = 0x11223344, .ack = 0x55667788, .payload = "GET /"});
+    frame_build(&f,
+                &(struct pkt){.tcp_flags = 0x18, .seq = 0x11223344, .ack = 0x55667788, .payload = "GET /"});
     struct packet p = decode();
 
     assert_int_equal(p.flags, PKT_HAS_ETH | PKT_HAS_IP | PKT_HAS_L4);
@@ -156,7 +158,9 @@ static void vlan_tags(void **state)
         assert_int_equal(ctr.v[CTR_DECODE_VLAN], 1);
         assert_int_equal(ctr.v[CTR_DECODE_QINQ], 0);
     }
-    frame_build(&f, &(struct pkt){.n_vlans = 2, .tpid = {0x88a8, 0x8100}, .tci = {100, 200}, .v6 = true, .payload = "q"});
+    frame_build(
+        &f,
+        &(struct pkt){.n_vlans = 2, .tpid = {0x88a8, 0x8100}, .tci = {100, 200}, .v6 = true, .payload = "q"});
     struct packet p = decode();
     assert_int_equal(p.n_vlans, 2);
     assert_int_equal(p.vlan[0], 100);
@@ -183,7 +187,10 @@ static void not_ip(void **state)
     static const struct {
         uint16_t ethertype;
         enum counter_id counter;
-    } rows[] = {{0x0806, CTR_DECODE_ARP}, {0x88cc, CTR_DECODE_NOT_IP}, {0x0026, CTR_DECODE_NOT_IP}, {0x0000, CTR_DECODE_NOT_IP}};
+    } rows[] = {{0x0806, CTR_DECODE_ARP},
+                {0x88cc, CTR_DECODE_NOT_IP},
+                {0x0026, CTR_DECODE_NOT_IP},
+                {0x0000, CTR_DECODE_NOT_IP}};
 
     for (unsigned i = 0; i < 4; i++) {
         frame_build(&f, &(struct pkt){.payload = "x"});
@@ -265,7 +272,8 @@ static void ipv4_broken(void **state)
 
 static void ipv4_options(void **state)
 {
-    static const uint8_t good[][8] = {{1, 1, 1, 0}, {0x94, 4, 0, 0, 1, 1, 0, 0xff}, {0x44, 8, 5, 0, 0, 0, 0, 0}};
+    static const uint8_t good[][8] = {
+        {1, 1, 1, 0}, {0x94, 4, 0, 0, 1, 1, 0, 0xff}, {0x44, 8, 5, 0, 0, 0, 0, 0}};
     static const uint8_t bad[][4] = {{0x94, 1, 0, 0}, {0x94, 0, 0, 0}, {0x94, 5, 0, 0}, {1, 1, 1, 0x94}};
 
     for (unsigned i = 0; i < 3; i++) {
@@ -310,13 +318,17 @@ static void ipv4_fragments(void **state)
 
 static void ipv6_extensions(void **state)
 {
-    static const uint8_t chain[] = {60, 0, 1, 4, 0, 0, 0, 0,             /* hop-by-hop: PadN; next dest opts */
-                                    43, 0, 1, 4, 0, 0, 0, 0,             /* next routing */
-                                    51, 0, 4, 0, 0, 0, 0, 0,             /* routing, no segment left; next AH */
+    static const uint8_t chain[] = {60, 0, 1, 4, 0, 0, 0, 0, /* hop-by-hop: PadN; next dest opts */
+                                    43, 0, 1, 4, 0, 0, 0, 0, /* next routing */
+                                    51, 0, 4, 0, 0, 0, 0, 0, /* routing, no segment left; next AH */
                                     44, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, /* AH of 12 bytes; next fragment */
                                     6,  0, 0, 0, 0, 0, 0, 7};            /* atomic fragment; next TCP */
-    frame_build(&f, &(struct pkt){.v6 = true, .options = chain, .options_len = sizeof(chain), .ext_next = 0,
-                                  .tcp_flags = 0x18, .payload = "deep"});
+    frame_build(&f, &(struct pkt){.v6 = true,
+                                  .options = chain,
+                                  .options_len = sizeof(chain),
+                                  .ext_next = 0,
+                                  .tcp_flags = 0x18,
+                                  .payload = "deep"});
     struct packet p = decode();
     assert_int_equal(p.flags, PKT_HAS_ETH | PKT_HAS_IP | PKT_HAS_L4);
     assert_int_equal(p.ip_proto, IPPROTO_TCP);
@@ -324,13 +336,15 @@ static void ipv6_extensions(void **state)
     assert_payload(&p, "deep");
 
     for (uint32_t cut = 1; cut < sizeof(chain); cut++) { /* the IP length ends inside the chain */
-        frame_build(&f, &(struct pkt){.v6 = true, .options = chain, .options_len = sizeof(chain), .ext_next = 0});
+        frame_build(&f,
+                    &(struct pkt){.v6 = true, .options = chain, .options_len = sizeof(chain), .ext_next = 0});
         store_be16(f.b + f.l3 + 4, (uint16_t)cut);
         p = decode();
         assert_true(p.flags & PKT_MALFORMED);
         assert_int_equal(ctr.v[CTR_DECODE_IPV6_MALFORMED] + ctr.v[CTR_DECODE_TCP_MALFORMED], 1);
     }
-    static const uint8_t late[] = {0, 0, 1, 4, 0, 0, 0, 0, 6, 0, 1, 4, 0, 0, 0, 0}; /* hop-by-hop behind dest opts */
+    static const uint8_t late[] = {0, 0, 1, 4, 0, 0, 0, 0,
+                                   6, 0, 1, 4, 0, 0, 0, 0}; /* hop-by-hop behind dest opts */
     frame_build(&f, &(struct pkt){.v6 = true, .options = late, .options_len = sizeof(late), .ext_next = 60});
     assert_broken(CTR_DECODE_IPV6_MALFORMED);
 
@@ -339,12 +353,15 @@ static void ipv6_extensions(void **state)
         many[i * 8] = i == 10 ? 6 : 60, many[i * 8 + 2] = 1, many[i * 8 + 3] = 4;
     frame_build(&f, &(struct pkt){.v6 = true, .options = many, .options_len = sizeof(many), .ext_next = 60});
     assert_broken(CTR_DECODE_IPV6_MALFORMED);
-    frame_build(&f, &(struct pkt){.v6 = true, .options = many + 8, .options_len = 80, .ext_next = 60, .payload = "ten"});
+    frame_build(
+        &f,
+        &(struct pkt){.v6 = true, .options = many + 8, .options_len = 80, .ext_next = 60, .payload = "ten"});
     p = decode();
     assert_payload(&p, "ten");
 
     static const uint8_t routing[] = {6, 0, 4, 1, 0, 0, 0, 0}; /* a segment left: checksum not judged */
-    frame_build(&f, &(struct pkt){.v6 = true, .options = routing, .options_len = 8, .ext_next = 43, .payload = "r"});
+    frame_build(
+        &f, &(struct pkt){.v6 = true, .options = routing, .options_len = 8, .ext_next = 43, .payload = "r"});
     f.b[f.len - 1] ^= 1;
     p = decode();
     assert_false(p.flags & PKT_BAD_CHECKSUM);
@@ -361,15 +378,18 @@ static void ipv6_fragments_and_broken(void **state)
 {
     uint8_t frag[8] = {6, 0, 0x00, 0x09, 1, 2, 3, 4}; /* offset 8, more */
 
-    frame_build(&f, &(struct pkt){.v6 = true, .options = frag, .options_len = 8, .ext_next = 44, .payload = "1234"});
+    frame_build(
+        &f, &(struct pkt){.v6 = true, .options = frag, .options_len = 8, .ext_next = 44, .payload = "1234"});
     struct packet p = decode();
     assert_int_equal(p.flags, PKT_HAS_ETH | PKT_HAS_IP | PKT_FRAGMENT);
     assert_int_equal(p.ip_frag, 0x2001);
     assert_int_equal(p.payload_len, 24);
-    frame_build(&f, &(struct pkt){.v6 = true, .options = frag, .options_len = 8, .ext_next = 44, .payload = "12345"});
+    frame_build(
+        &f, &(struct pkt){.v6 = true, .options = frag, .options_len = 8, .ext_next = 44, .payload = "12345"});
     assert_broken(CTR_DECODE_IPV6_MALFORMED); /* more to come, and not a multiple of 8 */
     store_be16(frag + 2, 0xfff8);
-    frame_build(&f, &(struct pkt){.v6 = true, .options = frag, .options_len = 8, .ext_next = 44, .payload = "1234"});
+    frame_build(
+        &f, &(struct pkt){.v6 = true, .options = frag, .options_len = 8, .ext_next = 44, .payload = "1234"});
     assert_broken(CTR_DECODE_IPV6_MALFORMED); /* beyond 65,535 */
 
     frame_build(&f, &(struct pkt){.v6 = true}), f.b[f.l3] = 0x40;
@@ -387,11 +407,14 @@ static void l4_broken(void **state)
         assert_broken(CTR_DECODE_TCP_MALFORMED);
         frame_build(&f, &(struct pkt){.v6 = v6}), f.b[f.l4 + 12] = 6 << 4;
         assert_broken(CTR_DECODE_TCP_MALFORMED);
-        frame_build(&f, &(struct pkt){.v6 = v6, .proto = IPPROTO_UDP, .payload = "x"}), store_be16(f.b + f.l4 + 4, 7);
+        frame_build(&f, &(struct pkt){.v6 = v6, .proto = IPPROTO_UDP, .payload = "x"}),
+            store_be16(f.b + f.l4 + 4, 7);
         assert_broken(CTR_DECODE_UDP_MALFORMED);
-        frame_build(&f, &(struct pkt){.v6 = v6, .proto = IPPROTO_UDP, .payload = "x"}), store_be16(f.b + f.l4 + 4, 10);
+        frame_build(&f, &(struct pkt){.v6 = v6, .proto = IPPROTO_UDP, .payload = "x"}),
+            store_be16(f.b + f.l4 + 4, 10);
         assert_broken(CTR_DECODE_UDP_MALFORMED);
-        frame_build(&f, &(struct pkt){.v6 = v6, .proto = IPPROTO_UDP, .payload = "x"}), store_be16(f.b + f.l4 + 4, 0);
+        frame_build(&f, &(struct pkt){.v6 = v6, .proto = IPPROTO_UDP, .payload = "x"}),
+            store_be16(f.b + f.l4 + 4, 0);
         assert_broken(CTR_DECODE_UDP_MALFORMED);
     }
     static const struct {
@@ -434,7 +457,8 @@ static void checksums(void **state)
     }
     frame_build(&f, &(struct pkt){.proto = IPPROTO_UDP, .payload = "x"}), store_be16(f.b + f.l4 + 6, 0);
     assert_false(decode().flags & PKT_BAD_CHECKSUM);
-    frame_build(&f, &(struct pkt){.v6 = true, .proto = IPPROTO_UDP, .payload = "x"}), store_be16(f.b + f.l4 + 6, 0);
+    frame_build(&f, &(struct pkt){.v6 = true, .proto = IPPROTO_UDP, .payload = "x"}),
+        store_be16(f.b + f.l4 + 6, 0);
     assert_bad_sum(CTR_DECODE_L4_CHECKSUM);
 }
 
@@ -485,8 +509,13 @@ static void every_prefix_is_safe(void **state)
     /* whatever length a frame is cut to, fields stay inside it; the sanitizers watch the reads */
     static const uint8_t ext[] = {44, 0, 1, 4, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 7};
     struct frame whole;
-    frame_build(&whole, &(struct pkt){.v6 = true, .n_vlans = 2, .options = ext, .options_len = 16, .ext_next = 0,
-                                      .proto = IPPROTO_UDP, .payload = "payload"});
+    frame_build(&whole, &(struct pkt){.v6 = true,
+                                      .n_vlans = 2,
+                                      .options = ext,
+                                      .options_len = 16,
+                                      .ext_next = 0,
+                                      .proto = IPPROTO_UDP,
+                                      .payload = "payload"});
     for (uint32_t len = 0; len <= whole.len; len++) {
         uint8_t *exact = test_malloc(len ? len : 1);
         memcpy(exact, whole.b, len);
@@ -503,15 +532,24 @@ static void every_prefix_is_safe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checksum_known_vectors), cmocka_unit_test(tcp_over_ipv4),
-        cmocka_unit_test(padding_is_no_payload),  cmocka_unit_test(reused_packet_keeps_nothing),
-        cmocka_unit_test(vlan_tags),              cmocka_unit_test(not_ip),
-        cmocka_unit_test(other_links),            cmocka_unit_test(ipv4_broken),
-        cmocka_unit_test(ipv4_options),           cmocka_unit_test(ipv4_fragments),
-        cmocka_unit_test(ipv6_extensions),        cmocka_unit_test(ipv6_fragments_and_broken),
-        cmocka_unit_test(l4_broken),              cmocka_unit_test(udp_shorter_than_ip),
-        cmocka_unit_test(checksums),              cmocka_unit_test(cut_by_a_capture),
-        cmocka_unit_test(icmp_fields),            cmocka_unit_test(every_prefix_is_safe),
+        cmocka_unit_test(checksum_known_vectors),
+        cmocka_unit_test(tcp_over_ipv4),
+        cmocka_unit_test(padding_is_no_payload),
+        cmocka_unit_test(reused_packet_keeps_nothing),
+        cmocka_unit_test(vlan_tags),
+        cmocka_unit_test(not_ip),
+        cmocka_unit_test(other_links),
+        cmocka_unit_test(ipv4_broken),
+        cmocka_unit_test(ipv4_options),
+        cmocka_unit_test(ipv4_fragments),
+        cmocka_unit_test(ipv6_extensions),
+        cmocka_unit_test(ipv6_fragments_and_broken),
+        cmocka_unit_test(l4_broken),
+        cmocka_unit_test(udp_shorter_than_ip),
+        cmocka_unit_test(checksums),
+        cmocka_unit_test(cut_by_a_capture),
+        cmocka_unit_test(icmp_fields),
+        cmocka_unit_test(every_prefix_is_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

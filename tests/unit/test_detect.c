@@ -57,10 +57,17 @@ static void teardown_all(void)
     det = NULL, flows = NULL, ring = NULL, rs = NULL;
 }
 
-static void use_config(const char *rules, const struct detect_config *cfg, const uint8_t *order, uint32_t policy)
+static void use_config(const char *rules, const struct detect_config *cfg, const uint8_t *order,
+                       uint32_t policy)
 {
-    const struct flow_config fc = {.max_flows = 1000, .tcp_new_s = 30, .tcp_established_s = 600, .tcp_closed_s = 10,
-                                   .udp_new_s = 30, .udp_established_s = 300, .icmp_s = 20, .other_s = 60,
+    const struct flow_config fc = {.max_flows = 1000,
+                                   .tcp_new_s = 30,
+                                   .tcp_established_s = 600,
+                                   .tcp_closed_s = 10,
+                                   .udp_new_s = 30,
+                                   .udp_established_s = 300,
+                                   .icmp_s = 20,
+                                   .other_s = 60,
                                    .midstream_policy = policy};
     struct err e;
 
@@ -103,8 +110,14 @@ static struct packet udp(const char *payload)
 /* Our TCP connection: c from the client, else from the server. */
 static struct packet tcp(bool c, uint8_t flags, const char *payload)
 {
-    return send_pkt(&(struct pkt){.src = c ? 1 : 2, .dst = c ? 2 : 1, .sport = c ? 40000 : 80, .dport = c ? 80 : 40000,
-                                  .tcp_flags = flags, .seq = c ? 100 : 500, .ack = c ? 500 : 100, .payload = payload});
+    return send_pkt(&(struct pkt){.src = c ? 1 : 2,
+                                  .dst = c ? 2 : 1,
+                                  .sport = c ? 40000 : 80,
+                                  .dport = c ? 80 : 40000,
+                                  .tcp_flags = flags,
+                                  .seq = c ? 100 : 500,
+                                  .ack = c ? 500 : 100,
+                                  .payload = payload});
 }
 
 static void handshake(void)
@@ -124,10 +137,11 @@ static const char *events(void)
     text[0] = 0;
     while ((ev = event_ring_peek(ring))) {
         if (ev->type == EVENT_ALERT)
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "alert %u%s%s; ", ev->sid, ev->verdict ? " dropped" : "",
-                                  ev->passed ? " passed" : "");
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "alert %u%s%s; ", ev->sid,
+                                  ev->verdict ? " dropped" : "", ev->passed ? " passed" : "");
         else
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "drop %u %s; ", ev->sid, drop_info[ev->drop_reason].name);
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "drop %u %s; ", ev->sid,
+                                  drop_info[ev->drop_reason].name);
         event_ring_release(ring, ev);
     }
     return text;
@@ -219,7 +233,8 @@ static void pass_ends_inspection(void **state)
 
 static void pass_of_a_packet_rule_is_for_the_packet(void **state)
 {
-    use("pass udp any any -> any any (content:\"good\"; sid:1;)\ndrop udp any any -> any any (content:\"evil\"; sid:2;)");
+    use("pass udp any any -> any any (content:\"good\"; sid:1;)\ndrop udp any any -> any any "
+        "(content:\"evil\"; sid:2;)");
     assert_int_equal(udp("good and evil").verdict, VERDICT_FORWARD);
     assert_int_equal(udp("evil").verdict, VERDICT_DROP);
 }
@@ -227,17 +242,20 @@ static void pass_of_a_packet_rule_is_for_the_packet(void **state)
 static void configured_order(void **state)
 {
     /* drop, pass, reject, alert: ranks by enum rule_action */
-    static const uint8_t order[ACTION_N] = {[ACTION_DROP] = 0, [ACTION_PASS] = 1, [ACTION_REJECT] = 2, [ACTION_ALERT] = 3};
+    static const uint8_t order[ACTION_N] = {
+        [ACTION_DROP] = 0, [ACTION_PASS] = 1, [ACTION_REJECT] = 2, [ACTION_ALERT] = 3};
     use_config("pass tcp any any -> any any (sid:1;)\n"
                "drop tcp any any -> any any (content:\"Hi all\"; sid:2;)\n"
                "alert tcp any any -> any any (sid:3;)\n",
                &(struct detect_config){.inline_mode = true}, order, MIDSTREAM_INSPECT);
-    tcp(true, SYN, "Hi all"); /* the drop comes first, and the pass behind it neither takes it back nor keeps the flow */
+    tcp(true, SYN,
+        "Hi all"); /* the drop comes first, and the pass behind it neither takes it back nor keeps the flow */
     tcp(false, SYN, "Hi all");
     tcp(true, ACK, "Hi all");
     assert_string_equal(events(), "alert 2 dropped; drop 2 rules; alert 2 dropped; drop 2 rules; "
                                   "alert 2 dropped; drop 2 rules; ");
-    static const uint8_t alert_first[ACTION_N] = {[ACTION_ALERT] = 0, [ACTION_PASS] = 1, [ACTION_DROP] = 2, [ACTION_REJECT] = 3};
+    static const uint8_t alert_first[ACTION_N] = {
+        [ACTION_ALERT] = 0, [ACTION_PASS] = 1, [ACTION_DROP] = 2, [ACTION_REJECT] = 3};
     use_config("pass udp any any -> any any (sid:1;)\nalert udp any any -> any any (content:\"x\"; sid:2;)\n"
                "drop udp any any -> any any (sid:3;)\n",
                &(struct detect_config){.inline_mode = true}, alert_first, MIDSTREAM_INSPECT);
@@ -278,7 +296,8 @@ static void reject_drops_and_asks_for_an_answer(void **state)
 
 static void not_inline_nothing_drops(void **state)
 {
-    use_config("drop tcp any any -> any any (content:\"evil\"; sid:1;)\nreject tcp any any -> any any (content:\"evil\"; sid:2;)\n"
+    use_config("drop tcp any any -> any any (content:\"evil\"; sid:1;)\nreject tcp any any -> any any "
+               "(content:\"evil\"; sid:2;)\n"
                "pass tcp any any -> any any (content:\"good\"; sid:3;)\n",
                &(struct detect_config){0}, NULL, MIDSTREAM_DROP);
     handshake();
@@ -307,7 +326,9 @@ static void midstream_policy(void **state)
     use_config(rule, &cfg, NULL, MIDSTREAM_DROP);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(tcp(true, ACK, "x").verdict, VERDICT_DROP);
-    assert_string_equal(events(), "drop 0 stream midstream; drop 0 exception policy flow drop; drop 0 exception policy flow drop; ");
+    assert_string_equal(
+        events(),
+        "drop 0 stream midstream; drop 0 exception policy flow drop; drop 0 exception policy flow drop; ");
     use_config(rule, &cfg, NULL, MIDSTREAM_PASS);
     tcp(true, ACK, "x");
     assert_string_equal(events(), "");
@@ -346,8 +367,9 @@ static void many_matches(void **state)
     sprintf(t, "drop udp any any -> any any (content:\"evil\"; content:\"2\"; sid:900;)\n");
     use(text);
     udp("evil");
-    assert_string_equal(events(), "alert 1; alert 2; alert 3; alert 4; alert 5; alert 6; alert 7; alert 8; alert 9; "
-                                  "alert 10; alert 11; alert 12; alert 13; alert 14; alert 15; ");
+    assert_string_equal(events(),
+                        "alert 1; alert 2; alert 3; alert 4; alert 5; alert 6; alert 7; alert 8; alert 9; "
+                        "alert 10; alert 11; alert 12; alert 13; alert 14; alert 15; ");
     assert_int_equal(ctr.v[CTR_DETECT_QUEUE_FULL], 85);
     assert_int_equal(ctr.v[CTR_DETECT_MATCHES], 100);
     /* nothing is left over for the next packet */
@@ -373,10 +395,11 @@ static void fast_pattern_and_always_rules_merge_in_order(void **state)
 
 static void an_event_says_what_happened(void **state)
 {
-    use_config("drop tcp any any -> any any (msg:\"the message\"; content:\"evil\"; reference:url,a.example; "
-               "reference:cve,2024-1; metadata:k v; classtype:bad-unknown; priority:2; gid:3; rev:9; sid:77;)",
-               &(struct detect_config){.inline_mode = true, .log_payload = true, .log_packet = true, .bridge = 5}, NULL,
-               MIDSTREAM_INSPECT);
+    use_config(
+        "drop tcp any any -> any any (msg:\"the message\"; content:\"evil\"; reference:url,a.example; "
+        "reference:cve,2024-1; metadata:k v; classtype:bad-unknown; priority:2; gid:3; rev:9; sid:77;)",
+        &(struct detect_config){.inline_mode = true, .log_payload = true, .log_packet = true, .bridge = 5},
+        NULL, MIDSTREAM_INSPECT);
     handshake();
     tcp(false, ACK, NULL);
     struct packet p = tcp(true, ACK | PSH, "evil");

@@ -180,12 +180,14 @@ static void different_flows(void **state)
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         assert_true(see(0, &kinds[i]).flags & PKT_FLOW_NEW);
     /* priority bits are no part of a VLAN id */
-    assert_false(see(0, &(struct pkt){.proto = IPPROTO_UDP, .n_vlans = 1, .tci = {0xe001}}).flags & PKT_FLOW_NEW);
+    assert_false(see(0, &(struct pkt){.proto = IPPROTO_UDP, .n_vlans = 1, .tci = {0xe001}}).flags &
+                 PKT_FLOW_NEW);
 }
 
 static void no_flow_for(void **state)
 {
-    static const struct pkt kinds[] = {{.proto = 47, .payload = "gre"}, {.frag = 0x2000, .payload = "fragment"}};
+    static const struct pkt kinds[] = {{.proto = 47, .payload = "gre"},
+                                       {.frag = 0x2000, .payload = "fragment"}};
 
     for (unsigned i = 0; i < 2; i++) {
         struct packet p = see(0, &kinds[i]);
@@ -321,8 +323,15 @@ static void reuse_inside_a_burst(void **state)
     struct packet b[3] = {
         pkt_decoded(&frames[0], &(struct pkt){.tcp_flags = ACK, .seq = 101, .payload = "old"}, now),
         pkt_decoded(&frames[1], &(struct pkt){.tcp_flags = SYN, .seq = 7000}, now),
-        pkt_decoded(&frames[2], &(struct pkt){.src = 2, .dst = 1, .sport = 80, .dport = 40000, .tcp_flags = SYN | ACK,
-                                              .seq = 1, .ack = 7001}, now)};
+        pkt_decoded(&frames[2],
+                    &(struct pkt){.src = 2,
+                                  .dst = 1,
+                                  .sport = 80,
+                                  .dport = 40000,
+                                  .tcp_flags = SYN | ACK,
+                                  .seq = 1,
+                                  .ack = 7001},
+                    now)};
     f->verdict = FLOW_DROP;
     flow_lookup_burst(table, b, 3, &ctr);
     assert_int_equal(b[0].flow->id, id);
@@ -349,7 +358,8 @@ static void midstream_not_picked_up(void **state)
         p = tcp(0, SERVER, ACK, 1, 2);
         assert_true(p.flags & PKT_TO_CLIENT);
         assert_false(p.flags & PKT_ESTABLISHED);
-        assert_int_equal(p.verdict, VERDICT_FORWARD); /* only the first; the flow's verdict is detect's to enforce */
+        assert_int_equal(p.verdict,
+                         VERDICT_FORWARD); /* only the first; the flow's verdict is detect's to enforce */
         assert_false(tcp(0, CLIENT, ACK, 2, 1).flags & PKT_ESTABLISHED);
     }
     /* a stray RST is nobody's: it must not open a flow that would hide the policy */
@@ -455,8 +465,9 @@ static void full_table_evicts_what_would_expire_next(void **state)
     see(3, &(struct pkt){.proto = IPPROTO_UDP, .sport = 2});
     assert_int_equal(flow_table_count(table), 4);
     for (uint16_t i = 0; i < 1000; i++) { /* a flood evicts its own kind */
-        struct packet p = pkt_decoded(&frames[0], &(struct pkt){.proto = IPPROTO_UDP, .sport = (uint16_t)(100 + i)},
-                                      (T0 + 4) * NS_PER_S + i); /* the clock moves from burst to burst */
+        struct packet p =
+            pkt_decoded(&frames[0], &(struct pkt){.proto = IPPROTO_UDP, .sport = (uint16_t)(100 + i)},
+                        (T0 + 4) * NS_PER_S + i); /* the clock moves from burst to burst */
         flow_lookup_burst(table, &p, 1, &ctr);
         assert_non_null(p.flow);
         assert_int_equal(flow_table_count(table), 4);
@@ -475,7 +486,8 @@ static void nothing_to_evict(void **state)
         cfg.drop_when_full = drop;
         use_table(cfg);
         for (uint16_t i = 0; i < 6; i++)
-            b[i] = pkt_decoded(&frames[i], &(struct pkt){.proto = IPPROTO_UDP, .sport = (uint16_t)(i + 1)}, NS_PER_S);
+            b[i] = pkt_decoded(&frames[i], &(struct pkt){.proto = IPPROTO_UDP, .sport = (uint16_t)(i + 1)},
+                               NS_PER_S);
         flow_lookup_burst(table, b, 6, &ctr); /* all four are in use by this burst */
         for (unsigned i = 0; i < 6; i++) {
             assert_int_equal(b[i].flow != NULL, i < 4);

@@ -58,8 +58,13 @@ static void rst_to_both_ends_of_a_connection(void **state)
     struct packet a;
 
     for (unsigned i = 0; i < 6; i++) {
-        struct pkt k = {.v6 = i % 2, .n_vlans = i / 2, .tci = {100, 200}, .tcp_flags = ACK | 8, .seq = 1000,
-                        .ack = 2000, .payload = "attack"};
+        struct pkt k = {.v6 = i % 2,
+                        .n_vlans = i / 2,
+                        .tci = {100, 200},
+                        .tcp_flags = ACK | 8,
+                        .seq = 1000,
+                        .ack = 2000,
+                        .payload = "attack"};
         assert_true(answer(&k, REJECT_TO_SENDER, &a));
         assert_rst(&a, 80, 2000, 0, RST); /* exactly what the sender expects next */
         assert_true(answer(&k, REJECT_TO_RECEIVER, &a));
@@ -75,7 +80,8 @@ static void rst_in_the_handshake(void **state)
     assert_true(answer(&syn, REJECT_TO_SENDER, &a));
     assert_rst(&a, 80, 0, 99 + 1 + 3, RST | ACK); /* as a closed port answers */
     assert_false(answer(&syn, REJECT_TO_RECEIVER, &a));
-    struct pkt synack = {.src = 2, .dst = 1, .sport = 80, .dport = 40000, .tcp_flags = SYN | ACK, .seq = 7, .ack = 100};
+    struct pkt synack = {
+        .src = 2, .dst = 1, .sport = 80, .dport = 40000, .tcp_flags = SYN | ACK, .seq = 7, .ack = 100};
     assert_true(answer(&synack, REJECT_TO_RECEIVER, &a));
     assert_rst(&a, 80, 7, 100, RST | ACK); /* in SYN-SENT the ACK makes it acceptable */
     struct pkt fin = {.tcp_flags = FIN, .seq = 5};
@@ -110,9 +116,10 @@ static void no_answer_but_to_one_host(void **state)
     static const struct {
         uint8_t at, v[4];
         bool v6;
-    } rows[] = {{26, {0, 0, 0, 0}, false},      {26, {224, 0, 0, 1}, false}, {26, {255, 255, 255, 255}, false},
-                {30, {224, 0, 0, 251}, false},  {30, {255, 255, 255, 255}, false},
-                {26, {127, 0, 0, 1}, false},    {38, {0xff, 2, 0, 0}, true}, {22, {0xff, 2, 0, 0}, true}};
+    } rows[] = {{26, {0, 0, 0, 0}, false},         {26, {224, 0, 0, 1}, false},
+                {26, {255, 255, 255, 255}, false}, {30, {224, 0, 0, 251}, false},
+                {30, {255, 255, 255, 255}, false}, {26, {127, 0, 0, 1}, false},
+                {38, {0xff, 2, 0, 0}, true},       {22, {0xff, 2, 0, 0}, true}};
     const struct decode_config cfg = {0};
     static struct counters c;
 
@@ -168,7 +175,8 @@ static void quotes_are_bounded(void **state)
     static uint8_t big[1400];
     struct packet a;
 
-    assert_true(answer(&(struct pkt){.proto = IPPROTO_UDP, .payload = big, .payload_len = 1400}, REJECT_TO_SENDER, &a));
+    assert_true(answer(&(struct pkt){.proto = IPPROTO_UDP, .payload = big, .payload_len = 1400},
+                       REJECT_TO_SENDER, &a));
     assert_int_equal(a.len - a.l3_off, 576);
     assert_true(answer(&(struct pkt){.proto = IPPROTO_UDP, .v6 = true, .payload = big, .payload_len = 1400},
                        REJECT_TO_SENDER, &a));
@@ -177,7 +185,8 @@ static void quotes_are_bounded(void **state)
 
 static void never_beyond_the_room_given(void **state)
 {
-    static const struct pkt kinds[] = {{.tcp_flags = ACK}, {.tcp_flags = ACK, .v6 = true}, {.proto = IPPROTO_UDP, .payload = "x"}};
+    static const struct pkt kinds[] = {
+        {.tcp_flags = ACK}, {.tcp_flags = ACK, .v6 = true}, {.proto = IPPROTO_UDP, .payload = "x"}};
 
     for (unsigned i = 0; i < 3; i++) {
         struct packet p = pkt_decoded(&f, &kinds[i], 1);
@@ -194,9 +203,12 @@ static void never_beyond_the_room_given(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rst_to_both_ends_of_a_connection), cmocka_unit_test(rst_in_the_handshake),
-        cmocka_unit_test(no_answer),                        cmocka_unit_test(no_answer_but_to_one_host),
-        cmocka_unit_test(icmp_to_the_sender),               cmocka_unit_test(quotes_are_bounded),
+        cmocka_unit_test(rst_to_both_ends_of_a_connection),
+        cmocka_unit_test(rst_in_the_handshake),
+        cmocka_unit_test(no_answer),
+        cmocka_unit_test(no_answer_but_to_one_host),
+        cmocka_unit_test(icmp_to_the_sender),
+        cmocka_unit_test(quotes_are_bounded),
         cmocka_unit_test(never_beyond_the_room_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
