@@ -111,7 +111,7 @@ static void set_type(struct draft *d)
 
 void check_rule(struct draft *d)
 {
-    if (!(d->seen & (1ull << KW_sid)))
+    if (!draft_seen(d, KW_sid))
         draft_fail(d, d->text->text.p, "add sid:N; with a number that no other rule has",
                    "the rule has no sid");
     check_steps(d);

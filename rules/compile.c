@@ -90,7 +90,7 @@ static void set_fast_pattern(struct builder_rule *r, const struct draft *d)
 {
     const struct draft_step *s = fastpattern_choose(d);
 
-    if (s == NULL)
+    if (s == NULL || (d->rule.flags & RULE_DORMANT))
         return;
     r->fast = s->literal.p;
     r->fast_len = s->literal.len;
@@ -266,7 +266,8 @@ static bool place_always(struct builder *b, struct ruleset *rs, const uint32_t *
             for (uint32_t i = 0; i < rs->n_rules; i++) {
                 uint8_t p = rs->rules[i].proto;
 
-                if (b->rules[order[i]].fast != NULL || (p != PROTO_IP && p != proto))
+                if (b->rules[order[i]].fast != NULL || (p != PROTO_IP && p != proto) ||
+                    (rs->rules[i].flags & RULE_DORMANT))
                     continue;
                 if (pass == 1)
                     v[n] = i;
@@ -275,8 +276,12 @@ static bool place_always(struct builder *b, struct ruleset *rs, const uint32_t *
         }
         rs->always[proto] = (struct rule_list){.v = v, .n = n};
     }
-    for (uint32_t i = 0; i < rs->n_rules; i++)
-        rs->stats.n_no_prefilter += b->rules[order[i]].fast == NULL;
+    for (uint32_t i = 0; i < rs->n_rules; i++) {
+        bool dormant = (rs->rules[i].flags & RULE_DORMANT) != 0;
+
+        rs->stats.n_dormant += dormant;
+        rs->stats.n_no_prefilter += b->rules[order[i]].fast == NULL && !dormant;
+    }
     return true;
 }
 

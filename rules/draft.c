@@ -62,6 +62,13 @@ struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, con
     return s;
 }
 
+void draft_dormant(struct draft *d, const char *word)
+{
+    d->rule.flags |= RULE_DORMANT;
+    if (d->info.dormant == NULL) /* one reason is enough to say */
+        d->info.dormant = word;
+}
+
 const char *draft_string(struct draft *d, struct span text)
 {
     const char *s = arena_strndup(d->b->arena, (const char *)text.p, text.len);
@@ -81,7 +88,7 @@ const char *draft_unescape(struct draft *d, struct span text)
         return NULL;
     }
     for (uint32_t i = 0; i < text.len; i++) {
-        if (text.p[i] == '\\' && i + 1 < text.len && memchr(";\"\\:", text.p[i + 1], 4) != NULL)
+        if (text.p[i] == '\\' && i + 1 < text.len && text_is_one_of(text.p[i + 1], ";\"\\:"))
             i++;
         s[n++] = (char)text.p[i];
     }

@@ -31,6 +31,8 @@ enum literal_flag {
     LITERAL_RAWBYTES = 1 << 9,
 };
 
+#define KEYWORDS_MAX 512 /* rows of the keyword table */
+
 struct draft_step {
     struct step step; /* what will be published */
     const struct keyword *kw;
@@ -49,12 +51,13 @@ struct draft {
     struct draft_step steps[STEPS_MAX];
     uint32_t n_steps;
     struct draft_step *last_content;   /* what content modifiers apply to */
-    uint64_t seen;                     /* bit per keyword table row */
+    uint64_t seen[KEYWORDS_MAX / 64];  /* bit per keyword table row */
     const char **references;           /* room for REFERENCES_MAX */
     uint32_t min_payload, max_payload; /* what dsize allows; whole range when there is none */
     const uint8_t *dsize_at;
     bool
         packet_only; /* has a keyword about one packet's headers: no stream, and a drop holds for the packet */
+    uint8_t dialect; /* enum rule_dialect */
     bool stateless;  /* flow:stateless */
     bool addr_negated; /* an address in the header is negated */
     bool has_priority;
@@ -72,6 +75,12 @@ bool draft_fail(struct draft *d, const uint8_t *at, const char *remedy, const ch
 /* Memory is out: the build ends. Always false. */
 bool draft_no_memory(struct draft *d);
 
+static inline bool draft_seen(const struct draft *d, uint32_t row)
+{
+    return (d->seen[row / 64] >> row % 64 & 1) != 0;
+}
+/* The rule asks for something that nothing fills or emits yet: it loads and sleeps. `word` names it, and lives on. */
+void draft_dormant(struct draft *d, const char *word);
 /* A new step of the keyword, or NULL (reported) when the rule has too many. */
 struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at);
 /* Copies text into the arena with backslash escapes of ; " \ : undone. NULL: memory is out (reported). */

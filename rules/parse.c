@@ -187,7 +187,7 @@ static bool clean_value(struct draft *d, struct option *o)
     return true;
 }
 
-_Static_assert(KW_N <= 64, "draft.seen has a bit for each keyword");
+_Static_assert(KW_N <= KEYWORDS_MAX, "draft.seen has a bit for each keyword");
 
 static void parse_option(struct draft *d, struct span text)
 {
@@ -205,11 +205,11 @@ static void parse_option(struct draft *d, struct span text)
                    "unknown keyword '%.*s'", TEXT_ARG(o.name));
         return;
     }
-    if ((d->seen & (1ull << index)) && (o.kw->flags & KEYWORD_ONCE)) {
+    if (draft_seen(d, index) && (o.kw->flags & KEYWORD_ONCE)) {
         draft_fail(d, o.name.p, "keep one of them", "%s stands in the rule twice", o.kw->name);
         return;
     }
-    d->seen |= 1ull << index;
+    d->seen[index / 64] |= 1ull << index % 64;
     if (has_value && o.kw->value == VALUE_NONE) {
         draft_fail(d, o.name.p, o.kw->usage, "%s takes no value", o.kw->name);
         return;

@@ -237,7 +237,8 @@ static bool add_addrs(struct parse *p, struct range_list *out, struct range r)
 {
     if (r.lo >= V4_FIRST || r.hi <= V4_LAST)
         return list_add(p, out, r);
-    return list_add(p, out, (struct range){r.lo, V4_FIRST - 1}) && list_add(p, out, (struct range){V4_LAST + 1, r.hi});
+    return list_add(p, out, (struct range){r.lo, V4_FIRST - 1}) &&
+           list_add(p, out, (struct range){V4_LAST + 1, r.hi});
 }
 
 static bool element_port(struct parse *p, struct span s, const uint8_t *at, struct range *r)
@@ -302,7 +303,7 @@ static bool parse_members(struct parse *p, struct span inside, const uint8_t *at
     bool first = true;
 
     while (first || inside.len > 0) {
-        struct span member;
+        struct span member = {0};
         struct range_list one = {0};
         bool no, ok;
 
@@ -311,7 +312,7 @@ static bool parse_members(struct parse *p, struct span inside, const uint8_t *at
         first = false;
         if (!next_member(p, &inside, at, &member))
             return false;
-        no = member.p[0] == '!';
+        no = member.len > 0 && member.p[0] == '!';
         if (no) {
             p->negated = true;
             member = text_trim(span_sub(member, 1, member.len));
@@ -369,7 +370,7 @@ static bool parse_variable(struct parse *p, struct span name, const uint8_t *at,
 static bool parse_set(struct parse *p, struct span text, const uint8_t *at, int depth, struct range_list *out)
 {
     const uint8_t *here = at != NULL ? at : text.p;
-    struct range r;
+    struct range r = {0};
 
     if (depth > RANGE_DEPTH_MAX)
         return fail(p, here, "look for a variable that names itself, or flatten the list",

@@ -112,7 +112,7 @@ static void draft_reset(struct draft *d, struct builder *b, const struct rule_te
 
 static int load_file(struct builder *b, const char *path, struct err *e)
 {
-    struct source s;
+    struct source s = {0};
     struct rule_text t;
     const char *file = arena_strndup(b->arena, path, strlen(path));
     int rc = file != NULL ? source_open(&s, file, e) : err_set(e, -ENOMEM, "no memory to read %s", path);

@@ -27,6 +27,12 @@ enum rule_action {
     ACTION_N
 };
 
+enum rule_dialect { /* whose reading of the same words holds */
+                    DIALECT_SURICATA,
+                    DIALECT_SNORT3,
+                    DIALECT_SNORT2
+};
+
 enum rule_proto { /* of the header; app-layer protocols come with their parsers */
                   PROTO_IP,
                   PROTO_TCP,
@@ -61,6 +67,8 @@ enum rule_flag {
         1 << 14, /* `ip` rule with content: drop/pass holds for the flow when it matched in TCP */
     RULE_NO_STREAM = 1 << 15,   /* flow:no_stream: single packets only, never reassembled bytes */
     RULE_ONLY_STREAM = 1 << 16, /* flow:only_stream */
+    RULE_DORMANT =
+        1 << 17, /* loaded and compiled, never evaluated: what it asks about does not exist yet (info.dormant) */
 };
 
 /* Hot part of a rule: what header checking and evaluation touch. */
@@ -87,6 +95,7 @@ struct rule_info {
     uint32_t n_references;
     const char *file;
     uint32_t line;
+    const char *dormant; /* RULE_DORMANT: the word of the rule that has nothing behind it; NULL otherwise */
 };
 
 struct ruleset; /* laid out in rules/ruleset_layout.h, which only rules/ and ips/detect/ include */
@@ -109,6 +118,7 @@ struct ruleset_source {
 
 struct ruleset_stats {
     uint32_t n_loaded, n_rejected, n_disabled;
+    uint32_t n_dormant;      /* of the loaded ones: never evaluated */
     uint32_t n_patterns;     /* distinct fast patterns */
     uint32_t n_no_prefilter; /* rules evaluated on every packet their header fits */
     uint64_t memory_bytes;   /* arena and pattern databases */

@@ -45,6 +45,11 @@ struct span text_trim(struct span s);
 /* Cuts at the first byte of `c`; the rest, without c, stays in *s. False (and all of *s in *head) when absent. */
 bool text_split(struct span *s, char c, struct span *head);
 bool text_eq_nocase(struct span s, const char *word);
+/* c is one of the characters of set. */
+static inline bool text_is_one_of(uint8_t c, const char *set)
+{
+    return c != 0 && strchr(set, c) != NULL;
+}
 /* Decimal digits only. */
 bool text_u64(struct span s, uint64_t max, uint64_t *v);
 #endif

@@ -19,6 +19,7 @@
 #include "rules/builder.h"
 #include "rules/keywords.h"
 #include "rules/kw/content.h"
+#include "rules/source.h"
 
 enum content_flag { CONTENT_NOCASE = 1 << 0, CONTENT_ENDS = 1 << 1 };
 
@@ -72,7 +73,7 @@ static bool parse_bytes(struct draft *d, struct span s, uint8_t *out, uint32_t *
             return draft_fail(d, s.p + i, "write \\\" or |22|", "content: a bare quote inside the text");
         if (c == '\\') {
             i++;
-            if (i >= s.len || memchr(";:\"\\", s.p[i], 4) == NULL)
+            if (i >= s.len || !text_is_one_of(s.p[i], ";:\"\\"))
                 return draft_fail(d, s.p + i - 1, "write \\\\ for a backslash, |7c| for a bar",
                                   "content: a backslash may only stand before ; : \" and \\");
             c = s.p[i];

@@ -82,15 +82,14 @@ static bool parse_reference(struct draft *d, const struct option *o)
 /* Several metadata options read as one. */
 static bool parse_metadata(struct draft *d, const struct option *o)
 {
-    size_t old = strlen(d->info.metadata);
-    char *s = arena_alloc(d->b->arena, old + 2 + o->value.len + 1);
+    const char *old = d->info.metadata;
+    size_t size = strlen(old) + 2 + o->value.len + 1;
+    char *s = arena_alloc(d->b->arena, size);
 
     if (s == NULL)
         return draft_no_memory(d);
-    memcpy(s, d->info.metadata, old);
-    if (old > 0)
-        memcpy(s + old, ", ", 2);
-    memcpy(s + old + (old > 0 ? 2 : 0), o->value.p, o->value.len);
+    snprintf(s, size, "%s%s%.*s", old, old[0] != '\0' ? ", " : "", (int)o->value.len,
+             (const char *)o->value.p);
     d->info.metadata = s;
     return true;
 }

@@ -32,7 +32,7 @@ static bool parse_ip_proto(struct draft *d, const struct option *o)
     uint32_t signs = 0;
     struct draft_step *s;
 
-    while (signs < word.len && memchr("!<>=", word.p[signs], 4) != NULL)
+    while (signs < word.len && text_is_one_of(word.p[signs], "!<>="))
         signs++;
     word = text_trim(span_sub(word, signs, word.len));
     for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++) {

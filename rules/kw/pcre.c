@@ -17,6 +17,7 @@
 #include "rules/builder.h"
 #include "rules/eval_scratch.h"
 #include "rules/keywords.h"
+#include "rules/source.h"
 
 #define PCRE_PARENS_MAX 250  /* nested parentheses */
 #define PCRE_LENGTH_MAX 8192 /* bytes of an expression */
@@ -41,7 +42,7 @@ static bool parse_letters(struct draft *d, struct span letters, struct draft_ste
         uint8_t c = letters.p[i];
         size_t row = 0, n = sizeof(option_letters) / sizeof(option_letters[0]);
 
-        while (row < n && option_letters[row].letter != c)
+        while (row < n && (uint8_t)option_letters[row].letter != c)
             row++;
         if (row < n)
             *options |= option_letters[row].option;
@@ -49,7 +50,7 @@ static bool parse_letters(struct draft *d, struct span letters, struct draft_ste
             s->step.relative = true;
         else if (c == 'O')
             s->step.flags |= PCRE_RAISED;
-        else if (c != 0 && strchr(http_letters, c) != NULL)
+        else if (text_is_one_of(c, http_letters))
             ok = draft_fail(d, letters.p + i,
                             "remove the letter to search the payload, or disable the rule with a '#'",
                             "pcre: the flag %c names an HTTP buffer, and HTTP is not parsed", c);
