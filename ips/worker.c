@@ -19,6 +19,7 @@
 #include <urcu-qsbr.h>
 
 #include "ips/base/clock.h"
+#include "ips/base/rcu.h"
 #include "ips/detect/reject.h"
 #include "ips/worker.h"
 
@@ -231,6 +232,7 @@ static unsigned round_once(struct worker *w)
     port_service(w->port[0]);
     port_service(w->port[1]);
     flow_expire(w->flows, w->now_ns, EXPIRE_BUDGET, &w->counters);
+    rcu_before_quiescent(w->ruleset);
     rcu_quiescent_state();
     return n;
 }
@@ -248,6 +250,7 @@ static void sleep_in_poll(struct worker *w)
     }
     if (!w->handoff || !handoff_pending(w->handoff, w->cfg.index)) {
         counter_add(&w->counters, CTR_RX_POLLS, 1);
+        rcu_before_quiescent(w->ruleset);
         rcu_thread_offline();
         poll(fds, n, POLL_MS); /* EINTR and timeouts both mean: look again */
         rcu_thread_online();
@@ -270,6 +273,7 @@ void *worker_run(void *arg)
     }
     for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && round_once(w); i++)
         ;
+    rcu_before_quiescent(w->ruleset);
     rcu_unregister_thread();
     return NULL;
 }
