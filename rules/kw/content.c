@@ -21,13 +21,19 @@
 #include "rules/kw/content.h"
 #include "rules/source.h"
 
+/* ASCII, whatever the locale */
+static inline uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
 enum content_flag { CONTENT_NOCASE = 1 << 0, CONTENT_ENDS = 1 << 1 };
 
 /* --- load ------------------------------------------------------------------------------------------------- */
 
 static int hex_value(uint8_t c)
 {
-    return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
+    return isdigit(c) ? c - '0' : isxdigit(c) ? lower(c) - 'a' + 10 : -1;
 }
 
 /* The bytes of |..|, from s.p[*i] == '|' to the closing bar. */
@@ -156,7 +162,7 @@ static bool check_content(struct draft *d, struct draft_step *s)
         uint8_t *bytes = (uint8_t *)s->literal.p; /* ours, in the arena */
 
         for (uint32_t i = 0; i < s->literal.len; i++)
-            bytes[i] = (uint8_t)tolower(bytes[i]);
+            bytes[i] = lower(bytes[i]);
     }
     if ((s->has & LITERAL_FAST_PART) && s->fast_offset + s->fast_len > s->literal.len)
         return draft_fail(d, s->at, "keep offset + length within the content",
@@ -166,11 +172,6 @@ static bool check_content(struct draft *d, struct draft_step *s)
 }
 
 /* --- match ------------------------------------------------------------------------------------------------- */
-
-static inline uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
 
 static bool equal_nocase(const uint8_t *p, const uint8_t *pattern, uint32_t n)
 {
