@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /* Newer than the kernel headers of Debian 12. */
 #ifndef XDP_MAX_TX_SKB_BUDGET
@@ -34,6 +35,8 @@
 #endif
 #define TX_SKB_BUDGET_OLD 32 /* frames one sendto() sends where the option is unknown */
 #define BUSY_POLL_US      20
+#define BIND_PATIENCE_MS  2000
+#define BIND_PAUSE_MS     10
 #define SNDBUF_PER_FRAME  8192 /* an skb with a frame of 3,840 bytes is accounted with less */
 
 struct open_error {
@@ -120,6 +123,23 @@ static int bind_socket(struct umem *u, struct xsk_port *p, const struct port_con
     return rc;
 }
 
+/*
+ * A socket that was closed a moment ago still holds its queue: the kernel gives it back in a work item
+ * (xp_release_deferred), so a daemon that is restarted at once meets its predecessor's shadow. Wait for that, but
+ * not for a socket that is alive.
+ */
+static int bind_socket_patiently(struct umem *u, struct xsk_port *p, const struct port_config *pc)
+{
+    const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000000};
+    int rc = bind_socket(u, p, pc);
+
+    for (unsigned ms = 0; rc == -EBUSY && ms < BIND_PATIENCE_MS; ms += BIND_PAUSE_MS) {
+        nanosleep(&pause, NULL);
+        rc = bind_socket(u, p, pc);
+    }
+    return rc;
+}
+
 static bool is_zero_copy(int fd)
 {
     struct xdp_options o = {0};
@@ -192,7 +212,7 @@ struct port *port_open(struct umem *u, uint32_t worker, const struct port_config
         open_error(e, cfg, -ENOMEM);
         return NULL;
     }
-    int rc = p->ifindex ? bind_socket(u, p, cfg) : -ENODEV;
+    int rc = p->ifindex ? bind_socket_patiently(u, p, cfg) : -ENODEV;
     if (rc) {
         open_error(e, cfg, rc);
         free(p);
