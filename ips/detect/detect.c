@@ -248,11 +248,13 @@ static void drop_uninspected(struct detect *d, struct packet *p, enum drop_reaso
 /* True when earlier decisions settle the packet. */
 static bool settled(struct detect *d, struct packet *p)
 {
-    const struct flow *f = p->flow;
+    struct flow *f = p->flow;
 
     if (!d->inline_mode) {
         p->verdict = VERDICT_FORWARD;
         p->drop_reason = DROP_NONE;
+        if (f && f->verdict == FLOW_DROP)
+            f->verdict = FLOW_INSPECT;
     }
     if (p->verdict == VERDICT_DROP) {
         drop_uninspected(d, p, p->drop_reason);
@@ -260,7 +262,7 @@ static bool settled(struct detect *d, struct packet *p)
     }
     if ((p->flags & (PKT_HAS_IP | PKT_MALFORMED | PKT_BAD_CHECKSUM)) != PKT_HAS_IP)
         return true;
-    if (f && f->verdict == FLOW_DROP && d->inline_mode) {
+    if (f && f->verdict == FLOW_DROP) {
         drop_uninspected(d, p, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);
         return true;
     }

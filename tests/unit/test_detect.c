@@ -315,6 +315,7 @@ static void not_inline_nothing_drops(void **state)
     p = send_pkt(&(struct pkt){.sport = 9, .tcp_flags = ACK, .payload = "evil"});
     assert_int_equal(p.verdict, VERDICT_FORWARD);
     assert_string_equal(events(), "alert 1; alert 2; alert 1; alert 2; ");
+    assert_int_equal(p.flow->verdict, FLOW_INSPECT);
 }
 
 static void midstream_policy(void **state)
