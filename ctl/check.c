@@ -66,36 +66,49 @@ static int report(const struct ctl *c, const struct ruleset *rs, const struct er
     return failed ? 1 : 0;
 }
 
-int check_files(struct ctl *c)
+static void vars_fini(struct ruleset_var *vars, unsigned n)
 {
-    struct ruleset_source src = {.files = c->args, .n_files = c->n_args, .n_workers = 1, .generation = 1};
-    struct ruleset_var vars[sizeof(c->vars) / sizeof(c->vars[0])];
-    char *names[sizeof(c->vars) / sizeof(c->vars[0])];
-    struct err_list errs;
-    struct ruleset *rs;
-    uint64_t began = clock_mono_ns();
-    int status;
+    for (unsigned i = 0; i < n; i++)
+        free((char *)vars[i].name);
+}
 
-    for (unsigned i = 0; i < c->n_vars; i++) {
-        const char *eq = strchr(c->vars[i], '='), *name = c->vars[i] + (c->vars[i][0] == '$');
+/* NAME=VALUE of every --var; 0 or an exit status. The names are copies, the values the arguments' own. */
+static int vars_parse(const struct ctl *c, struct ruleset_var *vars, unsigned *n)
+{
+    for (*n = 0; *n < c->n_vars; ++*n) {
+        const char *text = c->vars[*n], *name = text + (text[0] == '$'), *eq = strchr(name, '=');
 
-        if (eq == NULL || eq <= name) {
-            fprintf(stderr, "ipsctl: '%s' is not a variable; write --var NAME=VALUE\n", c->vars[i]);
+        if (eq == NULL || eq == name) {
+            fprintf(stderr, "ipsctl: '%s' is not a variable; write --var NAME=VALUE\n", text);
             return client_exit_status(PROTO_BAD_REQUEST);
         }
-        names[i] = strndup(name, (size_t)(eq - name));
-        if (names[i] == NULL)
+        vars[*n] = (struct ruleset_var){.name = strndup(name, (size_t)(eq - name)), .value = eq + 1};
+        if (vars[*n].name == NULL) {
+            fputs("ipsctl: out of memory\n", stderr);
             return 1;
-        vars[i] = (struct ruleset_var){.name = names[i], .value = eq + 1};
+        }
     }
-    src.vars = vars;
-    src.n_vars = c->n_vars;
-    err_list_init(&errs);
-    rs = ruleset_build(&src, &errs);
-    status = report(c, rs, &errs, clock_mono_ns() - began);
-    ruleset_free(rs);
-    err_list_fini(&errs);
-    for (unsigned i = 0; i < c->n_vars; i++)
-        free(names[i]);
+    return 0;
+}
+
+int check_files(struct ctl *c)
+{
+    struct ruleset_var vars[sizeof(c->vars) / sizeof(c->vars[0])];
+    struct ruleset_source src = {
+        .files = c->args, .n_files = c->n_args, .vars = vars, .n_workers = 1, .generation = 1};
+    uint64_t began = clock_mono_ns();
+    struct err_list errs;
+    int status = vars_parse(c, vars, &src.n_vars);
+
+    if (status == 0) {
+        struct ruleset *rs;
+
+        err_list_init(&errs);
+        rs = ruleset_build(&src, &errs);
+        status = report(c, rs, &errs, clock_mono_ns() - began);
+        ruleset_free(rs);
+        err_list_fini(&errs);
+    }
+    vars_fini(vars, src.n_vars);
     return status;
 }

@@ -53,7 +53,7 @@ static json_t *text_json(const char *s)
 
     if (j != NULL)
         return j;
-    for (i = 0; s[i] != '\0' && i < sizeof(ascii) - 1; i++)
+    for (i = 0; i < sizeof(ascii) - 1 && s[i] != '\0'; i++)
         ascii[i] = (unsigned char)s[i] < 0x80 ? s[i] : '?';
     ascii[i] = '\0';
     return json_string(ascii);

@@ -20,15 +20,15 @@ struct bridge_config {
     char *name;
     char *interfaces[2];
     unsigned n_interfaces;
-    unsigned queues;         /* 0 = as many as both interfaces have */
-    int *cpus;               /* worker w runs on cpus[w % n_cpus]; empty: not pinned */
+    unsigned queues; /* 0 = as many as both interfaces have */
+    int *cpus;       /* worker w runs on cpus[w % n_cpus]; empty: not pinned */
     unsigned n_cpus;
     enum xdp_mode mode;
     enum busy_poll busy_poll;
     bool force_copy;
-    uint32_t fail;           /* enum steer_fail_policy */
-    unsigned ring_size;      /* 2048 */
-    unsigned frames;         /* 0 = enough for all rings of all queues and bursts in hand */
+    uint32_t fail;      /* enum steer_fail_policy */
+    unsigned ring_size; /* 2048 */
+    unsigned frames;    /* 0 = enough for all rings of all queues and bursts in hand */
     bool keep_offloads;
 };
 
@@ -48,7 +48,7 @@ struct config {
         bool strict;
     } rules;
     struct {
-        char *action_order;  /* "pass,drop,reject,alert" */
+        char *action_order; /* "pass,drop,reject,alert" */
         unsigned steps_max;
     } detect;
     struct {
@@ -57,9 +57,9 @@ struct config {
         bool checksums;      /* decode.checksums: on|off */
     } decode;
     struct {
-        unsigned max;        /* flows per worker */
+        unsigned max; /* flows per worker */
         unsigned tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
-        bool full_drop;      /* flow.when_full: inspect|drop */
+        bool full_drop; /* flow.when_full: inspect|drop */
     } flow;
     struct {
         bool midstream;
@@ -73,10 +73,10 @@ struct config {
         char *level;
     } log;
     struct {
-        char *socket;        /* path */
-        char *group;         /* members may use it besides root; empty: root only */
+        char *socket; /* path */
+        char *group;  /* members may use it besides root; empty: root only */
     } control;
-    char *user;              /* drop privileges to this user; empty: stay */
+    char *user; /* drop privileges to this user; empty: stay */
 };
 
 /* Defaults only. */

@@ -26,7 +26,11 @@ struct control_row {
     uint64_t count;
 };
 
-enum control_block_side { CONTROL_BLOCK_SRC = 1, CONTROL_BLOCK_DST = 2, CONTROL_BLOCK_BOTH = 3 }; /* as in xdp.h */
+enum control_block_side {
+    CONTROL_BLOCK_SRC = 1,
+    CONTROL_BLOCK_DST = 2,
+    CONTROL_BLOCK_BOTH = 3
+}; /* as in xdp.h */
 typedef int (*control_block_fn)(const char *prefix, unsigned side, uint64_t frames, void *arg);
 
 struct control_ops {

@@ -68,8 +68,11 @@ struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_
     struct ruleset *rs = NULL;
     struct err e = {.code = 0};
 
-    if (vars == NULL)
+    if (vars == NULL) {
         err_set(&e, -ENOMEM, "no memory to load the rules");
+        err_list_add(errs, &e);
+        return NULL;
+    }
     for (unsigned i = 0; e.code == 0 && i < c->rules.n_files; i++)
         expand(&files, c->rules.files[i], &e);
     if (e.code == 0)

@@ -208,6 +208,7 @@ static void turn_away(struct control_server *s, int fd)
 
 static void accept_client(struct control_server *s)
 {
+    /* cppcheck-suppress nullPointer -- accept(2): both may be NULL when nobody wants the address */
     int fd = accept4(s->sock.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     struct client *c;
 

@@ -15,18 +15,18 @@ enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_N };
 
 /* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet. */
 struct event {
-    uint32_t size;        /* of the whole record, a multiple of 8 */
-    uint8_t type;         /* enum event_type */
-    uint8_t action;       /* enum rule_action of the rule (EVENT_ALERT) */
-    uint8_t verdict;      /* enum verdict the packet finally got */
-    uint8_t drop_reason;  /* enum drop_reason */
+    uint32_t size;       /* of the whole record, a multiple of 8 */
+    uint8_t type;        /* enum event_type */
+    uint8_t action;      /* enum rule_action of the rule (EVENT_ALERT) */
+    uint8_t verdict;     /* enum verdict the packet finally got */
+    uint8_t drop_reason; /* enum drop_reason */
     uint64_t ts_ns, pcap_cnt, flow_id;
     struct addr src, dst;
     uint16_t sport, dport;
     uint8_t ip_version, ip_proto, icmp_type, icmp_code;
     uint8_t in_port, n_vlans, link, tcp_flags;
     uint16_t vlan[VLAN_MAX];
-    uint8_t to_client;    /* direction, when there is a flow */
+    uint8_t to_client; /* direction, when there is a flow */
     uint8_t has_flow, rejected;
     uint8_t tcp_reserved; /* low four bits of the TCP header's byte 12 */
     uint8_t passed;       /* a pass rule exempted the packet: verdict.action "pass" */
@@ -39,7 +39,8 @@ struct event {
     uint32_t tcp_seq, tcp_ack;
     /* the rule (also of the rule that caused a drop; sid 0: none) */
     uint32_t sid, gid, rev, priority;
-    uint16_t msg_len, category_len, metadata_len, references_len; /* references: "type,value" joined by '\n' */
+    uint16_t msg_len, category_len, metadata_len,
+        references_len;   /* references: "type,value" joined by '\n' */
     uint16_t payload_len; /* 0 unless log.payload */
     uint16_t packet_len;  /* 0 unless log.packet */
     uint32_t bridge;      /* index of the bridge */

@@ -151,10 +151,12 @@ static char *put_char(char *at, uint8_t c)
         *at++ = '\\';
         *at++ = shorts[c];
     } else if (c < 0x20) {
-        memcpy(at, "\\u00", 4);
-        at[4] = hex[c >> 4];
-        at[5] = hex[c & 15];
-        at += 6;
+        *at++ = '\\';
+        *at++ = 'u';
+        *at++ = '0';
+        *at++ = '0';
+        *at++ = hex[c >> 4];
+        *at++ = hex[c & 15];
     } else {
         *at++ = (char)c;
     }
@@ -180,10 +182,10 @@ void json_write_text(struct json_writer *w, const char *key, struct span s)
         if (valid || (c >= 0x20 && c < 0x7f)) {
             at = put_char(at, c);
         } else {
-            memcpy(at, "\\\\x", 3); /* a backslash as text, then xNN */
-            at[3] = hex[c >> 4];
-            at[4] = hex[c & 15];
-            at += 5;
+            at = put_char(at, '\\'); /* a backslash as text, then xNN */
+            *at++ = 'x';
+            *at++ = hex[c >> 4];
+            *at++ = hex[c & 15];
         }
     }
     *at++ = '"';

@@ -12,12 +12,12 @@
 #include "ips/log/event.h"
 
 struct logger_config {
-    const char *dir;              /* eve.json is written here */
-    uint32_t stats_interval_s;    /* 0: only at the end */
-    bool utc;                     /* times in UTC instead of the local zone */
+    const char *dir;           /* eve.json is written here */
+    uint32_t stats_interval_s; /* 0: only at the end */
+    bool utc;                  /* times in UTC instead of the local zone */
     bool payload, payload_printable, packet;
-    const char *const *ifname;    /* in_iface: ifname[bridge * 2 + in_port]; NULL in capture mode */
-    json_t *(*stats)(void *arg);  /* the body of a stats event, a new reference */
+    const char *const *ifname;   /* in_iface: ifname[bridge * 2 + in_port]; NULL in capture mode */
+    json_t *(*stats)(void *arg); /* the body of a stats event, a new reference */
     void *stats_arg;
 };
 
@@ -25,8 +25,9 @@ struct logger;
 struct logger *logger_new(const struct logger_config *cfg, struct event_ring *const *rings, uint32_t n_rings,
                           struct err *e); /* opens the file, starts no thread */
 int logger_start(struct logger *l, struct err *e);
-void logger_reopen(struct logger *l);      /* async-signal-safe */
-int logger_stop(struct logger *l, struct err *e); /* drains, writes the last stats, flushes; 0 or the write error */
+void logger_reopen(struct logger *l); /* async-signal-safe */
+int logger_stop(struct logger *l,
+                struct err *e); /* drains, writes the last stats, flushes; 0 or the write error */
 void logger_free(struct logger *l);
 /* Capture mode without a thread: write all that is in the rings now. */
 int logger_drain(struct logger *l, struct err *e);
