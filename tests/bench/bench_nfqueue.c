@@ -22,7 +22,7 @@
 
 #define QUEUE_LEN           4096
 #define COPY_BYTES          0xffff
-#define MESSAGE_BYTES       (COPY_BYTES + 512)
+#define MESSAGE_BYTES       (COPY_BYTES + 1 + 512) /* a multiple of 8: netlink headers are aligned */
 #define MESSAGE_SMALL_BYTES 8192
 
 struct queue {
@@ -32,12 +32,12 @@ struct queue {
     struct packet pkts[BURST_MAX];
     struct iovec iov[BURST_MAX];
     struct mmsghdr msgs[BURST_MAX];
-    uint8_t buf[BURST_MAX][MESSAGE_BYTES];
+    _Alignas(8) uint8_t buf[BURST_MAX][MESSAGE_BYTES];
 };
 
 static void configure(struct queue *q)
 {
-    char buf[MESSAGE_SMALL_BYTES];
+    _Alignas(8) char buf[MESSAGE_SMALL_BYTES];
     int on = 1, size = QUEUE_LEN * 1500;
 
     q->nl = mnl_socket_open(NETLINK_NETFILTER);
@@ -101,7 +101,7 @@ static unsigned receive(struct queue *q)
 /* A batch verdict holds for every packet up to its id that has none yet. */
 static void decide(struct queue *q, unsigned i, int type, int verdict)
 {
-    char buf[MESSAGE_SMALL_BYTES];
+    _Alignas(8) char buf[MESSAGE_SMALL_BYTES];
     struct nlmsghdr *h = nfq_nlmsg_put(buf, type, q->number);
 
     nfq_nlmsg_verdict_put(h, (int)q->id[i], verdict);
