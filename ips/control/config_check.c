@@ -185,8 +185,11 @@ static int check_rules(const struct config *c, struct err *e)
     for (unsigned i = 0; i < c->rules.n_files; i++) {
         const char *pattern = c->rules.files[i];
         glob_t g;
-        int rc = glob(pattern, 0, NULL, &g);
+        int rc;
 
+        if (access(pattern, R_OK) == 0) /* a file whose name has brackets is that file */
+            continue;
+        rc = glob(pattern, 0, NULL, &g);
         if (rc == GLOB_NOMATCH) {
             err_set(e, -ENOENT, "rules.files: no file matches %s", pattern);
             return err_remedy(e, "correct the path, or remove the line"), -ENOENT;

@@ -10,6 +10,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ips/control/config_schema.h"
 #include "ips/control/control.h"
@@ -45,8 +46,13 @@ static int file_list_add(struct file_list *l, const char *path)
 static int expand(struct file_list *l, const char *pattern, struct err *e)
 {
     glob_t g;
-    int rc = glob(pattern, 0, NULL, &g);
+    int rc;
 
+    if (access(pattern, F_OK) == 0) { /* a file whose name has brackets is that file */
+        rc = file_list_add(l, pattern);
+        return rc == 0 ? 0 : err_set(e, rc, "no memory to list %s", pattern);
+    }
+    rc = glob(pattern, 0, NULL, &g);
     if (rc == GLOB_NOMATCH) {
         err_set(e, -ENOENT, "no file matches %s", pattern);
         return err_remedy(e, "correct rules.files in the configuration (or --rules)"), -ENOENT;

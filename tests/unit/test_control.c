@@ -116,7 +116,7 @@ static int start(void **state)
     if (mkdtemp(t.dir) == NULL)
         return -1;
     snprintf(t.sock, sizeof(t.sock), "%s/run/ipsd.sock", t.dir);
-    snprintf(t.rules, sizeof(t.rules), "%s/a.rules", t.dir);
+    snprintf(t.rules, sizeof(t.rules), "%s/a[1].rules", t.dir); /* a name, not a glob */
     write_rules(GOOD_RULE);
     t.ops = (struct control_ops){.status = fake_status,
                                  .stats = fake_stats,
