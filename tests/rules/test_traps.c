@@ -65,6 +65,7 @@ static void trap02_pcre(void **state)
     assert_true(options_match("content:\"id=\"; pcre:!\"/^[0-9]/R\";", "id=1 id=x"));
     assert_false(options_match("content:\"id=\"; pcre:!\"/^[0-9]/R\";", "id=1 id=2"));
     /* a later match that ends earlier is reached: greedy first, then the short one */
+    assert_true(options_match("pcre:\"/a.*b|b/\"; content:\"c\"; distance:0;", "a bc.....b"));
     assert_true(options_match("pcre:\"/a.*b|b/\"; content:\"c\"; distance:0; within:1;", "a bc.....b"));
     /* A has one place only, also when it is retried */
     assert_false(options_match("pcre:\"/x/A\"; content:\"y\"; distance:0; within:1;", "xxy"));
