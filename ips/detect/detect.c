@@ -277,6 +277,7 @@ static bool settled(struct detect *d, struct packet *p)
 bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     d->report.rejected = d->report.passed = false;
+    flow_count(p);
     if (settled(d, p) || !rs)
         return false;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */

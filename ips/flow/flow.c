@@ -304,20 +304,19 @@ static struct flow *find(struct flow_table *t, const struct packet *p, const str
     return NULL;
 }
 
-/* A packet was added to the flow: state, totals, time. */
+/* A packet was added to the flow: state and time. */
 static void account(struct flow_table *t, struct flow *f, struct packet *p, unsigned dir)
 {
     uint8_t state_before = f->state;
     bool established;
 
-    f->pkts[dir]++;
-    f->bytes[dir] += p->len;
+    f->flags |= dir ? FLOW_SEEN_TC : FLOW_SEEN_TS;
     if (p->now_ns > f->last_ns)
         f->last_ns = p->now_ns;
     if (f->proto == IPPROTO_TCP) {
         established = flow_tcp_update(f, p, dir);
     } else {
-        established = f->pkts[0] && f->pkts[1];
+        established = (f->flags & FLOW_SEEN_TS) && (f->flags & FLOW_SEEN_TC);
         if (established)
             f->state = FLOW_ESTABLISHED;
     }

@@ -47,6 +47,8 @@ enum flow_flag {
     FLOW_REOPEN_TS = 1 << 7,      /* a later SYN was seen, per direction: its SYN/ACK starts a new flow */
     FLOW_REOPEN_TC = 1 << 8,
     FLOW_DETACHED = 1 << 9, /* no longer found by lookups: its time is over or its ports were reused */
+    FLOW_SEEN_TS = 1 << 10, /* a packet was seen, per direction */
+    FLOW_SEEN_TC = 1 << 11,
 };
 
 enum midstream_policy { MIDSTREAM_INSPECT, MIDSTREAM_PASS, MIDSTREAM_DROP };
@@ -73,4 +75,16 @@ uint32_t flow_hash(const struct packet *p);
 void flow_lookup_burst(struct flow_table *t, struct packet *pkts, unsigned n, struct counters *c);
 /* Removes at most `budget` flows whose time is over. Once a burst, when no packet of it is in use any more. */
 void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c);
+
+/* The packet enters its flow's totals. Lookup runs over a whole burst, so this is left to the moment when the packet
+ * is inspected: its events then count it and nothing behind it. */
+static inline void flow_count(const struct packet *p)
+{
+    unsigned dir = p->flags & PKT_TO_CLIENT ? 1 : 0;
+
+    if (p->flow) {
+        p->flow->pkts[dir]++;
+        p->flow->bytes[dir] += p->len;
+    }
+}
 #endif

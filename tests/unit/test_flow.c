@@ -112,6 +112,8 @@ static void both_directions_one_flow(void **state)
         back.tcp_flags = SYN | ACK;
 
         struct packet p = see(0, &k), q = see(1, &back);
+        flow_count(&p);
+        flow_count(&q);
         assert_non_null(p.flow);
         assert_ptr_equal(p.flow, q.flow);
         assert_int_equal(p.hash, q.hash);
