@@ -162,7 +162,8 @@ static int parse_args(int argc, char **argv, struct args *a)
 static int apply_args(struct config *cfg, const struct args *a, struct err *e)
 {
     char text[4096];
-    int rc = 0;
+    /* who runs a capture by hand wants to see the packets that matched */
+    int rc = a->capture.in && !a->config ? config_set(cfg, "log.packet=true", e) : 0;
 
     for (unsigned i = 0; i < a->settings.n && rc == 0; i++)
         rc = config_set(cfg, a->settings.v[i], e);
@@ -218,6 +219,9 @@ int main(int argc, char **argv)
     rc = apply_args(cfg, &a, &e);
     if (rc == 0)
         rc = config_check(cfg, a.capture.in != NULL, &e);
+    enum log_level level;
+    if (rc == 0 && log_level_parse(cfg->log.level, &level))
+        log_set_level(level);
     if (rc == 0 && a.check)
         rc = daemon_check(cfg, &e);
     else if (rc == 0 && a.capture.in)
