@@ -170,7 +170,7 @@ unsigned handoff_receive(struct handoff *h, uint32_t to, struct packet *pkts, un
             p->pcap_cnt = 0;
         }
     }
-    r->next = (r->next + 1) % h->n_workers;
+    r->next = (r->next + 1) % h->n_workers; /* NOLINT: handoff_new() refuses 0 workers */
     return n;
 }
 

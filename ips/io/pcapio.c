@@ -219,6 +219,7 @@ static int open_out(struct pcapio *p, const struct stat *in, struct err *e)
     struct stat st;
     int dlt = pcap_datalink(p->in);
 
+    /* NOLINTNEXTLINE: `in` was filled, or open_in() failed and we are not here */
     if (stat(p->out_path, &st) == 0 && st.st_dev == in->st_dev && st.st_ino == in->st_ino) {
         err_set(e, -EINVAL, "%s is both the capture to read and the capture to write", p->out_path);
         err_remedy(e, "give --pcap-out another path; writing would destroy the capture");

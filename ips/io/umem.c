@@ -103,7 +103,7 @@ void umem_reset(struct umem *u)
 {
     uint32_t share = u->n_frames / u->n_workers;
 
-    ck_ring_init(&u->depot->ring, u->depot->ring.size);
+    ck_ring_init(&u->depot->ring, u->depot->ring.size); /* NOLINT: umem_new() failed without a depot */
     for (uint32_t w = 0; w < u->n_workers; w++) {
         struct frame_cache *c = &u->caches[w];
 
