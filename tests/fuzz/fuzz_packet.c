@@ -75,7 +75,8 @@ static void check_flow(const struct packet *p)
     CHECK(memcmp(&f->addr[from], &p->src, 16) == 0 && memcmp(&f->addr[!from], &p->dst, 16) == 0);
     if (p->ip_proto == IPPROTO_TCP || p->ip_proto == IPPROTO_UDP)
         CHECK(f->port[from] == p->sport && f->port[!from] == p->dport);
-    CHECK((f->flags & (from ? FLOW_SEEN_TC : FLOW_SEEN_TS)) && f->state <= FLOW_CLOSED && f->verdict <= FLOW_DROP);
+    CHECK((f->flags & (from ? FLOW_SEEN_TC : FLOW_SEEN_TS)) && f->state <= FLOW_CLOSED &&
+          f->verdict <= FLOW_DROP);
 }
 
 static void burst(struct run *r, const struct ruleset *rs)
