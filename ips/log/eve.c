@@ -299,7 +299,7 @@ static void write_verdict(struct json_writer *w, const struct event *ev)
 
     if (ev->verdict == VERDICT_DROP)
         action = "drop";
-    else if (ev->action == ACTION_PASS)
+    else if (ev->passed)
         action = "pass";
     json_write_open(w, "verdict", '{');
     json_write_str(w, "action", action);
