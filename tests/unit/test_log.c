@@ -493,7 +493,7 @@ static void verdicts(void **state)
     expect(j, "verdict.reject", "[\"icmp-prohib\"]");
     json_decref(j);
     fill(&s);
-    s.ev.action = ACTION_PASS;
+    s.ev.passed = 1;
     j = eve(&s, NULL);
     expect(j, "verdict.action", "\"pass\"");
     json_decref(j);
