@@ -51,6 +51,9 @@ CLONE_NEWNET = 0x40000000
 TP_STATUS_VLAN_VALID = 1 << 4
 TP_STATUS_VLAN_TPID_VALID = 1 << 6
 
+# ethtool, bpftool, nginx and sysctl live where an ordinary user's PATH does not look
+os.environ['PATH'] = os.environ.get('PATH', '/usr/bin:/bin') + ':/usr/local/sbin:/usr/sbin:/sbin'
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

@@ -48,7 +48,8 @@ def ping(lab):
 
 @pytest.mark.lab(queues=2)
 def test_ten_times_up_and_down_leaves_nothing(lab):
-    before, namespaces = settings(lab), run(['ip', 'netns', 'list']).stdout
+    mine = f'slnet-{os.getpid()}-'
+    before, namespaces = settings(lab), run(['ip', 'netns', 'list']).stdout.count(mine)
     assert 'PROMISC' not in before['in0']['flags']
     for i in range(10):
         d = lab.ipsd()
@@ -66,7 +67,7 @@ def test_ten_times_up_and_down_leaves_nothing(lab):
         wait_until(lambda: not [h for h in held if exists(*h)], 'the BPF objects to go')
         wait_until(lambda: settings(lab) == before, 'the interfaces to be as they were')
         assert not d.socket.exists()
-    assert run(['ip', 'netns', 'list']).stdout.count('slnet-') == namespaces.count('slnet-')
+    assert run(['ip', 'netns', 'list']).stdout.count(mine) == namespaces == 3
 
 
 def test_interfaces_are_put_back_when_the_start_fails(lab):

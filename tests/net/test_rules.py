@@ -197,7 +197,7 @@ def test_block_list(lab, side):
 
     def ping():
         return lab.client.run(['ping', v, '-n', '-c', '1', '-W', '1', server], check=False).returncode == 0
-    assert ping()
+    wait_until(ping, 'the first ping to pass')
     d.ctl('block', 'add', prefix)
     assert prefix in d.ctl('block', 'list').stdout
     assert not ping()
