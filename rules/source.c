@@ -7,8 +7,8 @@
  * Suricata does it, with nothing put between them. A list of pieces remembers the line and column every byte came
  * from, so that errors point into the file as the author wrote it.
  *
- * A line that starts with '#' is a comment; when what follows is an action word it is counted as a disabled rule,
- * and its continuation lines are passed over with it.
+ * A line that starts with '#' is a comment; when what follows is an action word it is a disabled rule, with its
+ * continuation lines, which may have a '#' of their own. It is counted, and given out to those who ask for it.
  *
  * Control thread. Files beyond SOURCE_FILE_MAX are refused before they are read.
  */
@@ -130,22 +130,22 @@ static bool strip_continuation(struct span *line)
     return true;
 }
 
-static void skip_comment(struct source *s, struct span line)
+/* What stands behind the '#' when that is a rule, not prose; empty otherwise. */
+static struct span disabled_rule(struct span line)
 {
-    struct span word = text_trim(line);
+    struct span none = span_sub(line, 0, 0), rest = text_trim(line), word;
     uint32_t n = 0;
 
-    while (word.len > 0 && word.p[0] == '#')
-        word = text_trim(span_sub(word, 1, word.len));
-    while (n < word.len && isalpha(word.p[n]))
+    while (rest.len > 0 && rest.p[0] == '#')
+        rest = text_trim(span_sub(rest, 1, rest.len));
+    while (n < rest.len && isalpha(rest.p[n]))
         n++;
-    if (n == word.len || !isspace(word.p[n]) || !names_is_action(span_sub(word, 0, n)))
-        return;
-    if (memchr(word.p, '(', word.len) == NULL && !strip_continuation(&line))
-        return; /* prose that happens to start with an action word */
-    s->n_disabled++;
-    while (strip_continuation(&line) && s->at < s->len)
-        line = take_line(s);
+    word = span_sub(rest, 0, n);
+    if (n == rest.len || !isspace(rest.p[n]) || !names_is_action(word))
+        return none;
+    if (memchr(rest.p, '(', rest.len) == NULL && !strip_continuation(&line))
+        return none; /* prose that happens to start with an action word */
+    return rest;
 }
 
 static int add_piece(struct source *s, uint32_t n, struct text_piece piece)
@@ -163,36 +163,52 @@ static int add_piece(struct source *s, uint32_t n, struct text_piece piece)
     return 0;
 }
 
+/* Joins the line, which begins at line_no and `column`, with those that continue it. */
+static int join_lines(struct source *s, struct rule_text *t, struct span line, uint32_t line_no,
+                      uint32_t column)
+{
+    uint8_t *joined = (uint8_t *)line.p;
+    uint32_t n = 0, n_pieces = 0;
+    bool more;
+
+    for (;;) {
+        more = strip_continuation(&line);
+        if (add_piece(s, n_pieces++, (struct text_piece){.off = n, .line = line_no, .column = column}) != 0)
+            return -ENOMEM;
+        memmove(joined + n, line.p, line.len);
+        n += line.len;
+        if (!more || s->at >= s->len)
+            break;
+        line_no = s->line;
+        line = take_line(s);
+        for (column = 1; t->disabled && line.len > 0 && line.p[0] == '#'; column++)
+            line = span_sub(line, 1, line.len);
+    }
+    t->text = span_of(joined, n);
+    t->file = s->file;
+    t->pieces = s->pieces;
+    t->n_pieces = n_pieces;
+    return 1;
+}
+
 int source_next(struct source *s, struct rule_text *t)
 {
     while (s->at < s->len) {
-        uint32_t line_no = s->line, n_pieces = 0;
-        struct span line = take_line(s), words = text_trim(line);
-        uint8_t *joined = (uint8_t *)line.p;
-        uint32_t n = 0;
-        bool more;
+        uint32_t line_no = s->line;
+        struct span line = take_line(s), rule = text_trim(line);
+        int rc;
 
-        if (words.len == 0)
+        if (rule.len == 0)
             continue;
-        if (words.p[0] == '#') {
-            skip_comment(s, line);
+        *t = (struct rule_text){.disabled = rule.p[0] == '#'};
+        if (t->disabled && (rule = disabled_rule(line)).len == 0)
             continue;
-        }
-        for (;;) {
-            more = strip_continuation(&line);
-            if (add_piece(s, n_pieces++, (struct text_piece){.off = n, .line = line_no, .column = 1}) != 0)
-                return -ENOMEM;
-            memmove(joined + n, line.p, line.len);
-            n += line.len;
-            if (!more || s->at >= s->len)
-                break;
-            line_no = s->line;
-            line = take_line(s);
-        }
-        *t = (struct rule_text){.text = span_of(joined, n), .file = s->file};
-        t->pieces = s->pieces;
-        t->n_pieces = n_pieces;
-        return 1;
+        s->n_disabled += t->disabled;
+        rc = t->disabled ? join_lines(s, t, span_of(rule.p, (size_t)(line.p + line.len - rule.p)), line_no,
+                                      (uint32_t)(rule.p - line.p) + 1)
+                         : join_lines(s, t, line, line_no, 1);
+        if (rc < 0 || !t->disabled || s->give_disabled)
+            return rc;
     }
     return 0;
 }

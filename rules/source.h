@@ -22,6 +22,7 @@ struct rule_text {
     const char *file;
     const struct text_piece *pieces; /* valid until the next logical line is asked for */
     uint32_t n_pieces;
+    bool disabled; /* it stood behind a '#', which is not part of the text */
 };
 
 struct source {
@@ -29,7 +30,8 @@ struct source {
     uint8_t *bytes;
     size_t len, at;
     uint32_t line;       /* of the byte at `at` */
-    uint32_t n_disabled; /* lines like "#alert ..." passed over */
+    uint32_t n_disabled; /* lines like "#alert ..." */
+    bool give_disabled;  /* give them out like others, marked, instead of passing over them */
     struct text_piece *pieces;
     size_t cap_pieces;
 };
