@@ -35,6 +35,8 @@
 #define EVICT_TRIES      8
 #define TABLE_ID_SHIFT   43 /* flow ids: the table's number above, a counter below; 1,024 tables, 2^53 in all */
 #define TABLE_ID_MAX     1023
+#define TABLE_ID_START_MAX \
+    ((UINT64_C(1) << (TABLE_ID_SHIFT - 1)) - 1) /* microseconds: 50 days until they repeat */
 
 enum timeout_class { CLASS_TCP, CLASS_UDP, CLASS_ICMP, CLASS_OTHER, CLASS_N };
 
@@ -111,7 +113,8 @@ struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e)
         goto no_memory;
     set_timeouts(t);
     uint32_t number = __atomic_fetch_add(&next_table_id, 1, __ATOMIC_RELAXED) & TABLE_ID_MAX;
-    t->next_id = ((uint64_t)number << TABLE_ID_SHIFT) + 1;
+    /* a restarted daemon appends to the same event file: its flows must not take up the old numbers again */
+    t->next_id = ((uint64_t)number << TABLE_ID_SHIFT) + (clock_real_ns() / NS_PER_US & TABLE_ID_START_MAX);
     return t;
 
 no_memory:
