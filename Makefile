@@ -20,7 +20,7 @@ say = $(if $(V),@:,@printf '  %-5s %s\n' '$(1)' '$@')
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
-LIBS_PC := libxdp libbpf libhs libpcre2-8 liburcu-qsbr libxxhash libcyaml jansson libmnl libcap-ng libseccomp libpcap
+LIBS_PC := libxdp libbpf libhs libpcre2-8 liburcu-qsbr libxxhash libcyaml jansson libmnl libcap-ng libseccomp libpcap libcrypto libmaxminddb
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 OPT     := $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined,-O2)
 # -march: the machine the packages are built for decides; override with MARCH=native

@@ -38,7 +38,10 @@ struct builder {
     size_t n_codes, cap_codes;
     uint32_t *sid_slots; /* open hash over rules: index + 1, 0 = empty */
     size_t n_sid_slots;
+    struct buffer_ref transformed[TRANSFORMED_MAX]; /* slot BUF_N + i */
+    uint32_t n_transformed;
     uint32_t n_rejected, n_disabled;
+    void *geoip; /* MMDB_s, opened by the first rule that asks */
     uint64_t pcre_bytes;
     struct draft draft; /* one at a time */
     bool no_memory;
@@ -49,6 +52,7 @@ struct builder {
 bool builder_grow(struct builder *b, void **v, size_t *cap, size_t n, size_t elem_bytes);
 /* Take over the draft as a rule. False when it was refused (reported). */
 bool builder_add(struct builder *b, struct draft *d);
+void geoip_close(void *db); /* MMDB_s or NULL (kw/geoip.c) */
 /* Add an error to the list and count it. */
 void builder_error(struct builder *b, struct err *e);
 
@@ -56,6 +60,11 @@ void builder_error(struct builder *b, struct err *e);
 void parse_rule(struct draft *d, const struct rule_text *t);
 /* What can only be seen when all options are known: contradictions, drop scope. (check.c) */
 void check_rule(struct draft *d);
+/*
+ * The rule's steps in the order of evaluation, linked: which search goes on when a step fails, where a buffer
+ * begins. order[i] is the draft's step behind out[i]; both have room for n_steps. (order.c)
+ */
+void order_steps(const struct draft *d, struct step *out, const struct draft_step **order);
 /* The literal that stands for the rule in the prefilter; NULL when there is none. (fastpattern.c) */
 const struct draft_step *fastpattern_choose(const struct draft *d);
 /* Everything into one arena, in order. NULL with *e filled. (compile.c, prefilter.c) */

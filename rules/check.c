@@ -61,22 +61,26 @@ static void check_steps(struct draft *d)
             draft_fail(d, s->at, "write ip as the rule's protocol, or remove the option",
                        "%s can never hold for a packet of the rule's protocol %s", s->kw->name,
                        proto_words[d->rule.proto]);
-        if (s->step.flow == STEP_SEARCH)
+        if (s->step.flow != STEP_TEST && s->step.buffer == BUF_PAYLOAD)
             d->rule.flags |= RULE_NEEDS_PAYLOAD;
     }
 }
 
-/* The shortest payload in which all positive contents can stand, against the longest that dsize lets through. */
-static void check_payload_size(struct draft *d)
+/* The shortest buffer in which all positive contents that look into it can stand. */
+int64_t draft_shortest(const struct draft *d, uint8_t slot)
 {
     int64_t end = 0, cursor = 0;
 
     for (uint32_t i = 0; i < d->n_steps; i++) {
         const struct draft_step *s = &d->steps[i];
 
-        if (s->literal.p == NULL) {
-            if (s->step.flow == STEP_SEARCH && !s->step.negated)
-                cursor = INT32_MIN; /* pcre: its match may end anywhere */
+        if (s->step.flow == STEP_TEST || s->step.buffer != slot)
+            continue;
+        if (s->fresh && d->dialect != DIALECT_SURICATA)
+            cursor = 0;
+        if (s->literal.p == NULL || s->uses != 0) {
+            if (s->step.flow == STEP_SEARCH ? !s->step.negated : (s->kw->flags & KEYWORD_MOVES) != 0)
+                cursor = INT32_MIN; /* pcre, byte_jump: it may end anywhere */
             continue;
         }
         if (s->step.negated)
@@ -88,6 +92,13 @@ static void check_payload_size(struct draft *d)
         if (cursor > end)
             end = cursor;
     }
+    return end;
+}
+
+static void check_payload_size(struct draft *d)
+{
+    int64_t end = draft_shortest(d, BUF_PAYLOAD);
+
     if (d->dsize_at != NULL && end > d->max_payload)
         draft_fail(d, d->dsize_at, "make dsize larger, or remove it",
                    "dsize allows at most %u bytes, and the rule's contents need %lld", d->max_payload,

@@ -2,9 +2,8 @@
 /*
  * Accepted rules into the finished ruleset: sorted, linked, all in one arena.
  *
- * builder_add() takes a draft whose errors are known to be none: it orders its steps (tests on headers first,
- * because they are cheap and change no cursor), decides for every step which earlier search could help when it
- * fails, and appends it. A second rule with the same gid and sid is an error; the one with the newer rev stays.
+ * builder_add() takes a draft whose errors are known to be none, orders its steps (order.c) and appends it. A
+ * second rule with the same gid and sid is an error; the one with the newer rev stays.
  *
  * ruleset_compile() sorts by action, priority and load order, so that an index is a rank, copies everything into
  * the arena and builds the lists of rules without a fast pattern; the prefilter is built in prefilter.c. What the
@@ -15,73 +14,25 @@
 
 #include "rules/builder.h"
 #include "rules/keywords.h"
-#include "rules/kw/content.h"
 #include "rules/source.h"
 
 #define FAST_PATTERN_MAX 64 /* longer ones are cut: their beginning is as necessary as the whole */
 
 /* --- one rule ----------------------------------------------------------------------------------------------- */
 
-/* The step whose match end step i starts from, or STEP_NO_RETRY when that is the buffer's start. */
-static uint8_t provider_of(const struct draft_step *const *order, uint32_t i)
-{
-    uint32_t p = i;
-
-    while (p > 0 && order[i]->step.relative) {
-        const struct step *prev = &order[--p]->step;
-
-        if (prev->flow != STEP_SEARCH || prev->buffer != order[i]->step.buffer)
-            break;
-        if (!prev->negated) /* negated ones move no cursor */
-            return (uint8_t)p;
-    }
-    return STEP_NO_RETRY;
-}
-
-/*
- * The search to go on with when step i fails: the one it hangs on, unless no other match of that one can help. A
- * positive content without `within` that was not found behind one match of a content is not behind a later one
- * either, because the part of the buffer it may stand in only shrinks. That holds while everything up the chain
- * is content: the next match of a pcre may end before the last one did.
- */
-static uint8_t retry_of(const struct draft_step *const *order, uint32_t i)
-{
-    const struct draft_step *s = order[i];
-    uint8_t provider = provider_of(order, i), up = provider;
-
-    if (s->literal.p == NULL || s->step.negated || s->step.b != WINDOW_OPEN)
-        return provider;
-    while (up != STEP_NO_RETRY && order[up]->literal.p != NULL)
-        up = provider_of(order, up);
-    return up == STEP_NO_RETRY ? STEP_NO_RETRY : provider;
-}
-
 static bool add_steps(struct builder *b, const struct draft *d)
 {
     const struct draft_step *order[STEPS_MAX];
-    uint32_t n = 0;
+    struct step steps[STEPS_MAX];
 
-    for (uint32_t i = 0; i < d->n_steps; i++)
-        if (d->steps[i].step.flow == STEP_TEST)
-            order[n++] = &d->steps[i];
-    for (uint32_t i = 0; i < d->n_steps; i++)
-        if (d->steps[i].step.flow == STEP_SEARCH)
-            order[n++] = &d->steps[i];
-    for (uint32_t i = 0; i < n; i++) {
+    order_steps(d, steps, order);
+    for (uint32_t i = 0; i < d->n_steps; i++) {
         void *v = b->steps;
-        struct step *s;
-        uint8_t provider = provider_of(order, i);
 
         if (!builder_grow(b, &v, &b->cap_steps, b->n_steps, sizeof(*b->steps)))
             return false;
         b->steps = v;
-        s = &b->steps[b->n_steps++];
-        *s = order[i]->step;
-        s->retry = retry_of(order, i);
-        s->new_buffer = s->flow == STEP_SEARCH && (i == 0 || order[i - 1]->step.flow != STEP_SEARCH ||
-                                                   order[i - 1]->step.buffer != s->buffer);
-        if (provider != STEP_NO_RETRY)
-            b->steps[b->n_steps - 1 - i + provider].next_relative = true;
+        b->steps[b->n_steps++] = steps[i];
     }
     return true;
 }
@@ -291,11 +242,15 @@ static bool place_sets(struct builder *b, struct ruleset *rs)
     rs->n_port_sets = b->sets.n[RANGE_PORT];
     rs->addr_sets = arena_memdup(b->arena, b->sets.addr, rs->n_addr_sets * sizeof(*b->sets.addr));
     rs->port_sets = arena_memdup(b->arena, b->sets.port, rs->n_port_sets * sizeof(*b->sets.port));
+    rs->transformed = arena_memdup(b->arena, b->transformed, b->n_transformed * sizeof(*b->transformed));
+    rs->n_transformed = b->n_transformed;
     rs->pcre_codes = arena_memdup(b->arena, b->codes, b->n_codes * sizeof(*b->codes));
-    if (rs->addr_sets == NULL || rs->port_sets == NULL || rs->pcre_codes == NULL)
+    if (rs->addr_sets == NULL || rs->port_sets == NULL || rs->pcre_codes == NULL || rs->transformed == NULL)
         return false;
     rs->n_pcre_codes = (uint32_t)b->n_codes;
     b->n_codes = 0; /* the ruleset's now */
+    rs->geoip = b->geoip;
+    b->geoip = NULL;
     return true;
 }
 

@@ -45,20 +45,50 @@ bool draft_no_memory(struct draft *d)
     return false;
 }
 
+void draft_buffer_set(struct draft *d, uint8_t base)
+{
+    d->buffer = (struct buffer_ref){.base = base};
+    d->buffer_fresh = true;
+    d->last_content = NULL; /* a modifier behind a sticky buffer belongs to nothing */
+}
+
+bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint8_t *slot)
+{
+    struct builder *b = d->b;
+    uint32_t i = 0;
+
+    *slot = d->buffer.base;
+    if (d->buffer.n == 0)
+        return true;
+    while (i < b->n_transformed && !buffer_ref_eq(&b->transformed[i], &d->buffer))
+        i++;
+    if (i == TRANSFORMED_MAX)
+        return draft_fail(d, at, "use the same transforms in the same order where that means the same",
+                          "more than %d different buffers with transforms in one ruleset", TRANSFORMED_MAX);
+    if (i == b->n_transformed)
+        b->transformed[b->n_transformed++] = d->buffer;
+    *slot = (uint8_t)(BUF_N + i);
+    return true;
+}
+
 struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at)
 {
     struct draft_step *s;
+    uint8_t slot;
 
     if (d->n_steps == STEPS_MAX) {
         draft_fail(d, at, "split the rule", "more than %d options that test or search", STEPS_MAX);
         return NULL;
     }
+    if (!draft_buffer_slot(d, at, &slot))
+        return NULL;
     s = &d->steps[d->n_steps++];
     memset(s, 0, sizeof(*s));
     s->kw = kw;
     s->at = at;
     s->step.match = kw->match;
     s->step.flow = STEP_TEST;
+    s->step.buffer = slot;
     return s;
 }
 

@@ -29,6 +29,7 @@ enum literal_flag {
     LITERAL_ENDS = 1 << 7,
     LITERAL_FAST_PART = 1 << 8, /* fast_pattern:offset,length */
     LITERAL_RAWBYTES = 1 << 9,
+    LITERAL_REPLACE = 1 << 10,
 };
 
 #define KEYWORDS_MAX 512 /* rows of the keyword table */
@@ -41,6 +42,13 @@ struct draft_step {
     uint32_t has;        /* enum literal_flag */
     int32_t offset, depth, distance, within; /* content: as written */
     uint32_t fast_offset, fast_len;
+    uint16_t uses, sets; /* bit per variable of the rule */
+    bool fresh;          /* the rule named the buffer anew just before */
+};
+
+struct draft_var { /* a name that byte_extract or byte_math fills */
+    struct span name;
+    uint8_t buffer; /* slot that its value comes from */
 };
 
 struct draft {
@@ -50,15 +58,19 @@ struct draft {
     struct rule_info info;
     struct draft_step steps[STEPS_MAX];
     uint32_t n_steps;
-    struct draft_step *last_content;   /* what content modifiers apply to */
+    struct draft_step *last_content; /* what content modifiers apply to */
+    struct buffer_ref buffer;        /* the sticky buffer in force, with its transforms */
+    bool buffer_fresh;               /* just named, and no step looked into it yet */
+    struct draft_var vars[VARS_MAX];
+    uint32_t n_vars;
     uint64_t seen[KEYWORDS_MAX / 64];  /* bit per keyword table row */
     const char **references;           /* room for REFERENCES_MAX */
     uint32_t min_payload, max_payload; /* what dsize allows; whole range when there is none */
     const uint8_t *dsize_at;
     bool
         packet_only; /* has a keyword about one packet's headers: no stream, and a drop holds for the packet */
-    uint8_t dialect; /* enum rule_dialect */
-    bool stateless;  /* flow:stateless */
+    uint8_t dialect;   /* enum rule_dialect */
+    bool stateless;    /* flow:stateless */
     bool addr_negated; /* an address in the header is negated */
     bool has_priority;
     bool failed;
@@ -81,11 +93,18 @@ static inline bool draft_seen(const struct draft *d, uint32_t row)
 }
 /* The rule asks for something that nothing fills or emits yet: it loads and sleeps. `word` names it, and lives on. */
 void draft_dormant(struct draft *d, const char *word);
+/* What follows looks into this buffer (a sticky buffer's parse function), until the next one is named. */
+void draft_buffer_set(struct draft *d, uint8_t base);
+/* The slot of the buffer in force. False (reported) when there are too many different lists of transforms. */
+bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint8_t *slot);
 /* A new step of the keyword, or NULL (reported) when the rule has too many. */
 struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at);
 /* Copies text into the arena with backslash escapes of ; " \ : undone. NULL: memory is out (reported). */
 const char *draft_unescape(struct draft *d, struct span text);
 const char *draft_string(struct draft *d, struct span text);
+
+/* The shortest buffer in this slot that the rule's contents fit into, when all are known. (check.c) */
+int64_t draft_shortest(const struct draft *d, uint8_t slot);
 
 /* For %.*s in messages: the text, cut to a length that can be read. */
 #define TEXT_ARG(s) (int)((s).len < 60 ? (s).len : 60), (const char *)(s).p

@@ -9,6 +9,12 @@
 #include <stdint.h>
 #include "ips/base/span.h"
 #include "rules/ruleset.h"
+#include "rules/transforms.h"
+
+#define VARS_MAX        16 /* byte_extract and byte_math names of one rule */
+#define TRANSFORMED_MAX 64 /* different (buffer, transforms) of one ruleset */
+#define BUF_SLOTS       (BUF_N + TRANSFORMED_MAX)
+#define REPLACED_MAX    16 /* contents with replace in one rule */
 
 enum fact_flag {
     FACT_HAS_FLOW = 1 << 0,
@@ -20,6 +26,7 @@ enum fact_flag {
     FACT_UDP = 1 << 6,
     FACT_ICMP = 1 << 7, /* ICMP or ICMPv6 */
     FACT_FRAGMENT = 1 << 8,
+    FACT_STREAM_SIZE = 1 << 9, /* stream_size[] holds */
 };
 
 struct facts {
@@ -31,6 +38,17 @@ struct facts {
     uint16_t tcp_window, icmp_id, icmp_seq, payload_len;
     uint32_t tcp_seq, tcp_ack;
     const uint8_t *src, *dst; /* 16 bytes each, IPv4 mapped */
+    struct span l3_hdr;       /* IP header with IPv4 options, without IPv6 extension headers */
+    struct span l4_hdr;       /* TCP with options, UDP or ICMP header; p == NULL when there is none */
+    uint16_t vlan[2];         /* tag control words, outermost first */
+    uint8_t n_vlans;
+    uint32_t stream_size[2]; /* TCP: sequence numbers used so far, SYN and FIN count one; [0] by the client */
+};
+
+/* A content to be written over when its rule has matched. */
+struct replaced {
+    const uint8_t *bytes; /* in the ruleset's arena */
+    uint32_t at, len;     /* in the payload */
 };
 
 struct eval_scratch; /* PCRE2 match data and contexts, one per worker; rules/eval_scratch.c */
@@ -39,7 +57,11 @@ void eval_scratch_free(struct eval_scratch *s);
 
 struct eval {
     const struct facts *facts;
-    struct span buf[BUF_N]; /* unset buffers have p == NULL */
+    struct span buf[BUF_SLOTS];           /* unset buffers have p == NULL; read them with eval_buffer() */
+    const struct buffer_ref *transformed; /* of the ruleset in hand */
+    uint32_t n_transformed;
+    uint64_t made;            /* bit i: buf[BUF_N + i] is the transform of what its base holds now */
+    bool hit_transform_limit; /* a transformed buffer found no room and counts as absent */
     struct eval_scratch *scratch;
     uint32_t steps_left; /* the bound on backtracking; reaching 0 ends the evaluation */
     bool hit_step_limit, hit_pcre_limit;
@@ -47,5 +69,23 @@ struct eval {
     uint32_t cursor;      /* end of the previous match in the current buffer */
     uint32_t match_start; /* STEP_SEARCH: where the match just found begins */
     uint32_t search_from; /* STEP_SEARCH: do not look for a match that begins before this */
+    uint64_t var[VARS_MAX];
+    /* what a rule that matched wants written over; nothing for other rules */
+    struct replaced replaced[REPLACED_MAX];
+    uint32_t n_replaced;
 };
+
+struct ruleset;
+/* Once a packet, before its buffers are set: forgets all of them. (rules/transforms.c) */
+void eval_begin(struct eval *e, const struct ruleset *rs);
+/* Gives a buffer its bytes and forgets what was made of the old ones. */
+void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes);
+/* A transformed buffer is made when it is asked for first. */
+struct span eval_buffer_make(struct eval *e, uint8_t slot);
+static inline struct span eval_buffer(struct eval *e, uint8_t slot)
+{
+    if (slot < BUF_N || (e->made >> (slot - BUF_N) & 1))
+        return e->buf[slot];
+    return eval_buffer_make(e, slot);
+}
 #endif

@@ -42,7 +42,7 @@ const struct draft_step *fastpattern_choose(const struct draft *d)
     for (uint32_t i = 0; i < d->n_steps; i++) {
         const struct draft_step *s = &d->steps[i];
 
-        if (s->literal.p == NULL || s->step.negated)
+        if (s->literal.p == NULL || s->step.negated || s->step.buffer == BUF_BASE64)
             continue;
         if (s->has & LITERAL_FAST)
             return s;

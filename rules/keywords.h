@@ -15,11 +15,13 @@ enum keyword_value {
 };
 
 enum keyword_flag {
-    KEYWORD_ONCE = 1 << 0,    /* at most once in a rule */
-    KEYWORD_NEGATED = 1 << 1, /* "!" may stand before the quoted value */
-    KEYWORD_PACKET = 1 << 2,  /* about one packet's headers: see the drop scope in rules/check.c */
-    KEYWORD_TCP = 1 << 3,     /* can only hold for TCP */
-    KEYWORD_ICMP = 1 << 4,    /* can only hold for ICMP and ICMPv6 */
+    KEYWORD_ONCE = 1 << 0,      /* at most once in a rule */
+    KEYWORD_NEGATED = 1 << 1,   /* "!" may stand before the quoted value */
+    KEYWORD_PACKET = 1 << 2,    /* about one packet's headers: see the drop scope in rules/check.c */
+    KEYWORD_TCP = 1 << 3,       /* can only hold for TCP */
+    KEYWORD_ICMP = 1 << 4,      /* can only hold for ICMP and ICMPv6 */
+    KEYWORD_MOVES = 1 << 5,     /* STEP_AT that leaves the cursor behind what it read or jumped to */
+    KEYWORD_BOTH_ENDS = 1 << 6, /* in Snort 2's rules a range counts both its ends in */
 };
 
 struct option { /* one option as it was written */
@@ -33,7 +35,7 @@ struct keyword {
     const char *name;
     const char *usage; /* how to write it, for remedies */
     uint8_t value;     /* enum keyword_value */
-    uint8_t flags;     /* enum keyword_flag */
+    uint16_t flags;    /* enum keyword_flag */
     /* Writes into the draft. False when the option was refused (and reported). */
     bool (*parse)(struct draft *d, const struct option *o);
     /* Once for each step of the keyword when all options are known; may be NULL. */
@@ -42,36 +44,93 @@ struct keyword {
 };
 
 /* Sorted by name. */
-#define KEYWORD_TABLE(X) \
-    X(classtype)         \
-    X(content)           \
-    X(depth)             \
-    X(distance)          \
-    X(dsize)             \
-    X(endswith)          \
-    X(fast_pattern)      \
-    X(flags)             \
-    X(flow)              \
-    X(gid)               \
-    X(icode)             \
-    X(id)                \
-    X(ip_proto)          \
-    X(itype)             \
-    X(metadata)          \
-    X(msg)               \
-    X(noalert)           \
-    X(nocase)            \
-    X(offset)            \
-    X(pcre)              \
-    X(priority)          \
-    X(rawbytes)          \
-    X(reference)         \
-    X(rev)               \
-    X(sameip)            \
-    X(sid)               \
-    X(startswith)        \
-    X(ttl)               \
-    X(within)
+#define KEYWORD_TABLE(X)    \
+    X(ack)                  \
+    X(app_layer_event)      \
+    X(app_layer_protocol)   \
+    X(asn1)                 \
+    X(base64_data)          \
+    X(base64_decode)        \
+    X(bsize)                \
+    X(bufferlen)            \
+    X(bypass)               \
+    X(byte_extract)         \
+    X(byte_jump)            \
+    X(byte_math)            \
+    X(byte_test)            \
+    X(classtype)            \
+    X(compress_whitespace)  \
+    X(content)              \
+    X(decode_event)         \
+    X(depth)                \
+    X(distance)             \
+    X(dotprefix)            \
+    X(dsize)                \
+    X(endswith)             \
+    X(engine_event)         \
+    X(fast_pattern)         \
+    X(flags)                \
+    X(flow)                 \
+    X(fragbits)             \
+    X(fragoffset)           \
+    X(ftpbounce)            \
+    X(geoip)                \
+    X(gid)                  \
+    X(header_lowercase)     \
+    X(icmp_id)              \
+    X(icmp_seq)             \
+    X(icmpv4_hdr)           \
+    X(icmpv6_hdr)           \
+    X(icmpv6_mtu)           \
+    X(icode)                \
+    X(id)                   \
+    X(ip_proto)             \
+    X(ipopts)               \
+    X(ipv4_hdr)             \
+    X(ipv6_hdr)             \
+    X(isdataat)             \
+    X(itype)                \
+    X(metadata)             \
+    X(msg)                  \
+    X(noalert)              \
+    X(nocase)               \
+    X(offset)               \
+    X(pcre)                 \
+    X(pcrexform)            \
+    X(priority)             \
+    X(rawbytes)             \
+    X(reference)            \
+    X(replace)              \
+    X(rev)                  \
+    X(rpc)                  \
+    X(sameip)               \
+    X(seq)                  \
+    X(sid)                  \
+    X(startswith)           \
+    X(stream_event)         \
+    X(stream_size)          \
+    X(strip_pseudo_headers) \
+    X(strip_whitespace)     \
+    X(target)               \
+    X(tcp_flags)            \
+    X(tcp_hdr)              \
+    X(tcp_mss)              \
+    X(tcp_window)           \
+    X(to_lowercase)         \
+    X(to_md5)               \
+    X(to_sha1)              \
+    X(to_sha256)            \
+    X(to_uppercase)         \
+    X(tos)                  \
+    X(ttl)                  \
+    X(udp_hdr)              \
+    X(urilen)               \
+    X(url_decode)           \
+    X(vlan_id)              \
+    X(vlan_layers)          \
+    X(window)               \
+    X(within)               \
+    X(xor)
 
 #define X(word) extern const struct keyword kw_##word;
 KEYWORD_TABLE(X)

@@ -2,7 +2,8 @@
 /*
  * Numbers in options: one parser for every keyword that compares a header field with a number.
  *
- * Ranges are exclusive, as in Suricata (RULES.md 2A, 21; Snort counts both ends in). Whatever was written is
+ * a<>b is without its ends, as in Suricata and Snort 3; a<=>b is with them (Snort 3); in Snort 2's rules a<>b of some
+ * keywords, and every a-b, is with them and may leave an end out of a-b (RULES.md 2A, 21). Whatever was written is
  * brought into one form, an inclusive range and a negation, so that matching is one comparison and impossible
  * conditions ("<0", "5<>6") are seen here, at load. Control thread.
  */
@@ -20,6 +21,7 @@ struct number_op {
 static const struct number_op prefixes[] = {
     {"<=", 0, 0, true, false}, {">=", 0, 0, false, false}, {"!=", 0, 0, false, true},
     {"<", 0, -1, true, false}, {">", 1, 0, false, false},  {"!", 0, 0, false, true},
+    {"=", 0, 0, false, false},
 };
 
 static bool usage(struct draft *d, const struct option *o, uint32_t max)
@@ -28,38 +30,59 @@ static bool usage(struct draft *d, const struct option *o, uint32_t max)
                       o->kw->name, TEXT_ARG(o->value), max);
 }
 
-static bool find_range(struct span text, struct span *lo, struct span *hi)
-{
-    for (uint32_t i = 1; i < text.len; i++) {
-        uint32_t sign = text.p[i] == '-'                                               ? 1
-                        : text.p[i] == '<' && i + 1 < text.len && text.p[i + 1] == '>' ? 2
-                                                                                       : 0;
+static const struct range_sign {
+    const char *sign;
+    bool with_ends, open; /* with its ends; an end may be left out in Snort 2's rules */
+} range_signs[] = {{"<=>", true, false}, {"<>", false, false}, {"-", false, true}};
 
-        if (sign == 0)
-            continue;
-        *lo = text_trim(span_sub(text, 0, i));
-        *hi = text_trim(span_sub(text, i + sign, text.len));
-        return true;
-    }
-    return false;
+/* The sign that makes the text a range, and what stands on its sides; NULL when it is none. */
+static const struct range_sign *find_range(struct span text, struct span *lo, struct span *hi)
+{
+    for (uint32_t i = 0; i < text.len; i++)
+        for (size_t row = 0; row < sizeof(range_signs) / sizeof(range_signs[0]); row++) {
+            const struct range_sign *r = &range_signs[row];
+            uint32_t n = (uint32_t)strlen(r->sign);
+
+            if (n > text.len - i || memcmp(text.p + i, r->sign, n) != 0)
+                continue;
+            *lo = text_trim(span_sub(text, 0, i));
+            *hi = text_trim(span_sub(text, i + n, text.len));
+            return r;
+        }
+    return NULL;
+}
+
+static bool parse_range(struct draft *d, const struct option *o, uint32_t max, const struct range_sign *r,
+                        struct span text[2], struct number_cond *c)
+{
+    bool snort2 = d->dialect == DIALECT_SNORT2;
+    bool with_ends = r->with_ends || (snort2 && (r->open || (o->kw->flags & KEYWORD_BOTH_ENDS)));
+    bool open = snort2 && r->open && text[0].len + text[1].len > 0;
+    uint64_t lo = 0, hi = max;
+
+    if (!(open && text[0].len == 0) && !text_u64(text[0], max, &lo))
+        return usage(d, o, max);
+    if (!(open && text[1].len == 0) && !text_u64(text[1], max, &hi))
+        return usage(d, o, max);
+    if (with_ends ? hi < lo : hi <= lo + 1)
+        return draft_fail(d, o->value.p,
+                          with_ends ? "write the smaller number first"
+                                    : "both ends are left out: 5<>8 means 6 or 7",
+                          "%s: no number lies between the ends of '%.*s'", o->kw->name, TEXT_ARG(o->value));
+    c->lo = (uint32_t)lo + !with_ends;
+    c->hi = (uint32_t)hi - !with_ends;
+    return true;
 }
 
 bool number_parse(struct draft *d, const struct option *o, uint32_t max, struct number_cond *c)
 {
-    struct span text = o->value, lo_text, hi_text;
-    uint64_t lo, hi;
+    struct span text = o->value, ends[2];
+    const struct range_sign *range = find_range(text, &ends[0], &ends[1]);
+    uint64_t lo;
 
     *c = (struct number_cond){.lo = 0, .hi = max};
-    if (find_range(text, &lo_text, &hi_text)) {
-        if (!text_u64(lo_text, max, &lo) || !text_u64(hi_text, max, &hi))
-            return usage(d, o, max);
-        if (hi <= lo + 1)
-            return draft_fail(d, text.p, "both ends are left out: 5<>8 means 6 or 7",
-                              "%s: no number lies between the ends of '%.*s'", o->kw->name, TEXT_ARG(text));
-        c->lo = (uint32_t)lo + 1;
-        c->hi = (uint32_t)hi - 1;
-        return true;
-    }
+    if (range != NULL)
+        return parse_range(d, o, max, range, ends, c);
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         const struct number_op *op = &prefixes[i];
         uint32_t n = (uint32_t)strlen(op->sign);
@@ -75,7 +98,7 @@ bool number_parse(struct draft *d, const struct option *o, uint32_t max, struct 
             c->hi = (uint32_t)((int64_t)lo + op->hi_add);
         } else {
             c->lo = (uint32_t)((int64_t)lo + op->lo_add);
-            c->hi = op->negated ? c->lo : max;
+            c->hi = op->negated || op->sign[0] == '=' ? c->lo : max;
         }
         c->negated = op->negated;
         return true;

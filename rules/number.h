@@ -2,8 +2,8 @@
 #ifndef SLUICE_RULES_NUMBER_H
 #define SLUICE_RULES_NUMBER_H
 /*
- * Private to rules/. Conditions on a number in Suricata's notation: N, !N, <N, <=N, >N, >=N, and a<>b or a-b, both
- * of which leave a and b themselves out. All of them become "in lo..hi" or "not in lo..hi".
+ * Private to rules/. Conditions on a number: N, =N, !N, !=N, <N, <=N, >N, >=N, a<>b and a-b without a and b, and
+ * a<=>b with them; number.c has what differs in Snort's rules. All of them become "in lo..hi" or "not in lo..hi".
  */
 #include "rules/keywords.h"
 

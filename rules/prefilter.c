@@ -54,8 +54,9 @@ static void release(struct ruleset *rs)
 {
     for (uint32_t i = 0; i < rs->n_workers; i++)
         hs_free_scratch(rs->workers[i].scratch);
-    for (int i = 0; i < BUF_N; i++)
+    for (uint32_t i = 0; i < BUF_N + rs->n_transformed; i++)
         hs_free_database(rs->prefilter[i].db);
+    geoip_close(rs->geoip);
     for (uint32_t i = 0; i < rs->n_pcre_codes; i++)
         pcre2_code_free(rs->pcre_codes[i]);
 }
@@ -135,7 +136,7 @@ static int build_workers(struct builder *b, struct ruleset *rs, struct err *e)
     hs_scratch_t *first = NULL;
     hs_error_t rc = HS_SUCCESS;
 
-    for (int i = 0; i < BUF_N && rc == HS_SUCCESS; i++)
+    for (uint32_t i = 0; i < BUF_N + rs->n_transformed && rc == HS_SUCCESS; i++)
         if (rs->prefilter[i].db != NULL)
             rc = hs_alloc_scratch(rs->prefilter[i].db, &first);
     rs->workers[0].scratch = first;
@@ -166,7 +167,7 @@ int prefilter_build(struct builder *b, struct ruleset *rs, const uint32_t *order
     rs->release = release;
     if (entries == NULL)
         return err_set(e, -ENOMEM, "no memory for the pattern database");
-    for (int buf = 0; buf < BUF_N && rc == 0; buf++) {
+    for (uint32_t buf = 0; buf < BUF_N + rs->n_transformed && rc == 0; buf++) {
         size_t db_bytes = 0;
         uint32_t n = 0;
 

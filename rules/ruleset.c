@@ -75,6 +75,7 @@ static void builder_free(struct builder *b, bool arena)
 {
     for (size_t i = 0; i < b->n_codes; i++)
         pcre2_code_free(b->codes[i]);
+    geoip_close(b->geoip);
     free(b->codes);
     free(b->rules);
     free(b->steps);

@@ -43,7 +43,14 @@ enum rule_proto { /* of the header; app-layer protocols come with their parsers 
 
 /* What rules look into; rows of the buffer table in rules/buffers.c. One prefilter scan per buffer. */
 enum buffer_id {
-    BUF_PAYLOAD, /* L4 payload of the packet */
+    BUF_PAYLOAD,  /* L4 payload of the packet */
+    BUF_IPV4_HDR, /* headers as they are on the wire, with options */
+    BUF_IPV6_HDR,
+    BUF_TCP_HDR,
+    BUF_UDP_HDR,
+    BUF_ICMPV4_HDR,
+    BUF_ICMPV6_HDR,
+    BUF_BASE64, /* what base64_decode made; lives while one rule is evaluated, so it is never scanned */
     BUF_N
 };
 
@@ -68,7 +75,12 @@ enum rule_flag {
     RULE_NO_STREAM = 1 << 15,   /* flow:no_stream: single packets only, never reassembled bytes */
     RULE_ONLY_STREAM = 1 << 16, /* flow:only_stream */
     RULE_DORMANT =
-        1 << 17, /* loaded and compiled, never evaluated: what it asks about does not exist yet (info.dormant) */
+        1
+        << 17, /* loaded and compiled, never evaluated: what it asks about does not exist yet (info.dormant) */
+    RULE_REPLACES = 1 << 18, /* replace: a match in-line changes bytes of the packet (struct eval.replaced) */
+    RULE_BYPASS = 1 << 19,   /* bypass: a match ends the inspection of the flow */
+    RULE_TARGET_SRC = 1 << 20, /* target: which end is the attacked one, for events */
+    RULE_TARGET_DST = 1 << 21,
 };
 
 /* Hot part of a rule: what header checking and evaluation touch. */
@@ -110,6 +122,7 @@ struct ruleset_source {
     const struct ruleset_var *vars; /* override the defaults of rules/variables.c */
     uint32_t n_vars;
     const char *classification_file; /* NULL: the built-in table */
+    const char *geoip_database;      /* a MaxMind country file; NULL: rules with geoip are dormant */
     uint32_t n_workers;              /* scratch for so many; at least 1 */
     uint32_t generation;
     bool strict;                    /* any error refuses the whole load */

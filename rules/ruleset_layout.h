@@ -11,8 +11,10 @@
 
 /* One compiled keyword. Which union member holds is the keyword's business (rules/kw/<keyword>.c). */
 enum step_flow {
-    STEP_TEST, /* match() decides once */
-    STEP_SEARCH, /* content, pcre: has a cursor; retried from its match start + 1 when a relative successor fails */
+    STEP_TEST,   /* about the packet as a whole: match() decides once, before any search */
+    STEP_SEARCH, /* content, pcre: has a cursor; retried from its match start + 1 when a successor fails */
+    STEP_AT, /* looks at one place of a buffer (byte_test, isdataat, ...): decides once, in the rule's order; may
+                move the cursor or set a variable */
 };
 #define STEPS_MAX     255 /* of one rule */
 #define STEP_NO_RETRY 255 /* this step's failure is the rule's: no other match of an earlier step can help */
@@ -23,11 +25,12 @@ struct step {
     step_match_fn
         match;      /* STEP_TEST: the test; STEP_SEARCH: finds the next match at or after e->search_from */
     uint8_t flow;   /* enum step_flow */
-    uint8_t buffer; /* enum buffer_id it looks into */
+    uint8_t buffer; /* slot it looks into: enum buffer_id, or BUF_N + number of a transformed buffer */
     uint8_t flags;  /* the keyword's own */
     bool relative;  /* starts at the cursor of the previous match */
     bool negated;
-    bool next_relative; /* a later step hangs on this one's match end: it must be retried */
+    bool replaces;      /* content: behind data's len bytes stand as many to write over the match */
+    bool next_relative; /* the failure of a later step makes this one go on */
     uint8_t retry;   /* step of the rule (0 = its first) to search on when this one fails, or STEP_NO_RETRY */
     bool new_buffer; /* first step in its buffer: the cursor starts at 0 */
     uint16_t len;
@@ -59,7 +62,9 @@ struct ruleset {
     const struct rule *rules;
     const struct step *steps;
     const struct rule_info *info;
-    struct prefilter prefilter[BUF_N];
+    struct prefilter prefilter[BUF_SLOTS];
+    const struct buffer_ref *transformed; /* what slot BUF_N + i is made of */
+    uint32_t n_transformed;
     struct rule_list
         always[PROTO_N]; /* rules without a fast pattern, by the packet's protocol (PROTO_IP: neither
                                          TCP, UDP nor ICMP); `ip` rules stand in every list */
@@ -71,6 +76,7 @@ struct ruleset {
     const struct addr_set *addr_sets;
     const struct port_set *port_sets;
     uint32_t n_addr_sets, n_port_sets;
+    void *geoip;       /* MMDB_s, when a rule asks for it */
     void **pcre_codes; /* pcre2_code *, n_pcre_codes of them; steps borrow them */
     uint32_t n_pcre_codes;
     void (*release)(struct ruleset *rs); /* frees what is outside the arena (pcre2 codes, databases) */

@@ -27,6 +27,7 @@
 #include "ips/detect/eval.h"
 #include "ips/detect/prefilter.h"
 #include "ips/detect/report.h"
+#include "ips/detect/rewrite.h"
 
 #define ALERTS_MAX    15   /* per packet; more matches act, and are counted instead of logged */
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
@@ -91,6 +92,18 @@ static enum rule_proto proto_of(const struct packet *p)
     return p->ip_proto == (p->ip_version == 6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ? PROTO_ICMP : PROTO_IP;
 }
 
+static struct span ip_header(const struct packet *p)
+{
+    return span_of(p->data + p->l3_off, p->ip_hdr_len);
+}
+
+static struct span l4_header(const struct packet *p)
+{
+    if (!(p->flags & PKT_HAS_L4))
+        return span_of(NULL, 0);
+    return span_of(p->data + p->l4_off, (size_t)(p->payload_off - p->l4_off));
+}
+
 static void fill_facts(struct detect *d, const struct packet *p)
 {
     static const uint32_t proto_fact[PROTO_N] = {0, FACT_TCP, FACT_UDP, FACT_ICMP};
@@ -119,6 +132,10 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .tcp_ack = p->tcp_ack,
         .src = p->src.b,
         .dst = p->dst.b,
+        .l3_hdr = ip_header(p),
+        .l4_hdr = l4_header(p),
+        .vlan = {p->vlan[0], p->vlan[1]},
+        .n_vlans = p->n_vlans,
     };
     d->facts_ready = true;
 }
@@ -154,6 +171,15 @@ static void set_flow_verdict(const struct detect *d, const struct rule *r, const
         p->flow->verdict = (uint8_t)v;
 }
 
+/* The flow passes uninspected from the next packet on. */
+static void bypass(const struct packet *p)
+{
+    if (!p->flow || p->flow->verdict != FLOW_INSPECT)
+        return;
+    p->flow->verdict = FLOW_PASS;
+    p->flow->flags |= FLOW_BY_POLICY;
+}
+
 static void drop(struct packet *p, enum drop_reason why)
 {
     p->verdict = VERDICT_DROP;
@@ -164,6 +190,8 @@ static void drop(struct packet *p, enum drop_reason why)
 static bool act(struct detect *d, const struct rule *r, uint32_t index, struct packet *p)
 {
     counter_add(d->c, CTR_DETECT_MATCHES, 1);
+    if ((r->flags & RULE_REPLACES) && d->inline_mode)
+        rewrite_payload(p, &d->eval);
     if (r->action == ACTION_PASS) {
         if (p->verdict != VERDICT_DROP) {
             d->report.passed = true;
@@ -179,6 +207,8 @@ static bool act(struct detect *d, const struct rule *r, uint32_t index, struct p
         drop(p, DROP_RULES);
         set_flow_verdict(d, r, p, FLOW_DROP);
     }
+    if ((r->flags & RULE_BYPASS) && p->verdict != VERDICT_DROP)
+        bypass(p);
     if (r->flags & RULE_NOALERT)
         return true;
     if (d->n_alerts < ALERTS_MAX)
@@ -196,6 +226,22 @@ static uint16_t iponly_flag(const struct packet *p)
     return p->flags & PKT_TO_CLIENT ? FLOW_IPONLY_DONE_TC : FLOW_IPONLY_DONE_TS;
 }
 
+/* What every packet has for rules to look into. */
+static void set_buffers(struct eval *e, const struct ruleset *rs, const struct packet *p)
+{
+    static const uint8_t l4_buffer[PROTO_N] = {
+        [PROTO_TCP] = BUF_TCP_HDR, [PROTO_UDP] = BUF_UDP_HDR, [PROTO_ICMP] = BUF_ICMPV4_HDR};
+    enum rule_proto proto = proto_of(p);
+
+    eval_begin(e, rs);
+    e->buf[BUF_PAYLOAD] = packet_payload(p);
+    e->buf[p->ip_version == 6 ? BUF_IPV6_HDR : BUF_IPV4_HDR] = ip_header(p);
+    if (proto == PROTO_ICMP && p->ip_version == 6)
+        e->buf[BUF_ICMPV6_HDR] = l4_header(p);
+    else if (proto != PROTO_IP)
+        e->buf[l4_buffer[proto]] = l4_header(p);
+}
+
 /* All candidates in rank order, until a pass rule ends it. */
 static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
@@ -204,10 +250,11 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
     uint16_t iponly = iponly_flag(p);
     bool skip_iponly = iponly && (p->flow->flags & iponly);
 
-    d->eval.buf[BUF_PAYLOAD] = packet_payload(p);
+    set_buffers(&d->eval, rs, p);
     uint32_t n = 0, i = 0, j = 0;
-    for (unsigned b = 0; b < BUF_N; b++)
-        n = prefilter_scan(rs, w, b, d->eval.buf[b], n, d->c);
+    for (unsigned b = 0; b < BUF_N + rs->n_transformed; b++)
+        if (rs->prefilter[b].db)
+            n = prefilter_scan(rs, w, b, eval_buffer(&d->eval, (uint8_t)b), n, d->c);
     prefilter_sort(w, n);
 
     while (i < n || j < always->n) {

@@ -18,6 +18,15 @@
 
 #include "rules/ruleset_layout.h"
 
+/* The rule has matched: where its contents with `replace` did. */
+static void note_replaced(const struct step *steps, uint32_t n, const uint32_t *start, struct eval *e)
+{
+    for (uint32_t i = 0; i < n && e->n_replaced < REPLACED_MAX; i++)
+        if (steps[i].replaces)
+            e->replaced[e->n_replaced++] = (struct replaced){
+                .bytes = (const uint8_t *)steps[i].data + steps[i].len, .at = start[i], .len = steps[i].len};
+}
+
 bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e)
 {
     const struct step *steps = rs->steps + r->first_step;
@@ -27,6 +36,7 @@ bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e)
 
     e->cursor = 0;
     e->search_from = 0;
+    e->n_replaced = 0;
     while (i < r->n_steps) {
         const struct step *s = &steps[i];
 
@@ -50,5 +60,7 @@ bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e)
         e->cursor = anchor[i];
         e->search_from = start[i] + 1;
     }
+    if (r->flags & RULE_REPLACES)
+        note_replaced(steps, r->n_steps, start, e);
     return true;
 }

@@ -41,7 +41,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     return 0;
 }
 
-uint32_t prefilter_scan(const struct ruleset *rs, const struct ruleset_worker *w, enum buffer_id buffer,
+uint32_t prefilter_scan(const struct ruleset *rs, const struct ruleset_worker *w, unsigned buffer,
                         struct span bytes, uint32_t n, struct counters *c)
 {
     const struct prefilter *pf = &rs->prefilter[buffer];

@@ -20,6 +20,7 @@
 #include "rules/keywords.h"
 #include "rules/kw/content.h"
 #include "rules/source.h"
+#include "rules/words.h"
 
 /* ASCII, whatever the locale */
 static inline uint8_t lower(uint8_t c)
@@ -64,8 +65,7 @@ static bool parse_hex(struct draft *d, struct span s, uint32_t *i, uint8_t *out,
     return true;
 }
 
-/* out has room for s.len bytes. */
-static bool parse_bytes(struct draft *d, struct span s, uint8_t *out, uint32_t *n)
+bool content_parse_bytes(struct draft *d, struct span s, uint8_t *out, uint32_t *n)
 {
     for (uint32_t i = 0; i < s.len; i++) {
         uint8_t c = s.p[i];
@@ -103,9 +103,10 @@ static bool parse_content(struct draft *d, const struct option *o)
         return false;
     d->last_content = s;
     s->step.flow = STEP_SEARCH;
-    s->step.buffer = BUF_PAYLOAD;
+    s->fresh = d->buffer_fresh;
+    d->buffer_fresh = false;
     s->step.negated = o->negated;
-    if (!parse_bytes(d, o->value, bytes, &n))
+    if (!content_parse_bytes(d, o->value, bytes, &n))
         return false;
     if (n == 0 || n > CONTENT_MAX)
         return draft_fail(d, o->value.p, "write 1 to 8192 bytes", "content: %s",
@@ -129,10 +130,10 @@ static bool check_places(struct draft *d, struct draft_step *s)
         (s->has & (LITERAL_OFFSET | LITERAL_DEPTH | LITERAL_DISTANCE | LITERAL_WITHIN)))
         return draft_fail(d, s->at, "remove one of them: startswith means offset:0; depth:<length>;",
                           "content: startswith together with offset, depth, distance or within");
-    if ((s->has & LITERAL_DEPTH) && s->depth < (int32_t)n)
+    if ((s->has & LITERAL_DEPTH) && s->step.d == 0 && s->depth < (int32_t)n)
         return draft_fail(d, s->at, "make depth at least as large as the content",
                           "content: depth %d cannot hold the %u bytes of the content", s->depth, n);
-    if ((s->has & LITERAL_WITHIN) && s->within < (int32_t)n)
+    if ((s->has & LITERAL_WITHIN) && s->step.d == 0 && s->within < (int32_t)n)
         return draft_fail(d, s->at, "make within at least as large as the content",
                           "content: within %d cannot hold the %u bytes of the content", s->within, n);
     return true;
@@ -158,6 +159,7 @@ static bool check_content(struct draft *d, struct draft_step *s)
         st->b = s->within;
     st->flags = (uint8_t)((s->has & LITERAL_NOCASE ? CONTENT_NOCASE : 0) |
                           (s->has & LITERAL_ENDS ? CONTENT_ENDS : 0));
+    st->replaces = (s->has & LITERAL_REPLACE) != 0;
     if (s->has & LITERAL_NOCASE) {
         uint8_t *bytes = (uint8_t *)s->literal.p; /* ours, in the arena */
 
@@ -197,18 +199,24 @@ static uint32_t find(const struct step *s, const uint8_t *buf, uint32_t lo, uint
     return hi;
 }
 
+/* A number of the rule, or the value of the variable in a slot. */
+static inline int64_t place_of(int32_t number, int32_t slot, const struct eval *e)
+{
+    return slot == 0 ? number : operand_place((struct operand){.slot = (uint8_t)slot}, e);
+}
+
 static bool match_content(const struct step *s, struct eval *e)
 {
-    struct span b = e->buf[s->buffer];
-    int64_t lo = s->a, hi = b.len;
+    struct span b = eval_buffer(e, s->buffer);
+    int64_t lo = place_of(s->a, s->c, e), hi = b.len;
     uint32_t at;
 
     if (b.p == NULL)
         return false;
     if (s->relative)
         lo += e->cursor;
-    if (s->b != WINDOW_OPEN && lo + s->b < hi)
-        hi = lo + s->b;
+    if (s->b != WINDOW_OPEN && lo + place_of(s->b, s->d, e) < hi)
+        hi = lo + place_of(s->b, s->d, e);
     if (lo < e->search_from)
         lo = e->search_from;
     if (lo + s->len > hi)

@@ -10,10 +10,13 @@
  * accepted and ignored as in Suricata, and on a negated content, which cannot stand for the rule, the whole
  * option is. Control thread.
  */
+#include <ctype.h>
+
 #include "rules/keywords.h"
 #include "rules/kw/content.h"
 #include "rules/number.h"
 #include "rules/source.h"
+#include "rules/words.h"
 
 /* The content to modify, with `bit` set in it; NULL (reported) when there is none or it has the modifier already. */
 static struct draft_step *modify(struct draft *d, const struct option *o, uint32_t bit)
@@ -32,13 +35,27 @@ static struct draft_step *modify(struct draft *d, const struct option *o, uint32
     return s;
 }
 
-static bool parse_place(struct draft *d, const struct option *o, int64_t min, int64_t max, int32_t *out)
-{
-    int64_t v;
+/* The smallest and largest number of a modifier, where it goes, and where a variable's slot goes instead. */
+struct place {
+    int64_t min, max;
+    int32_t *number, *slot;
+};
 
-    if (!number_read(d, o, min, max, &v))
+static bool parse_place(struct draft *d, const struct option *o, struct draft_step *s, struct place p)
+{
+    struct operand v;
+    int64_t n;
+
+    if (o->value.len > 0 && (isalpha(o->value.p[0]) || o->value.p[0] == '_')) {
+        if (!operand_read(d, o, s, o->value, p.min, (uint64_t)p.max, &v))
+            return false;
+        *p.number = (int32_t)v.value;
+        *p.slot = v.slot;
+        return true;
+    }
+    if (!number_read(d, o, p.min, p.max, &n))
         return false;
-    *out = (int32_t)v;
+    *p.number = (int32_t)n;
     return true;
 }
 
@@ -46,28 +63,29 @@ static bool parse_offset(struct draft *d, const struct option *o)
 {
     struct draft_step *s = modify(d, o, LITERAL_OFFSET);
 
-    return s != NULL && parse_place(d, o, 0, PLACE_MAX, &s->offset);
+    return s != NULL && parse_place(d, o, s, (struct place){0, PLACE_MAX, &s->offset, &s->step.c});
 }
 
 static bool parse_depth(struct draft *d, const struct option *o)
 {
     struct draft_step *s = modify(d, o, LITERAL_DEPTH);
 
-    return s != NULL && parse_place(d, o, 1, PLACE_MAX, &s->depth);
+    return s != NULL && parse_place(d, o, s, (struct place){1, PLACE_MAX, &s->depth, &s->step.d});
 }
 
 static bool parse_distance(struct draft *d, const struct option *o)
 {
     struct draft_step *s = modify(d, o, LITERAL_DISTANCE);
 
-    return s != NULL && parse_place(d, o, -DISTANCE_MAX, DISTANCE_MAX, &s->distance);
+    return s != NULL &&
+           parse_place(d, o, s, (struct place){-DISTANCE_MAX, DISTANCE_MAX, &s->distance, &s->step.c});
 }
 
 static bool parse_within(struct draft *d, const struct option *o)
 {
     struct draft_step *s = modify(d, o, LITERAL_WITHIN);
 
-    return s != NULL && parse_place(d, o, 1, DISTANCE_MAX, &s->within);
+    return s != NULL && parse_place(d, o, s, (struct place){1, DISTANCE_MAX, &s->within, &s->step.d});
 }
 
 static bool parse_nocase(struct draft *d, const struct option *o)
@@ -75,10 +93,18 @@ static bool parse_nocase(struct draft *d, const struct option *o)
     return modify(d, o, LITERAL_NOCASE) != NULL;
 }
 
-/* Suricata has nothing to undo for it, and so accepts it without effect (RULES.md 2A, 16). */
+/* Suricata accepts it without effect, Snort 2 looks into the packet as it came, Snort 3 dropped it (RULES.md 2A, 16). */
 static bool parse_rawbytes(struct draft *d, const struct option *o)
 {
-    return modify(d, o, LITERAL_RAWBYTES) != NULL;
+    struct draft_step *s;
+
+    if (d->dialect == DIALECT_SNORT3)
+        return draft_fail(d, o->name.p, "write raw_data; or pkt_data; before the content",
+                          "rawbytes is no option of Snort 3");
+    s = modify(d, o, LITERAL_RAWBYTES);
+    if (s != NULL && d->dialect == DIALECT_SNORT2)
+        s->step.buffer = BUF_PAYLOAD;
+    return s != NULL;
 }
 
 static bool parse_startswith(struct draft *d, const struct option *o)
@@ -118,10 +144,10 @@ static bool parse_fast_pattern(struct draft *d, const struct option *o)
     const struct keyword kw_##word = {.name = #word, .usage = how, .value = val, .parse = parse_##word}
 
 ROW(nocase, "write nocase;", VALUE_NONE);
-ROW(offset, "write offset:N; with 0 to 65535", VALUE_PLAIN);
-ROW(depth, "write depth:N; with 1 to 65535", VALUE_PLAIN);
-ROW(distance, "write distance:N; N may be negative", VALUE_PLAIN);
-ROW(within, "write within:N; with 1 or more", VALUE_PLAIN);
+ROW(offset, "write offset:N; with 0 to 65535, or the name of a byte_extract variable", VALUE_PLAIN);
+ROW(depth, "write depth:N; with 1 to 65535, or the name of a byte_extract variable", VALUE_PLAIN);
+ROW(distance, "write distance:N; N may be negative, or the name of a byte_extract variable", VALUE_PLAIN);
+ROW(within, "write within:N; with 1 or more, or the name of a byte_extract variable", VALUE_PLAIN);
 ROW(rawbytes, "write rawbytes;", VALUE_NONE);
 ROW(startswith, "write startswith;", VALUE_NONE);
 ROW(endswith, "write endswith;", VALUE_NONE);

@@ -109,6 +109,15 @@ static bool match_flags(const struct step *s, struct eval *e)
     }
 }
 
+const struct keyword kw_tcp_flags = {
+    .name = "tcp.flags",
+    .usage = "write tcp.flags:S; or tcp.flags:+SA; as for flags",
+    .value = VALUE_PLAIN,
+    .flags = KEYWORD_ONCE | KEYWORD_PACKET | KEYWORD_TCP,
+    .parse = parse_flags,
+    .match = match_flags,
+};
+
 const struct keyword kw_flags = {
     .name = "flags",
     .usage = "write flags:S; or flags:+SA; with letters of FSRPAUCE or 0, one of + * ! before them, ,letters "

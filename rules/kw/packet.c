@@ -72,7 +72,7 @@ static bool match_id(const struct step *s, struct eval *e)
                                       .parse = parser,                                 \
                                       .match = match_##word}
 
-ROW(dsize, parse_dsize, 0);
+ROW(dsize, parse_dsize, KEYWORD_BOTH_ENDS);
 ROW(itype, parse_u8, KEYWORD_ICMP);
 ROW(icode, parse_u8, KEYWORD_ICMP);
 ROW(ttl, parse_u8, 0);

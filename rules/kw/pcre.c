@@ -118,7 +118,8 @@ static bool parse_pcre(struct draft *d, const struct option *o)
     if (s == NULL)
         return false;
     s->step.flow = STEP_SEARCH;
-    s->step.buffer = BUF_PAYLOAD;
+    s->fresh = d->buffer_fresh;
+    d->buffer_fresh = false;
     s->step.negated = o->negated;
     text = span_of(o->value.p + 1, (size_t)(last - o->value.p - 1));
     if (!parse_letters(d, span_of(last + 1, (size_t)(o->value.p + o->value.len - last - 1)), s, &options))
@@ -138,7 +139,7 @@ static bool parse_pcre(struct draft *d, const struct option *o)
 static bool match_pcre(const struct step *s, struct eval *e)
 {
     struct eval_scratch *scratch = e->scratch;
-    struct span b = e->buf[s->buffer];
+    struct span b = eval_buffer(e, s->buffer);
     uint32_t base = s->relative ? e->cursor : 0;
     uint32_t start = e->search_from > base ? e->search_from - base : 0;
     pcre2_match_context *ctx = s->flags & PCRE_RAISED ? scratch->mctx_raised : scratch->mctx;

@@ -94,7 +94,7 @@ static void every_error_in_one_pass(void **state)
         {1, 11, "'10.0.0.300' is not an address"},
         {1, 33, "'70000' is not a port"},
         {1, 50, "odd number of hexadecimal digits"},
-        {1, 62, "depth: 'x' is not a number"},
+        {1, 62, "depth: there is no variable 'x'"},
         {1, 65, "unknown keyword 'foo'"},
         {1, 74, "sid: '0' is not a number from 1"},
         {3, 1, "the rule has no sid"},

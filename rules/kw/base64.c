@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * base64_decode: decodes what stands at a place of the buffer; base64_data: what follows looks into the result.
+ *
+ *     base64_decode:bytes N, offset N, relative;
+ *
+ * All words may be left out. At most `bytes` of encoded text are read, up to the first byte that is not of the
+ * alphabet; the break of a folded header line is passed over, as in Snort. The option holds when at least one byte came out. The result
+ * lives in the worker's scratch while the rule is evaluated: it is made anew when a search before it goes on, so
+ * the contents behind base64_data take part in backtracking. Matching runs in workers.
+ */
+#include "rules/kw/places.h"
+
+#include "rules/eval_scratch.h"
+#include "rules/words.h"
+
+static bool parse_base64_decode(struct draft *d, const struct option *o)
+{
+    enum { BYTES, OFFSET, RELATIVE, N_WORDS };
+    static const char *const words[N_WORDS] = {"bytes", "offset", "relative"};
+    struct draft_step *s = place_step_add(d, o);
+    uint64_t number[] = {[BYTES] = BASE64_MAX, [OFFSET] = 0};
+    struct span rest = o->value, text;
+    size_t row;
+
+    if (s == NULL)
+        return false;
+    while (words_find(d, o, &rest, words, N_WORDS, &row)) {
+        if (row == N_WORDS)
+            return false;
+        if (row == RELATIVE) {
+            s->step.relative = true;
+            continue;
+        }
+        if (!words_next(&rest, &text) || !words_number(text, row == BYTES, BASE64_MAX, &number[row]))
+            return draft_fail(d, o->value.p, o->kw->usage, "base64_decode: %s wants a number up to %d",
+                              words[row], BASE64_MAX);
+    }
+    place_step_follow(d, s);
+    s->step.a = (int32_t)number[OFFSET];
+    s->step.b = (int32_t)number[BYTES];
+    return true;
+}
+
+/* 0 to 63; 64: not of the alphabet (RFC 4648, 4). */
+static uint32_t value_of(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : 64;
+}
+
+/* Behind a line break and the blanks that say the line goes on (a folded header); i when there is none. */
+static uint32_t skip_fold(struct span in, uint32_t i)
+{
+    uint32_t j = i;
+
+    if (j < in.len && in.p[j] == '\r')
+        j++;
+    if (j + 1 >= in.len || in.p[j] != '\n' || (in.p[j + 1] != ' ' && in.p[j + 1] != '\t'))
+        return i;
+    for (j++; j < in.len && (in.p[j] == ' ' || in.p[j] == '\t'); j++)
+        ;
+    return j;
+}
+
+static uint32_t decode(struct span in, uint8_t *out)
+{
+    uint32_t bits = 0, n_bits = 0, n = 0;
+
+    for (uint32_t i = skip_fold(in, 0); i < in.len; i = skip_fold(in, i + 1)) {
+        uint32_t v = value_of(in.p[i]);
+
+        if (v == 64) /* padding ends it, too */
+            break;
+        bits = bits << 6 | v;
+        n_bits += 6;
+        if (n_bits >= 8) {
+            n_bits -= 8;
+            out[n++] = (uint8_t)(bits >> n_bits);
+        }
+    }
+    return n;
+}
+
+static bool match_base64_decode(const struct step *s, struct eval *e)
+{
+    struct span b = eval_buffer(e, s->buffer);
+    uint64_t from = (uint64_t)(uint32_t)s->a + (s->relative ? e->cursor : 0);
+    uint32_t n;
+
+    e->buf[BUF_BASE64] = span_of(NULL, 0);
+    if (b.p == NULL || from >= b.len)
+        return false;
+    n = decode(span_sub(b, (uint32_t)from, (uint32_t)s->b), e->scratch->base64);
+    if (n == 0)
+        return false;
+    eval_buffer_set(e, BUF_BASE64, span_of(e->scratch->base64, n));
+    return true;
+}
+
+static bool parse_base64_data(struct draft *d, const struct option *o)
+{
+    uint32_t i = 0;
+
+    while (i < d->n_steps && d->steps[i].kw != &kw_base64_decode)
+        i++;
+    if (i == d->n_steps)
+        return draft_fail(d, o->name.p, "write base64_decode; before it",
+                          "base64_data without base64_decode");
+    draft_buffer_set(d, BUF_BASE64);
+    return true;
+}
+
+const struct keyword kw_base64_decode = {
+    .name = "base64_decode",
+    .usage = "write base64_decode; or base64_decode:bytes N, offset N, relative;",
+    .value = VALUE_OPTIONAL,
+    .flags = KEYWORD_ONCE,
+    .parse = parse_base64_decode,
+    .match = match_base64_decode,
+};
+
+const struct keyword kw_base64_data = {
+    .name = "base64_data",
+    .usage = "write base64_data;",
+    .value = VALUE_NONE,
+    .parse = parse_base64_data,
+};
