@@ -57,6 +57,11 @@
     X(CTR_DETECT_STEP_LIMIT, "detect.step_limit", "evaluations stopped by the bound on backtracking")        \
     X(CTR_DETECT_PCRE_LIMIT, "detect.pcre_limit", "pcre evaluations stopped by PCRE2's match limit")         \
     X(CTR_DETECT_QUEUE_FULL, "detect.alert_queue_full", "alerts beyond the limit per packet, not logged")    \
+    X(CTR_TRACK_EVICTED, "detect.track_evicted", "tracked hosts forgotten before their time: table full")     \
+    X(CTR_TRACK_CONTENDED, "detect.track_contended", "changes of a tracked host given up: other workers won")  \
+    X(CTR_VARS_FULL, "detect.flow_vars_full", "flowbits and flowints not set: flow.max_vars or 112 per flow")  \
+    X(CTR_THRESHOLD_SILENT, "detect.alerts_suppressed", "alerts held back by thresholds, filters and suppress")\
+    X(CTR_TAGGED, "detect.tagged", "packets logged because of a tag")                                        \
     X(CTR_LOG_LOST, "log.lost", "events lost because the logger's ring was full")                            \
     X(CTR_REJECTED, "ips.rejected", "packets answered with RST or ICMP unreachable")                         \
     X(CTR_PASSED, "ips.passed", "packets exempted by a pass rule")
@@ -65,6 +70,7 @@
 #define DROP_TABLE(X)                                                                                        \
     X(DROP_NONE, "none", "not dropped")                                                                      \
     X(DROP_RULES, "rules", "a drop or reject rule matched the packet")                                       \
+    X(DROP_RATE, "threshold detection_filter", "a rate_filter turned a rule into drop or reject")              \
     X(DROP_FLOW, "flow drop", "the flow was dropped by an earlier match")                                    \
     X(DROP_FLOW_POLICY, "exception policy flow drop", "the flow was dropped by an earlier policy (midstream)")\
     X(DROP_DECODE, "decode error", "a broken IP packet, and decode.malformed is drop")                       \
