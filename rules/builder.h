@@ -10,6 +10,7 @@
 #include "rules/sets.h"
 #include "rules/variables.h"
 #include "rules/classes.h"
+#include "rules/limits.h"
 
 struct builder_rule {
     struct rule rule; /* first_step counts in builder.steps */
@@ -18,6 +19,9 @@ struct builder_rule {
     uint32_t fast_len;
     uint8_t fast_buffer;
     bool fast_nocase;
+    const struct rule_filter *filters; /* in the arena */
+    uint32_t n_filters;
+    uint8_t state_rank; /* see rules/compile.c */
     bool dead;      /* replaced by a newer revision */
     uint32_t order; /* load order */
 };
@@ -30,6 +34,7 @@ struct builder {
     struct variables vars;
     struct classes classes;
     struct sets sets;
+    struct limits limits;
     struct builder_rule *rules;
     size_t n_rules, cap_rules;
     struct step *steps;

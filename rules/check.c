@@ -10,7 +10,7 @@
  * signature_properties table for what this engine knows:
  *
  *     type           which rules                                       drop and pass hold for
- *     ip-only        header only, no negated address, no flow option   the flow; tested once per direction
+ *     ip-only        header only (flowbits:set, xbits, hostbits, iprep aside), no negated address, no flow option   the flow; tested once per direction
  *     like ip-only   the same with a negated address                   the flow
  *     stream         content or pcre, and no keyword about one packet  the flow when it matched in TCP
  *     packet         everything else                                   the packet
@@ -110,9 +110,13 @@ static void check_payload_size(struct draft *d)
 
 static void set_type(struct draft *d)
 {
-    bool looks_inside = (d->rule.flags & RULE_NEEDS_PAYLOAD) != 0;
+    bool looks_inside = (d->rule.flags & RULE_NEEDS_PAYLOAD) != 0, header_only = true;
 
-    if (d->n_steps == 0 && !(d->rule.flags & RULE_NEEDS_FLOW))
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        header_only &= d->steps[i].ip_only;
+    for (uint32_t i = 0; i < d->n_posts; i++)
+        header_only &= d->posts[i].ip_only;
+    if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
         d->rule.flags |= RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
     else if (looks_inside && !d->packet_only && d->rule.proto == PROTO_TCP)
         d->rule.flags |= RULE_DROPS_FLOW;

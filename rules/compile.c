@@ -5,8 +5,8 @@
  * builder_add() takes a draft whose errors are known to be none, orders its steps (order.c) and appends it. A
  * second rule with the same gid and sid is an error; the one with the newer rev stays.
  *
- * ruleset_compile() sorts by action, priority and load order, so that an index is a rank, copies everything into
- * the arena and builds the lists of rules without a fast pattern; the prefilter is built in prefilter.c. What the
+ * ruleset_compile() sorts by action, what rules remember, priority and load order, so that an index is a rank, copies
+ * everything into the arena and builds the lists of rules without a fast pattern; the prefilter is built in prefilter.c. What the
  * builder still owned outside the arena (pcre codes) moves into the ruleset. Control thread.
  */
 #include <errno.h>
@@ -20,21 +20,47 @@
 
 /* --- one rule ----------------------------------------------------------------------------------------------- */
 
+static bool add_step(struct builder *b, const struct step *s)
+{
+    void *v = b->steps;
+
+    if (!builder_grow(b, &v, &b->cap_steps, b->n_steps, sizeof(*b->steps)))
+        return false;
+    b->steps = v;
+    b->steps[b->n_steps++] = *s;
+    return true;
+}
+
 static bool add_steps(struct builder *b, const struct draft *d)
 {
     const struct draft_step *order[STEPS_MAX];
     struct step steps[STEPS_MAX];
+    bool ok = true;
 
     order_steps(d, steps, order);
-    for (uint32_t i = 0; i < d->n_steps; i++) {
-        void *v = b->steps;
+    for (uint32_t i = 0; i < d->n_steps && ok; i++)
+        ok = add_step(b, &steps[i]);
+    for (uint32_t i = 0; i < d->n_posts && ok; i++)
+        ok = add_step(b, &d->posts[i].step);
+    return ok;
+}
 
-        if (!builder_grow(b, &v, &b->cap_steps, b->n_steps, sizeof(*b->steps)))
-            return false;
-        b->steps = v;
-        b->steps[b->n_steps++] = steps[i];
-    }
-    return true;
+/*
+ * What is set by one rule and asked by another holds on the same packet, so setters come first (RULES.md 2A, 38): for
+ * flowbits, then flowints, then hosts, then pairs, two bits each: 0 writes, 1 writes and reads, 2 reads, 3 neither.
+ */
+static uint8_t state_rank(const struct draft *d)
+{
+    static const uint8_t order[4] = {[0] = 3, [1] = 2, [2] = 0, [3] = 1};
+    uint8_t used[STATE_KIND_N] = {0}, rank = 0; /* bit 0: reads, bit 1: writes */
+
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        used[d->steps[i].state] |= 1;
+    for (uint32_t i = 0; i < d->n_posts; i++)
+        used[d->posts[i].state] |= 2;
+    for (int k = STATE_NONE + 1; k < STATE_KIND_N; k++)
+        rank = (uint8_t)(rank << 2 | order[used[k]]);
+    return rank;
 }
 
 static void set_fast_pattern(struct builder_rule *r, const struct draft *d)
@@ -116,12 +142,20 @@ bool builder_add(struct builder *b, struct draft *d)
         return false;
     r.rule.first_step = (uint32_t)b->n_steps;
     r.rule.n_steps = (uint8_t)d->n_steps;
+    r.rule.n_post = (uint8_t)d->n_posts;
+    r.state_rank = state_rank(d);
     if (!add_steps(b, d))
         return false;
     if (d->info.n_references > 0) {
         r.info.references =
             arena_memdup(b->arena, d->references, d->info.n_references * sizeof(*d->references));
         if (r.info.references == NULL)
+            return draft_no_memory(d);
+    }
+    if (d->n_filters > 0) {
+        r.filters = arena_memdup(b->arena, d->filters, d->n_filters * sizeof(*d->filters));
+        r.n_filters = d->n_filters;
+        if (r.filters == NULL)
             return draft_no_memory(d);
     }
     set_fast_pattern(&r, d);
@@ -133,7 +167,7 @@ bool builder_add(struct builder *b, struct draft *d)
 /* --- the whole ------------------------------------------------------------------------------------------------ */
 
 struct rank {
-    uint64_t key; /* action, priority, load order */
+    uint64_t key; /* action, what it remembers, priority, load order */
     uint32_t index;
 };
 
@@ -165,6 +199,7 @@ static uint32_t *sort_rules(struct builder *b, uint32_t *n_out)
 
         if (!r->dead)
             ranks[n++] = (struct rank){.key = (uint64_t)rank_of[r->rule.action] << 56 |
+                                              (uint64_t)r->state_rank << 48 |
                                               (uint64_t)r->info.priority << 40 | r->order,
                                        .index = (uint32_t)i};
     }
@@ -192,9 +227,12 @@ static bool place_rules(struct builder *b, struct ruleset *rs, const uint32_t *o
         rules[i] = r->rule;
         info[i] = r->info;
         rules[i].first_step = n_steps;
-        if (r->rule.n_steps > 0)
-            memcpy(steps + n_steps, b->steps + r->rule.first_step, r->rule.n_steps * sizeof(*steps));
-        n_steps += r->rule.n_steps;
+        uint32_t n = (uint32_t)r->rule.n_steps + r->rule.n_post;
+        if (n > 0)
+            memcpy(steps + n_steps, b->steps + r->rule.first_step, n * sizeof(*steps));
+        n_steps += n;
+        if (!limits_of(b, r, &rules[i].limits))
+            return false;
     }
     rs->rules = rules;
     rs->info = info;
@@ -261,7 +299,7 @@ struct ruleset *ruleset_compile(struct builder *b, struct err *e)
     int rc = -ENOMEM;
 
     if (rs != NULL && (order = sort_rules(b, &rs->n_rules)) != NULL && place_rules(b, rs, order) &&
-        place_always(b, rs, order) && place_sets(b, rs))
+        place_always(b, rs, order) && place_sets(b, rs) && limits_place(b, rs))
         rc = prefilter_build(b, rs, order, e);
     else
         err_set(e, rc, "no memory for the ruleset");

@@ -99,6 +99,29 @@ void draft_dormant(struct draft *d, const char *word)
         d->info.dormant = word;
 }
 
+struct draft_step *draft_post_add(struct draft *d, const struct keyword *kw, const uint8_t *at)
+{
+    struct draft_step *s;
+
+    if (d->n_posts == POSTS_MAX) {
+        draft_fail(d, at, "split the rule", "more than %d options that set something", POSTS_MAX);
+        return NULL;
+    }
+    s = &d->posts[d->n_posts++];
+    memset(s, 0, sizeof(*s));
+    s->kw = kw;
+    s->at = at;
+    return s;
+}
+
+bool draft_filter_add(struct draft *d, const struct rule_filter *f, const uint8_t *at)
+{
+    if (d->n_filters == DRAFT_FILTERS_MAX)
+        return draft_fail(d, at, "remove some", "more than %d thresholds and tags in a rule", DRAFT_FILTERS_MAX);
+    d->filters[d->n_filters++] = *f;
+    return true;
+}
+
 const char *draft_string(struct draft *d, struct span text)
 {
     const char *s = arena_strndup(d->b->arena, (const char *)text.p, text.len);

@@ -34,6 +34,9 @@ enum literal_flag {
 
 #define KEYWORDS_MAX 512 /* rows of the keyword table */
 
+/* What a step remembers things in; rules are ordered by whether they write or read it (rules/compile.c). */
+enum state_kind { STATE_NONE, STATE_FLOWBITS, STATE_FLOWINTS, STATE_HOSTS, STATE_PAIRS, STATE_KIND_N };
+
 struct draft_step {
     struct step step; /* what will be published */
     const struct keyword *kw;
@@ -44,6 +47,8 @@ struct draft_step {
     uint32_t fast_offset, fast_len;
     uint16_t uses, sets; /* bit per variable of the rule */
     bool fresh;          /* the rule named the buffer anew just before */
+    uint8_t state;       /* enum state_kind */
+    bool ip_only;        /* does not keep the rule from being decided by addresses alone */
 };
 
 struct draft_var { /* a name that byte_extract or byte_math fills */
@@ -51,13 +56,18 @@ struct draft_var { /* a name that byte_extract or byte_math fills */
     uint8_t buffer; /* slot that its value comes from */
 };
 
+#define POSTS_MAX         32
+#define DRAFT_FILTERS_MAX 8 /* threshold, detection_filter and tags written in a rule */
+
 struct draft {
     struct builder *b;
     const struct rule_text *text;
     struct rule rule;
     struct rule_info info;
     struct draft_step steps[STEPS_MAX];
+    struct draft_step posts[POSTS_MAX]; /* what the rule does when all steps held (flowbits:set) */
     uint32_t n_steps;
+    uint32_t n_posts;
     struct draft_step *last_content; /* what content modifiers apply to */
     struct buffer_ref buffer;        /* the sticky buffer in force, with its transforms */
     bool buffer_fresh;               /* just named, and no step looked into it yet */
@@ -67,6 +77,8 @@ struct draft {
     const char **references;           /* room for REFERENCES_MAX */
     uint32_t min_payload, max_payload; /* what dsize allows; whole range when there is none */
     const uint8_t *dsize_at;
+    struct rule_filter filters[DRAFT_FILTERS_MAX];
+    uint32_t n_filters;
     bool
         packet_only; /* has a keyword about one packet's headers: no stream, and a drop holds for the packet */
     uint8_t dialect;   /* enum rule_dialect */
@@ -99,6 +111,10 @@ void draft_buffer_set(struct draft *d, uint8_t base);
 bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint8_t *slot);
 /* A new step of the keyword, or NULL (reported) when the rule has too many. */
 struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at);
+/* The same for what the rule does when it has matched: not a condition, so it is no step (ruleset_layout.h). */
+struct draft_step *draft_post_add(struct draft *d, const struct keyword *kw, const uint8_t *at);
+/* One more threshold, detection_filter or tag. False (reported) when there are too many. */
+bool draft_filter_add(struct draft *d, const struct rule_filter *f, const uint8_t *at);
 /* Copies text into the arena with backslash escapes of ; " \ : undone. NULL: memory is out (reported). */
 const char *draft_unescape(struct draft *d, struct span text);
 const char *draft_string(struct draft *d, struct span text);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ips/base/span.h"
+#include "rules/memory.h"
 #include "rules/ruleset.h"
 #include "rules/transforms.h"
 
@@ -63,6 +64,7 @@ struct eval {
     uint64_t made;            /* bit i: buf[BUF_N + i] is the transform of what its base holds now */
     bool hit_transform_limit; /* a transformed buffer found no room and counts as absent */
     struct eval_scratch *scratch;
+    struct memory memory;
     uint32_t steps_left; /* the bound on backtracking; reaching 0 ends the evaluation */
     bool hit_step_limit, hit_pcre_limit;
     /* the cursor of the buffer in hand; saved and restored by the evaluator when it backtracks */

@@ -63,6 +63,7 @@ struct keyword {
     X(content)              \
     X(decode_event)         \
     X(depth)                \
+    X(detection_filter)     \
     X(distance)             \
     X(dotprefix)            \
     X(dsize)                \
@@ -71,12 +72,15 @@ struct keyword {
     X(fast_pattern)         \
     X(flags)                \
     X(flow)                 \
+    X(flowbits)             \
+    X(flowint)              \
     X(fragbits)             \
     X(fragoffset)           \
     X(ftpbounce)            \
     X(geoip)                \
     X(gid)                  \
     X(header_lowercase)     \
+    X(hostbits)             \
     X(icmp_id)              \
     X(icmp_seq)             \
     X(icmpv4_hdr)           \
@@ -111,11 +115,13 @@ struct keyword {
     X(stream_size)          \
     X(strip_pseudo_headers) \
     X(strip_whitespace)     \
+    X(tag)                  \
     X(target)               \
     X(tcp_flags)            \
     X(tcp_hdr)              \
     X(tcp_mss)              \
     X(tcp_window)           \
+    X(threshold)            \
     X(to_lowercase)         \
     X(to_md5)               \
     X(to_sha1)              \
@@ -130,6 +136,7 @@ struct keyword {
     X(vlan_layers)          \
     X(window)               \
     X(within)               \
+    X(xbits)                \
     X(xor)
 
 #define X(word) extern const struct keyword kw_##word;

@@ -83,6 +83,7 @@ static void builder_free(struct builder *b, bool arena)
     free(b->draft.references);
     sets_fini(&b->sets);
     classes_fini(&b->classes);
+    limits_fini(&b->limits);
     if (arena)
         arena_free(b->arena);
     free(b);
@@ -155,6 +156,8 @@ static int load(struct builder *b, struct err *e)
     rc = classes_load(b, src->classification_file, e);
     for (uint32_t i = 0; i < src->n_files && rc == 0; i++)
         rc = load_file(b, src->files[i], e);
+    if (rc == 0)
+        rc = limits_load(b, src->threshold_file, e);
     return rc;
 }
 

@@ -7,7 +7,7 @@
  * burst may point into it: keep rule ids (sid, gid) and the generation instead.
  *
  * Rules are sorted by the order in which they are evaluated on a packet (action order pass > drop > reject >
- * alert, then priority, then load order), so a rule's index is its rank: candidates sorted by index are
+ * alert, then what writes flowbits, flowints, hostbits and xbits before what reads it, then priority, then load order), so a rule's index is its rank: candidates sorted by index are
  * candidates in order.
  */
 #include <stdbool.h>
@@ -88,11 +88,12 @@ struct rule {
     uint32_t flags; /* enum rule_flag */
     uint8_t action; /* enum rule_action */
     uint8_t proto;  /* enum rule_proto */
-    uint8_t n_steps;
-    uint8_t pad;
+    uint8_t n_steps; /* that must hold */
+    uint8_t n_post;  /* steps behind them: what the rule does when they held (flowbits:set) */
     uint16_t src, dst;     /* address sets (index for ruleset_addr_in) */
     uint16_t sport, dport; /* port sets (index for ruleset_port_in) */
     uint32_t first_step;   /* index into the step array */
+    uint32_t limits;       /* thresholds and suppressions: index into the ruleset's lists, 0 = none */
 };
 
 /* Cold part: what an event says. Strings live in the arena, NUL-terminated. */
@@ -126,6 +127,7 @@ struct ruleset_source {
     uint32_t n_workers;              /* scratch for so many; at least 1 */
     uint32_t generation;
     bool strict;                    /* any error refuses the whole load */
+    const char *threshold_file; /* Snort's and Suricata's threshold.config; NULL: none */
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
 };
 

@@ -7,6 +7,7 @@
  */
 #include <hs/hs.h>
 #include "rules/eval.h"
+#include "rules/filter.h"
 #include "rules/ruleset.h"
 
 /* One compiled keyword. Which union member holds is the keyword's business (rules/kw/<keyword>.c). */
@@ -79,6 +80,8 @@ struct ruleset {
     void *geoip;       /* MMDB_s, when a rule asks for it */
     void **pcre_codes; /* pcre2_code *, n_pcre_codes of them; steps borrow them */
     uint32_t n_pcre_codes;
+    const struct rule_filter *filters;
+    const struct filter_list *limits; /* rule.limits is an index into it; element 0 is empty */
     void (*release)(struct ruleset *rs); /* frees what is outside the arena (pcre2 codes, databases) */
 };
 
