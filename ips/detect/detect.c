@@ -5,7 +5,8 @@
  *   verdicts   what flow or decode policy already decided stands; a dropped flow drops, a passed flow passes
  *   candidates rules whose fast pattern is in the payload, merged with the rules that have none, by rank
  *   confirm    header, then options (eval.c), in rank order: pass, drop, reject, alert unless configured otherwise
- *   act        a pass rule ends the packet's inspection; a drop holds for the packet, and for the flow where
+ *   act        what the rule remembers is done (flowbits:set), thresholds are asked, then: a pass rule ends the
+ *              packet's inspection (later rules may only remember); a drop holds for the packet, and for the flow where
  *              RULE_DROPS_FLOW says so; lower-ranked rules are still evaluated, so their alerts come too
  *   report     one event per match that alerts, then one for the drop
  *
@@ -24,13 +25,22 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "ips/base/clock.h"
 #include "ips/detect/eval.h"
 #include "ips/detect/prefilter.h"
 #include "ips/detect/report.h"
 #include "ips/detect/rewrite.h"
+#include "ips/detect/tag.h"
+#include "ips/detect/threshold.h"
 
 #define ALERTS_MAX    15   /* per packet; more matches act, and are counted instead of logged */
+#define TRACK_DEFAULT 4096
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
+
+struct alert {
+    uint32_t rule;  /* index */
+    uint8_t action; /* what was done: the rule's, or a rate_filter's */
+};
 
 struct detect {
     struct counters *c;
@@ -40,10 +50,15 @@ struct detect {
     bool inline_mode;
     uint32_t steps_max, worker;
     struct report report;
+    struct flow_table *flows;
+    struct track *own_track; /* NULL when one is shared */
     /* of the packet in hand */
-    uint32_t alerts[ALERTS_MAX]; /* rule indices */
+    struct alert alerts[ALERTS_MAX];
     uint32_t n_alerts;
-    const struct rule *drop_rule; /* the first that dropped it */
+    struct alert drop; /* by the first rule that dropped it */
+    bool has_drop;
+    bool inspected; /* a pass rule has matched: from here on rules only remember */
+    bool tagged;
 };
 
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
@@ -56,10 +71,14 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
         return NULL;
     }
     d->eval.scratch = eval_scratch_new(e);
-    if (!d->eval.scratch) {
-        free(d);
+    d->own_track = track_new(cfg->track_entries ? cfg->track_entries : TRACK_DEFAULT, e);
+    if (!d->eval.scratch || !d->own_track) {
+        detect_free(d);
         return NULL;
     }
+    d->flows = cfg->flows;
+    d->eval.memory = (struct memory){
+        .vars = cfg->flows ? flow_table_vars(cfg->flows) : NULL, .track = d->own_track, .c = c};
     d->c = c;
     d->eval.facts = &d->facts;
     d->inline_mode = cfg->inline_mode;
@@ -80,7 +99,15 @@ void detect_free(struct detect *d)
     if (!d)
         return;
     eval_scratch_free(d->eval.scratch);
+    track_free(d->own_track);
     free(d);
+}
+
+void detect_share_track(struct detect *d, struct track *t)
+{
+    track_free(d->own_track);
+    d->own_track = NULL;
+    d->eval.memory.track = t;
 }
 
 static enum rule_proto proto_of(const struct packet *p)
@@ -161,7 +188,7 @@ static bool holds_for_flow(const struct detect *d, const struct rule *r, const s
 {
     if (!ruleset_holds_for_flow(r, &d->facts))
         return false;
-    return r->n_steps == 0 || p->ip_proto != IPPROTO_TCP || (p->flags & PKT_ESTABLISHED);
+    return !(r->flags & RULE_NEEDS_PAYLOAD) || p->ip_proto != IPPROTO_TCP || (p->flags & PKT_ESTABLISHED);
 }
 
 static void set_flow_verdict(const struct detect *d, const struct rule *r, const struct packet *p,
@@ -186,36 +213,62 @@ static void drop(struct packet *p, enum drop_reason why)
     p->drop_reason = (uint8_t)why;
 }
 
-/* What a matching rule does; false when the packet needs no further inspection. */
-static bool act(struct detect *d, const struct rule *r, uint32_t index, struct packet *p)
+static void pass(struct detect *d, const struct rule *r, struct packet *p)
 {
+    d->inspected = true;
+    if (p->verdict == VERDICT_DROP)
+        return;
+    d->report.passed = true;
+    counter_add(d->c, CTR_PASSED, 1);
+    set_flow_verdict(d, r, p, FLOW_PASS);
+}
+
+static void block(struct detect *d, const struct rule *r, struct alert a, bool by_rate_filter, struct packet *p)
+{
+    if (!d->has_drop)
+        d->drop = a;
+    d->has_drop = true;
+    d->report.rejected |= a.action == ACTION_REJECT;
+    drop(p, by_rate_filter ? DROP_RATE : DROP_RULES);
+    set_flow_verdict(d, r, p, FLOW_DROP);
+}
+
+/* What a matching rule does. First what it remembers, which neither thresholds nor an earlier pass rule hold back. */
+static void act(struct detect *d, const struct ruleset *rs, uint32_t index, struct packet *p)
+{
+    const struct rule *r = &rs->rules[index];
+    struct threshold_verdict v = {.answer = THRESHOLD_ALERT, .action = (enum rule_action)r->action};
+
+    if (r->n_post)
+        eval_post(rs, r, &d->eval);
+    if (d->inspected)
+        return;
     counter_add(d->c, CTR_DETECT_MATCHES, 1);
     if ((r->flags & RULE_REPLACES) && d->inline_mode)
         rewrite_payload(p, &d->eval);
-    if (r->action == ACTION_PASS) {
-        if (p->verdict != VERDICT_DROP) {
-            d->report.passed = true;
-            counter_add(d->c, CTR_PASSED, 1);
-            set_flow_verdict(d, r, p, FLOW_PASS);
-        }
-        return false;
+    if (r->limits) {
+        v = threshold_ask(rs, index, p, &d->eval.memory);
+        if (v.answer != THRESHOLD_ALERT)
+            counter_add(d->c, CTR_THRESHOLD_SILENT, 1);
+        if (v.answer == THRESHOLD_NOTHING)
+            return;
+        tag_begin(rs, index, p, &d->eval.memory);
     }
-    if (d->inline_mode && r->action != ACTION_ALERT) {
-        if (!d->drop_rule)
-            d->drop_rule = r;
-        d->report.rejected |= r->action == ACTION_REJECT;
-        drop(p, DROP_RULES);
-        set_flow_verdict(d, r, p, FLOW_DROP);
+    struct alert a = {.rule = index, .action = (uint8_t)v.action};
+    if (v.action == ACTION_PASS) {
+        pass(d, r, p);
+        return;
     }
+    if (d->inline_mode && v.action != ACTION_ALERT)
+        block(d, r, a, v.by_rate_filter, p);
     if ((r->flags & RULE_BYPASS) && p->verdict != VERDICT_DROP)
         bypass(p);
-    if (r->flags & RULE_NOALERT)
-        return true;
+    if (v.answer == THRESHOLD_SILENT || (r->flags & RULE_NOALERT))
+        return;
     if (d->n_alerts < ALERTS_MAX)
-        d->alerts[d->n_alerts++] = index;
+        d->alerts[d->n_alerts++] = a;
     else
         counter_add(d->c, CTR_DETECT_QUEUE_FULL, 1);
-    return true;
 }
 
 /* The flow's IP-only flag for the packet's direction; 0 without a flow. */
@@ -242,7 +295,7 @@ static void set_buffers(struct eval *e, const struct ruleset *rs, const struct p
         e->buf[l4_buffer[proto]] = l4_header(p);
 }
 
-/* All candidates in rank order, until a pass rule ends it. */
+/* All candidates in rank order; after a pass rule only those that remember something. */
 static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     const struct ruleset_worker *w = &rs->workers[d->worker];
@@ -267,8 +320,10 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
         const struct rule *r = &rs->rules[index];
         if (skip_iponly && (r->flags & RULE_IP_ONLY))
             continue;
-        if (matches(d, rs, r, p) && !act(d, r, index, p))
-            break;
+        if (d->inspected && !r->n_post)
+            continue;
+        if (matches(d, rs, r, p))
+            act(d, rs, index, p);
     }
     if (iponly)
         p->flow->flags |= iponly;
@@ -276,13 +331,17 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
 
 static void report(struct detect *d, const struct ruleset *rs, const struct packet *p)
 {
+    d->report.vars = d->eval.memory.vars;
+    d->report.vars_owner = d->eval.memory.flow_vars ? *d->eval.memory.flow_vars : 0;
     counter_add(d->c, CTR_DETECT_ALERTS, d->n_alerts);
-    for (uint32_t i = 0; i < d->n_alerts; i++) {
-        const struct rule *r = &rs->rules[d->alerts[i]];
-        report_event(&d->report, EVENT_ALERT, p, &rs->info[d->alerts[i]], r->action);
+    for (uint32_t i = 0; i < d->n_alerts; i++)
+        report_event(&d->report, EVENT_ALERT, p, &rs->info[d->alerts[i].rule], d->alerts[i].action);
+    if (d->has_drop)
+        report_event(&d->report, EVENT_DROP, p, &rs->info[d->drop.rule], d->drop.action);
+    if (d->tagged) {
+        counter_add(d->c, CTR_TAGGED, 1);
+        report_event(&d->report, EVENT_PACKET, p, NULL, ACTION_ALERT);
     }
-    if (d->drop_rule)
-        report_event(&d->report, EVENT_DROP, p, &rs->info[d->drop_rule - rs->rules], d->drop_rule->action);
 }
 
 /* A packet that a policy or its flow's verdict drops. */
@@ -330,9 +389,12 @@ bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
     d->facts_ready = false;
     d->n_alerts = 0;
-    d->drop_rule = NULL;
+    d->has_drop = d->inspected = false;
+    d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;
+    d->eval.memory.now_ms = p->now_ns / NS_PER_MS;
+    d->tagged = tag_take(p, &d->eval.memory);
     inspect(d, rs, p);
-    if (d->n_alerts || d->drop_rule)
+    if (d->n_alerts || d->has_drop || d->tagged)
         report(d, rs, p);
     return d->report.rejected;
 }

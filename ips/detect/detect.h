@@ -7,6 +7,7 @@
  */
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
+#include "ips/base/track.h"
 #include "ips/flow/flow.h"
 #include "ips/io/packet.h"
 #include "ips/log/event.h"
@@ -19,11 +20,15 @@ struct detect_config {
     bool log_payload, log_packet;
     uint32_t steps_max; /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
     uint32_t bridge;    /* index, for events */
+    struct flow_table *flows; /* that packets' flows belong to; NULL: nothing is remembered about flows */
+    uint32_t track_entries;   /* of the table of hosts; 0 = 4096 */
 };
 
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
                           struct counters *c, struct err *e);
 void detect_free(struct detect *d);
+/* Before the worker starts: use this table of hosts, which other workers use too, instead of one's own. */
+void detect_share_track(struct detect *d, struct track *t);
 /* Call it for every packet of the burst in order, also for those that decode or flow policy has already dropped: it
  * writes their drop events (and, when not in-line, takes the drop back). Sets p->verdict and p->drop_reason; counts
  * no drops; returns true when a reject rule wants its answer (reject.h). */

@@ -64,3 +64,11 @@ bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e)
         note_replaced(steps, r->n_steps, start, e);
     return true;
 }
+
+void eval_post(const struct ruleset *rs, const struct rule *r, struct eval *e)
+{
+    const struct step *steps = rs->steps + r->first_step + r->n_steps;
+
+    for (uint32_t i = 0; i < r->n_post; i++)
+        steps[i].match(&steps[i], e);
+}

@@ -13,4 +13,6 @@
 
 /* True when every step of r holds. A rule without steps holds. */
 bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e);
+/* What r does when it has matched: the steps behind those that must hold. */
+void eval_post(const struct ruleset *rs, const struct rule *r, struct eval *e);
 #endif

@@ -5,6 +5,7 @@
  * Matches and drops as event records. Worker thread; a full ring loses the event and counts it.
  */
 #include "ips/base/counters.h"
+#include "ips/base/vars.h"
 #include "ips/detect/detect.h"
 
 struct report {
@@ -14,6 +15,8 @@ struct report {
     uint32_t bridge;
     /* of the packet in hand */
     bool rejected, passed;
+    const struct vars_pool *vars; /* NULL: none */
+    uint32_t vars_owner;          /* the flow in it */
 };
 
 /* rule: of the alert, or of the drop; a drop may have none (NULL, action is then ignored). */

@@ -43,6 +43,8 @@ enum timeout_class { CLASS_TCP, CLASS_UDP, CLASS_ICMP, CLASS_OTHER, CLASS_N };
 struct flow_table {
     uint32_t *buckets; /* index + 1 of the chain's first flow */
     struct flow *flows;
+    uint32_t *vars_of; /* by flow: its owner in vars; 4 bytes that only flows with variables ever touch */
+    struct vars_pool *vars;
     uint32_t bucket_shift;
     uint32_t n_used;    /* flows that were ever in use; above them memory is untouched */
     uint32_t free_head; /* index + 1, chained by flow.next */
@@ -111,6 +113,12 @@ struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e)
     if (wheel_init(&t->wheel, &t->flows[0].timer_next, sizeof(*t->flows), cfg->max_flows, WHEEL_SLOTS,
                    WHEEL_TICK_SHIFT))
         goto no_memory;
+    if (cfg->max_vars > 0) {
+        t->vars_of = map_zeroed(sizeof(*t->vars_of) * cfg->max_flows);
+        t->vars = vars_pool_new(cfg->max_vars, e);
+        if (!t->vars_of || !t->vars)
+            goto no_memory;
+    }
     set_timeouts(t);
     uint32_t number = __atomic_fetch_add(&next_table_id, 1, __ATOMIC_RELAXED) & TABLE_ID_MAX;
     /* a restarted daemon appends to the same event file: its flows must not take up the old numbers again */
@@ -133,8 +141,21 @@ void flow_table_free(struct flow_table *t)
         munmap(t->buckets, t->buckets_bytes);
     if (t->flows)
         munmap(t->flows, t->flows_bytes);
+    if (t->vars_of)
+        munmap(t->vars_of, sizeof(*t->vars_of) * t->cfg.max_flows);
+    vars_pool_free(t->vars);
     wheel_fini(&t->wheel);
     free(t);
+}
+
+struct vars_pool *flow_table_vars(struct flow_table *t)
+{
+    return t->vars;
+}
+
+uint32_t *flow_vars(struct flow_table *t, const struct flow *f)
+{
+    return &t->vars_of[f - t->flows];
 }
 
 uint32_t flow_table_count(const struct flow_table *t)
@@ -191,6 +212,8 @@ static void release(struct flow_table *t, struct flow *f)
 {
     if (!(f->flags & FLOW_DETACHED))
         unhash(t, f);
+    if (t->vars)
+        vars_clear(t->vars, &t->vars_of[f - t->flows]);
     f->next = t->free_head;
     t->free_head = (uint32_t)(f - t->flows) + 1;
     set_count(t, t->count - 1);

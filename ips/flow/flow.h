@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
+#include "ips/base/vars.h"
 #include "ips/io/packet.h"
 
 enum flow_state { FLOW_NEW, FLOW_ESTABLISHED, FLOW_CLOSED };
@@ -49,12 +50,14 @@ enum flow_flag {
     FLOW_DETACHED = 1 << 9, /* no longer found by lookups: its time is over or its ports were reused */
     FLOW_SEEN_TS = 1 << 10, /* a packet was seen, per direction */
     FLOW_SEEN_TC = 1 << 11,
+    FLOW_TAGGED = 1 << 12, /* set and cleared by detect/: a rule wants its packets logged */
 };
 
 enum midstream_policy { MIDSTREAM_INSPECT, MIDSTREAM_PASS, MIDSTREAM_DROP };
 
 struct flow_config {
     uint32_t max_flows; /* of this table */
+    uint32_t max_vars;  /* blocks of 7 variables (flowbits, flowints) for all its flows; 0: flows have none */
     uint32_t tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
     bool midstream; /* pick up TCP flows whose handshake was not seen: they count as established */
     enum midstream_policy midstream_policy; /* for such packets when midstream is false */
@@ -65,6 +68,9 @@ struct flow_table;
 struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
 void flow_table_free(struct flow_table *t);
 uint32_t flow_table_count(const struct flow_table *t); /* any thread */
+/* What rules remember about flows: the pool (NULL: nothing), and the owner in it that a flow of this table is. */
+struct vars_pool *flow_table_vars(struct flow_table *t);
+uint32_t *flow_vars(struct flow_table *t, const struct flow *f);
 
 /* Hash of the packet's key; 0 when it has none. The owner of a flow is hash % n_workers. Fragments have a hash (of
  * their addresses) but no flow. The secret is drawn by the first flow_table_new() of the process. */

@@ -13,6 +13,7 @@
  * spelling.
  */
 #include "ips/log/eve.h"
+#include "ips/log/eve_vars.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ static const struct {
 };
 
 struct parts { /* the variable parts of a record, in their order */
-    struct span msg, category, metadata, references, payload, packet;
+    struct span msg, category, metadata, references, payload, packet, vars;
 };
 
 static struct span part_next(const uint8_t **at, uint32_t len)
@@ -84,6 +85,7 @@ static void parts_of(const struct event *ev, struct parts *p)
     p->references = part_next(&at, ev->references_len);
     p->payload = part_next(&at, ev->payload_len);
     p->packet = part_next(&at, ev->packet_len);
+    p->vars = part_next(&at, ev->vars_len);
 }
 
 void eve_init(struct eve *eve, const struct logger_config *cfg)
@@ -327,10 +329,19 @@ static void write_flow(struct eve *eve, struct json_writer *w, const struct even
     json_write_close(w, '}');
 }
 
-static void write_bytes(struct eve *eve, struct json_writer *w, const struct event *ev, const struct parts *p)
+static void write_packet(struct json_writer *w, const struct event *ev, const struct parts *p)
 {
     unsigned link = ev->link <= LINK_OTHER ? ev->link : LINK_OTHER;
 
+    json_write_base64(w, "packet", p->packet);
+    json_write_open(w, "packet_info", '{');
+    json_write_uint(w, "linktype", links[link].number);
+    json_write_str(w, "linktype_name", links[link].name);
+    json_write_close(w, '}');
+}
+
+static void write_bytes(struct eve *eve, struct json_writer *w, const struct event *ev, const struct parts *p)
+{
     if (p->payload.len > 0) {
         if (eve->cfg->payload)
             json_write_base64(w, "payload", p->payload);
@@ -338,13 +349,8 @@ static void write_bytes(struct eve *eve, struct json_writer *w, const struct eve
             json_write_printable(w, "payload_printable", p->payload);
         json_write_uint(w, "stream", 0);
     }
-    if (p->packet.len > 0 && eve->cfg->packet) {
-        json_write_base64(w, "packet", p->packet);
-        json_write_open(w, "packet_info", '{');
-        json_write_uint(w, "linktype", links[link].number);
-        json_write_str(w, "linktype_name", links[link].name);
-        json_write_close(w, '}');
-    }
+    if (p->packet.len > 0 && eve->cfg->packet)
+        write_packet(w, ev, p);
 }
 
 static void write_tcp_header(struct json_writer *w, const struct event *ev)
@@ -391,6 +397,13 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
     struct parts parts;
 
     parts_of(ev, &parts);
+    if (ev->type == EVENT_PACKET) {
+        write_common(eve, w, ev, "packet");
+        write_packet(w, ev, &parts);
+        json_write_close(w, '}');
+        json_write_raw(w, "\n", 1);
+        return;
+    }
     if (ev->type == EVENT_DROP) {
         write_common(eve, w, ev, "drop");
         write_drop(w, ev);
@@ -401,6 +414,7 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
         write_alert(w, ev, &parts);
     write_verdict(w, ev);
     write_flow(eve, w, ev);
+    eve_write_vars(w, parts.vars);
     if (ev->type == EVENT_ALERT)
         write_bytes(eve, w, ev, &parts);
     json_write_close(w, '}');

@@ -11,9 +11,10 @@
 #include "ips/base/span.h"
 #include "ips/io/packet.h"
 
-enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_N };
+enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_N };
 
-/* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet. */
+/* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet,
+ * vars (struct var of ips/base/vars.h, n_vars of them; copy them out, they are not aligned). */
 struct event {
     uint32_t size;       /* of the whole record, a multiple of 8 */
     uint8_t type;        /* enum event_type */
@@ -44,6 +45,8 @@ struct event {
     uint16_t payload_len; /* 0 unless log.payload */
     uint16_t packet_len;  /* 0 unless log.packet */
     uint32_t bridge;      /* index of the bridge */
+    uint16_t vars_len;    /* bytes: what rules remember of the flow */
+    uint16_t zero[3];
 };
 _Static_assert(sizeof(struct event) % 8 == 0, "records stay aligned");
 
