@@ -31,6 +31,7 @@ struct ipsd {
     unsigned n_bridges; /* opened */
     uint32_t n_workers;
     const struct ruleset *ruleset; /* published; swapped by the control server */
+    struct track *track; /* of hosts; all workers use it */
     struct control_ops ops;
     struct control_server *control;
     struct logger *logger;
@@ -209,9 +210,14 @@ static void ops_shutdown(void *arg)
 
 static int open_bridges(struct ipsd *d, struct err *e)
 {
+    d->track = track_new(d->cfg->detect.track_max, e);
+    if (!d->track)
+        return e->code;
     for (unsigned i = 0; i < d->cfg->n_bridges; i++) {
         if (bridge_open(&d->bridges[i], d->cfg, i, d->n_workers, &d->ruleset, e))
             return e->code;
+        for (uint32_t w = 0; w < d->bridges[i].n_workers; w++)
+            detect_share_track(d->bridges[i].workers[w]->detect, d->track);
         d->n_bridges++;
         d->n_workers += d->bridges[i].n_workers;
         if (d->n_workers > WORKERS_MAX) {
@@ -326,6 +332,7 @@ static int take_down(struct ipsd *d, struct err *e)
     for (unsigned i = d->n_bridges; i-- > 0;)
         bridge_close(&d->bridges[i]);
     ruleset_free((struct ruleset *)d->ruleset);
+    track_free(d->track);
     free(d);
     if (e->code == 0 && log_error.code)
         *e = log_error;

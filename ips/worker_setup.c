@@ -15,6 +15,7 @@ static void fill_flow_config(struct flow_config *fc, const struct config *cfg)
 {
     *fc = (struct flow_config){
         .max_flows = cfg->flow.max,
+        .max_vars = cfg->flow.max_vars,
         .tcp_new_s = cfg->flow.tcp_new_s,
         .tcp_established_s = cfg->flow.tcp_established_s,
         .tcp_closed_s = cfg->flow.tcp_closed_s,
@@ -35,7 +36,8 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
                                .log_payload = cfg->log.payload,
                                .log_packet = cfg->log.packet,
                                .steps_max = cfg->detect.steps_max,
-                               .bridge = place->bridge};
+                               .bridge = place->bridge,
+                               .track_entries = cfg->detect.track_max};
 
     fill_flow_config(&fc, cfg);
     w->ring = event_ring_new(cfg->log.ring_bytes);
@@ -46,6 +48,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     w->flows = flow_table_new(&fc, e);
     if (!w->flows)
         return e->code;
+    dc.flows = w->flows;
     w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
     return w->detect ? 0 : e->code;
 }

@@ -50,6 +50,8 @@ struct config {
     struct {
         char *action_order; /* "pass,drop,reject,alert" */
         unsigned steps_max;
+        char *threshold_file;
+        unsigned track_max;  /* entries of the table of hosts that all workers share */
     } detect;
     struct {
         bool not_ip_drop;    /* decode.not_ip: forward|drop */
@@ -57,7 +59,8 @@ struct config {
         bool checksums;      /* decode.checksums: on|off */
     } decode;
     struct {
-        unsigned max; /* flows per worker */
+        unsigned max;        /* flows per worker */
+        unsigned max_vars;   /* blocks of 7 flowbits and flowints per worker */
         unsigned tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
         bool full_drop; /* flow.when_full: inspect|drop */
     } flow;

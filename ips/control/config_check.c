@@ -26,6 +26,8 @@ static const struct {
     const char *why;
 } limits[] = {
     {"detect.steps_max", 1, 1000000, "it bounds the work one rule may cause on one packet"},
+    {"detect.track_max", 1024, 1u << 26, "it is the number of hosts, pairs and counts that are remembered"},
+    {"flow.max_vars", 64, 1u << 26, "it is the number of blocks of 7 variables per worker"},
     {"flow.max", 64, 1u << 26, "it is the number of flows per worker"},
     {"flow.tcp_new", 1, 86400, "it is in seconds"},
     {"flow.tcp_established", 1, 864000, "it is in seconds"},

@@ -121,7 +121,9 @@ static const cyaml_schema_field_t rules_rows[] = {
     CYAML_FIELD_END};
 
 static const cyaml_schema_field_t detect_rows[] = {TEXT_ROW("action_order", detect, action_order),
-                                                   UINT_ROW("steps_max", detect, steps_max), CYAML_FIELD_END};
+                                                   UINT_ROW("steps_max", detect, steps_max),
+                                                   TEXT_ROW("threshold_file", detect, threshold_file),
+                                                   UINT_ROW("track_max", detect, track_max), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t decode_rows[] = {
     WORD_ROW("not_ip", decode, not_ip_drop, forward_words),
@@ -129,6 +131,7 @@ static const cyaml_schema_field_t decode_rows[] = {
     WORD_ROW("checksums", decode, checksums, bool_words), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t flow_rows[] = {UINT_ROW("max", flow, max),
+                                                 UINT_ROW("max_vars", flow, max_vars),
                                                  UINT_ROW("tcp_new", flow, tcp_new_s),
                                                  UINT_ROW("tcp_established", flow, tcp_established_s),
                                                  UINT_ROW("tcp_closed", flow, tcp_closed_s),

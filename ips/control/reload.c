@@ -94,6 +94,7 @@ struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_
     src.vars = vars;
     src.n_vars = c->rules.n_vars;
     src.classification_file = c->rules.classification[0] != '\0' ? c->rules.classification : NULL;
+    src.threshold_file = c->detect.threshold_file[0] != '\0' ? c->detect.threshold_file : NULL;
     rs = ruleset_build(&src, errs);
 out:
     file_list_fini(&files);

@@ -151,7 +151,7 @@ static const struct {
     {"log:\n  dir: /tmp\n  colour: red\n", 3, "unknown key 'log.colour'", "ips.yaml(5)"},
     {"strem: {midstream: on}\n", 1, "unknown key 'strem'", "did you mean 'stream'?"},
     {"stream:\n  midstrem: on\n", 2, "unknown key 'stream.midstrem'", "did you mean 'stream.midstream'?"},
-    {"detect:\n  threshold_file: x\n", 2, "unknown key 'detect.threshold_file'", ""},
+    {"detect:\n  xyzzy: x\n", 2, "unknown key 'detect.xyzzy'", ""},
     {"stream: {async: true}\n", 1, "unknown key 'stream.async'", ""},
     {"exception_policy: ignore\n", 1, "unknown key 'exception_policy'", ""},
     {"bridges:\n- name: a\n  interfaces: [a, b]\n  queus: 2\n", 4, "unknown key 'bridges[0].queus'",
