@@ -95,7 +95,7 @@ static unsigned receive(struct side *s, uint8_t in_port)
 
 static void reclaim(struct side *s)
 {
-    uint32_t at, n = xsk_ring_cons__peek(&s->comp, RING_SIZE, &at);
+    uint32_t at = 0, n = xsk_ring_cons__peek(&s->comp, RING_SIZE, &at);
 
     for (uint32_t i = 0; i < n; i++)
         s->free[s->n_free++] = *xsk_ring_cons__comp_addr(&s->comp, at + i);
