@@ -99,6 +99,7 @@ static void draft_reset(struct draft *d, struct builder *b, const struct rule_te
     memset((char *)d + offsetof(struct draft, n_steps), 0, sizeof(*d) - offsetof(struct draft, n_steps));
     d->b = b;
     d->text = t;
+    d->dialect = b->src->dialect;
     d->references = references;
     d->max_payload = UINT32_MAX;
     text_place(t, text_trim(t->text).p, &line, &column);

@@ -126,6 +126,7 @@ struct ruleset_source {
     const char *geoip_database;      /* a MaxMind country file; NULL: rules with geoip are dormant */
     uint32_t n_workers;              /* scratch for so many; at least 1 */
     uint32_t generation;
+    uint8_t dialect;                 /* enum rule_dialect: how the files are read */
     bool strict;                    /* any error refuses the whole load */
     const char *threshold_file; /* Snort's and Suricata's threshold.config; NULL: none */
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */

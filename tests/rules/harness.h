@@ -32,6 +32,13 @@ struct pkt {
     uint8_t tcp_flags, type, code, ttl;
     uint16_t id;
     bool no_flow, to_client, established;
+    uint8_t tos;
+    uint16_t frag, window, icmp_id, icmp_seq;
+    uint32_t seq, ack;
+    struct span l3, l4; /* header bytes, for what looks into them */
+    uint16_t vlan[2];
+    uint8_t n_vlans;
+    uint32_t stream_size[2];
     const char *payload;
     uint32_t payload_len; /* 0: strlen(payload) */
 };
@@ -40,6 +47,8 @@ struct pkt {
 static struct {
     bool step_limit, pcre_limit;
     uint32_t steps;
+    struct replaced replaced[REPLACED_MAX];
+    uint32_t n_replaced;
 } last __attribute__((unused));
 
 static inline void write_file(char path[64], const char *text, size_t len)
@@ -128,22 +137,60 @@ static int on_hit(unsigned id, unsigned long long from, unsigned long long to, u
 }
 
 /* Whether the prefilter, or the list of rules without a fast pattern, would offer the rule for this packet. */
+static inline bool is_candidate_in(const struct ruleset *rs, uint32_t rule, struct eval *e)
+{
+    uint32_t flags = e->facts->flags;
+    int proto = flags & FACT_TCP    ? PROTO_TCP
+                : flags & FACT_UDP  ? PROTO_UDP
+                : flags & FACT_ICMP ? PROTO_ICMP
+                                    : PROTO_IP;
+    bool hit = false;
+
+    for (uint32_t i = 0; i < rs->always[proto].n; i++)
+        hit |= rs->always[proto].v[i] == rule;
+    for (uint32_t slot = 0; slot < BUF_N + rs->n_transformed && !hit; slot++) {
+        struct scan s = {.p = &rs->prefilter[slot], .rule = rule};
+        struct span b = eval_buffer(e, (uint8_t)slot);
+
+        if (s.p->db != NULL && b.len > 0)
+            assert_int_equal(
+                hs_scan(s.p->db, (const char *)b.p, b.len, 0, rs->workers[0].scratch, on_hit, &s),
+                HS_SUCCESS);
+        hit |= s.hit;
+    }
+    return hit;
+}
+
+/* The packet's buffers. */
+static inline void set_buffers(struct eval *e, const struct ruleset *rs, struct span payload)
+{
+    const struct facts *f = e->facts;
+    bool v6 = (f->flags & FACT_IPV6) != 0;
+
+    eval_begin(e, rs);
+    if (payload.len > 0)
+        e->buf[BUF_PAYLOAD] = payload;
+    e->buf[v6 ? BUF_IPV6_HDR : BUF_IPV4_HDR] = f->l3_hdr;
+    if (f->flags & FACT_TCP)
+        e->buf[BUF_TCP_HDR] = f->l4_hdr;
+    if (f->flags & FACT_UDP)
+        e->buf[BUF_UDP_HDR] = f->l4_hdr;
+    if (f->flags & FACT_ICMP)
+        e->buf[v6 ? BUF_ICMPV6_HDR : BUF_ICMPV4_HDR] = f->l4_hdr;
+}
+
+/* The same for a packet of which only the payload matters. */
 static inline bool is_candidate(const struct ruleset *rs, uint32_t rule, const struct facts *f,
                                 struct span payload)
 {
-    struct scan s = {.p = &rs->prefilter[BUF_PAYLOAD], .rule = rule};
-    int proto = f->flags & FACT_TCP    ? PROTO_TCP
-                : f->flags & FACT_UDP  ? PROTO_UDP
-                : f->flags & FACT_ICMP ? PROTO_ICMP
-                                       : PROTO_IP;
+    struct eval e = {.facts = f, .scratch = eval_scratch_new(NULL)};
+    bool hit;
 
-    for (uint32_t i = 0; i < rs->always[proto].n; i++)
-        s.hit |= rs->always[proto].v[i] == rule;
-    if (s.p->db != NULL && payload.len > 0)
-        assert_int_equal(
-            hs_scan(s.p->db, (const char *)payload.p, payload.len, 0, rs->workers[0].scratch, on_hit, &s),
-            HS_SUCCESS);
-    return s.hit;
+    assert_non_null(e.scratch);
+    set_buffers(&e, rs, payload);
+    hit = is_candidate_in(rs, rule, &e);
+    eval_scratch_free(e.scratch);
+    return hit;
 }
 
 static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const struct pkt *p)
@@ -160,6 +207,18 @@ static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const st
                       .tcp_flags = p->tcp_flags,
                       .icmp_type = p->type,
                       .icmp_code = p->code,
+                      .ip_tos = p->tos,
+                      .ip_frag = p->frag,
+                      .tcp_window = p->window,
+                      .icmp_id = p->icmp_id,
+                      .icmp_seq = p->icmp_seq,
+                      .tcp_seq = p->seq,
+                      .tcp_ack = p->ack,
+                      .l3_hdr = p->l3,
+                      .l4_hdr = p->l4,
+                      .vlan = {p->vlan[0], p->vlan[1]},
+                      .n_vlans = p->n_vlans,
+                      .stream_size = {p->stream_size[0], p->stream_size[1]},
                       .src = src,
                       .dst = dst};
     struct eval e = {.facts = &f, .scratch = scratch, .steps_left = 3000};
@@ -185,33 +244,54 @@ static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const st
                                                  : 0;
     f.flags |= (p->no_flow ? 0 : FACT_HAS_FLOW) | (p->to_client ? FACT_TO_CLIENT : 0) |
                (p->established ? FACT_ESTABLISHED : 0);
-    if (len > 0)
-        e.buf[BUF_PAYLOAD] = span_of(copy, len);
+    set_buffers(&e, rs, span_of(copy, len));
     yes = ruleset_header_match(rs, ruleset_rule(rs, i), &f) && eval_rule(rs, ruleset_rule(rs, i), &e);
     last.step_limit = e.hit_step_limit;
     last.pcre_limit = e.hit_pcre_limit;
     last.steps = 3000 - e.steps_left;
+    memcpy(last.replaced, e.replaced, sizeof(e.replaced));
+    last.n_replaced = e.n_replaced;
     if (yes)
-        assert_true(is_candidate(rs, i, &f, span_of(copy, len)));
+        assert_true(is_candidate_in(rs, i, &e));
     eval_scratch_free(scratch);
     free(copy);
     return yes;
 }
 
-/* The common case: options of one rule against one TCP payload. */
-static inline bool options_match_n(const char *options, const char *payload, uint32_t len)
+/* One rule of these options, read as a dialect, against a packet of its protocol. */
+static inline bool options_match_packet(enum rule_dialect dialect, const char *options, const struct pkt *p)
 {
+    struct ruleset_source src = {.dialect = (uint8_t)dialect};
+    const char *proto = p->proto == 6                     ? "tcp"
+                        : p->proto == 17                  ? "udp"
+                        : p->proto == 1 || p->proto == 58 ? "icmp"
+                                                          : "ip";
     char rule[4096];
-    struct pkt p = {
-        .proto = 6, .payload = payload, .payload_len = len, .sport = 40000, .dport = 80, .established = true};
     struct loaded l;
     bool yes;
 
-    snprintf(rule, sizeof(rule), "alert tcp any any -> any any (%s sid:1;)\n", options);
-    l = load_ok(rule);
-    yes = rule_matches(l.rs, 1, &p);
+    snprintf(rule, sizeof(rule), "alert %s any any -> any any (%s sid:1;)\n", proto, options);
+    l = load_source(rule, strlen(rule), src);
+    err_list_print(&l.errs, stderr);
+    assert_int_equal(l.errs.n, 0);
+    yes = rule_matches(l.rs, 1, p);
     unload(&l);
     return yes;
+}
+
+static inline bool options_match_as(enum rule_dialect dialect, const char *options, const char *payload,
+                                    uint32_t len)
+{
+    struct pkt p = {
+        .proto = 6, .payload = payload, .payload_len = len, .sport = 40000, .dport = 80, .established = true};
+
+    return options_match_packet(dialect, options, &p);
+}
+
+/* The common case: options of one rule against one TCP payload. */
+static inline bool options_match_n(const char *options, const char *payload, uint32_t len)
+{
+    return options_match_as(DIALECT_SURICATA, options, payload, len);
 }
 
 static inline bool options_match(const char *options, const char *payload)
