@@ -16,19 +16,19 @@
 #include "ips/io/port.h"
 
 struct worker_config {
-    uint32_t index;           /* within the bridge */
-    uint32_t n_workers;       /* of the bridge */
-    int cpu;                  /* -1: not pinned */
+    uint32_t index;     /* within the bridge */
+    uint32_t n_workers; /* of the bridge */
+    int cpu;            /* -1: not pinned */
     bool not_ip_drop, malformed_drop;
-    bool inline_mode;         /* false: capture mode without --inline, verdicts are recorded and not enforced */
-    bool poll;                /* false: spin (capture mode, busy_poll) */
+    bool inline_mode; /* false: capture mode without --inline, verdicts are recorded and not enforced */
+    bool poll;        /* false: spin (capture mode, busy_poll) */
     struct decode_config decode;
 };
 
 struct worker {
     /* hot: the burst loop */
-    struct port *port[2];     /* port[1] is NULL in capture mode: frames leave through port[0] */
-    struct handoff *handoff;  /* NULL when every flow arrives at its owner */
+    struct port *port[2];    /* port[1] is NULL in capture mode: frames leave through port[0] */
+    struct handoff *handoff; /* NULL when every flow arrives at its owner */
     struct flow_table *flows;
     struct detect *detect;
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */
@@ -36,9 +36,9 @@ struct worker {
     uint64_t now_ns, real_ns; /* the clocks of this round */
     struct worker_config cfg;
     struct packet pkts[BURST_MAX];
-    struct counters counters;
+    _Alignas(64) struct counters counters;
     /* cold */
-    pthread_t thread;
+    _Alignas(64) pthread_t thread;
     struct event_ring *ring;
     uint32_t bridge;
     char name[16];

@@ -18,6 +18,6 @@ static inline uint64_t clock_read(clockid_t id)
     clock_gettime(id, &ts);
     return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
-#define clock_real_ns() clock_read(CLOCK_REALTIME)   /* what events show */
-#define clock_mono_ns() clock_read(CLOCK_MONOTONIC)  /* what timeouts use */
+#define clock_real_ns() clock_read(CLOCK_REALTIME)  /* what events show */
+#define clock_mono_ns() clock_read(CLOCK_MONOTONIC) /* what timeouts use */
 #endif

@@ -19,12 +19,12 @@
 enum verdict { VERDICT_FORWARD, VERDICT_DROP };
 
 enum link_type { /* what the frame starts with; always LINK_ETHERNET on a bridge */
-    LINK_ETHERNET,
-    LINK_RAW,   /* an IPv4 or IPv6 header (DLT_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6) */
-    LINK_SLL,   /* Linux cooked v1, 16 bytes */
-    LINK_SLL2,  /* Linux cooked v2, 20 bytes */
-    LINK_NULL,  /* BSD loopback, 4 bytes of address family in the capturing host's order */
-    LINK_OTHER, /* not decoded: counted as not IP */
+                 LINK_ETHERNET,
+                 LINK_RAW,   /* an IPv4 or IPv6 header (DLT_RAW, LINKTYPE_IPV4, LINKTYPE_IPV6) */
+                 LINK_SLL,   /* Linux cooked v1, 16 bytes */
+                 LINK_SLL2,  /* Linux cooked v2, 20 bytes */
+                 LINK_NULL,  /* BSD loopback, 4 bytes of address family in the capturing host's order */
+                 LINK_OTHER, /* not decoded: counted as not IP */
 };
 
 struct addr {
@@ -32,17 +32,18 @@ struct addr {
 };
 
 enum packet_flag {
-    PKT_HAS_IP = 1 << 0,      /* ip_version is 4 or 6 and the addresses hold */
-    PKT_HAS_L4 = 1 << 1,      /* ports or ICMP fields hold, payload is what follows the L4 header */
-    PKT_FRAGMENT = 1 << 2,    /* part of a datagram: no L4 fields, payload is what follows the IP header(s) */
-    PKT_TO_CLIENT = 1 << 3,   /* set by flow/: towards the flow's opener; clear = to_server */
-    PKT_ESTABLISHED = 1 << 4, /* set by flow/: TCP: handshake done before this packet, or by it when it carries
+    PKT_HAS_IP = 1 << 0,    /* ip_version is 4 or 6 and the addresses hold */
+    PKT_HAS_L4 = 1 << 1,    /* ports or ICMP fields hold, payload is what follows the L4 header */
+    PKT_FRAGMENT = 1 << 2,  /* part of a datagram: no L4 fields, payload is what follows the IP header(s) */
+    PKT_TO_CLIENT = 1 << 3, /* set by flow/: towards the flow's opener; clear = to_server */
+    PKT_ESTABLISHED =
+        1 << 4,            /* set by flow/: TCP: handshake done before this packet, or by it when it carries
                                  data; else: both sides seen, this packet included */
-    PKT_FLOW_NEW = 1 << 5,    /* set by flow/: this packet created the flow */
-    PKT_BAD_CHECKSUM = 1 << 6,/* the receiver will discard it: forwarded, never inspected nor tracked */
-    PKT_MALFORMED = 1 << 7,   /* broken IP, TCP, UDP or ICMP; decode.malformed says what happens */
-    PKT_HAS_ETH = 1 << 8,     /* the frame starts with an Ethernet header */
-    PKT_INJECTED = 1 << 9,    /* made by the engine, not received */
+    PKT_FLOW_NEW = 1 << 5, /* set by flow/: this packet created the flow */
+    PKT_BAD_CHECKSUM = 1 << 6, /* the receiver will discard it: forwarded, never inspected nor tracked */
+    PKT_MALFORMED = 1 << 7,    /* broken IP, TCP, UDP or ICMP; decode.malformed says what happens */
+    PKT_HAS_ETH = 1 << 8,      /* the frame starts with an Ethernet header */
+    PKT_INJECTED = 1 << 9,     /* made by the engine, not received */
 };
 
 struct flow;
@@ -67,21 +68,21 @@ struct packet {
     struct flow *flow;     /* NULL when not tracked */
     struct addr src, dst;
     /* cold */
-    uint64_t umem_addr;    /* of data in the UMEM, as AF_XDP descriptors give it */
-    uint64_t now_ns;       /* the burst's monotonic clock; the capture's time in capture mode */
-    uint64_t ts_ns;        /* real time for events */
-    uint64_t pcap_cnt;     /* frame number from 1 in capture mode, else 0 */
+    uint64_t umem_addr; /* of data in the UMEM, as AF_XDP descriptors give it */
+    uint64_t now_ns;    /* the burst's monotonic clock; the capture's time in capture mode */
+    uint64_t ts_ns;     /* real time for events */
+    uint64_t pcap_cnt;  /* frame number from 1 in capture mode, else 0 */
     uint32_t tcp_seq, tcp_ack;
-    uint32_t orig_len;     /* capture mode: length on the wire; else len */
-    uint16_t ethertype;    /* of the innermost tag */
+    uint32_t orig_len;       /* capture mode: length on the wire; else len */
+    uint16_t ethertype;      /* of the innermost tag */
     uint16_t vlan[VLAN_MAX]; /* tag control words, outermost first */
     uint8_t n_vlans;
-    uint8_t link;          /* enum link_type */
+    uint8_t link; /* enum link_type */
     uint16_t tcp_window, tcp_urgent;
-    uint16_t ip_id;        /* IPv4 only */
-    uint16_t ip_frag;      /* IPv4 flags and fragment offset as in the header, host order; IPv6 in the same form */
+    uint16_t ip_id;   /* IPv4 only */
+    uint16_t ip_frag; /* IPv4 flags and fragment offset as in the header, host order; IPv6 in the same form */
     uint8_t ip_ttl, ip_tos;
-    uint8_t ip_hdr_len;    /* IPv4: bytes with options; IPv6: 40 */
+    uint8_t ip_hdr_len; /* IPv4: bytes with options; IPv6: 40 */
     uint8_t icmp_type, icmp_code;
     uint16_t icmp_id, icmp_seq; /* echo and friends */
 };

@@ -35,9 +35,9 @@ struct port_stats { /* read by any thread */
 
 struct port { /* the common head of every kind of port */
     const struct port_ops *ops;
-    int fd;            /* to poll for POLLIN; -1 for capture files */
-    uint8_t index;     /* 0 or 1: which side of the bridge */
-    bool at_end;       /* capture file: nothing more will come */
+    int fd;        /* to poll for POLLIN; -1 for capture files */
+    uint8_t index; /* 0 or 1: which side of the bridge */
+    bool at_end;   /* capture file: nothing more will come */
     struct port_stats stats;
 };
 
@@ -72,18 +72,18 @@ enum busy_poll { BUSY_POLL_AUTO, BUSY_POLL_ON, BUSY_POLL_OFF };
 struct port_config {
     const char *ifname;
     uint32_t queue;
-    uint32_t ring_size;      /* descriptors in each of the four rings, a power of two */
-    uint8_t index;           /* 0 or 1 */
+    uint32_t ring_size; /* descriptors in each of the four rings, a power of two */
+    uint8_t index;      /* 0 or 1 */
     enum xdp_mode mode;
     enum busy_poll busy_poll;
     bool force_copy;
 };
 
-struct port_mode { /* what is in effect, read back from the kernel */
-    bool zero_copy;          /* getsockopt(XDP_OPTIONS) */
+struct port_mode {  /* what is in effect, read back from the kernel */
+    bool zero_copy; /* getsockopt(XDP_OPTIONS) */
     bool need_wakeup;
     bool busy_poll;
-    bool generic;            /* XDP runs on the skb */
+    bool generic; /* XDP runs on the skb */
 };
 
 /*

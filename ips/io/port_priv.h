@@ -15,12 +15,12 @@ struct xsk_port {
     struct xsk_ring_prod tx, fill;
     struct frame_cache *cache;
     uint8_t *area;
-    uint32_t size;     /* descriptors in each ring */
-    uint32_t n_fill;   /* frames given to the kernel to receive into and not seen again, <= size */
-    uint32_t n_tx;     /* frames given to the kernel to send and not completed, <= size: the ring of completions
+    uint32_t size;   /* descriptors in each ring */
+    uint32_t n_fill; /* frames given to the kernel to receive into and not seen again, <= size */
+    uint32_t n_tx;   /* frames given to the kernel to send and not completed, <= size: the ring of completions
                           can never be full */
-    uint32_t kicks_max;/* system calls that send a whole TX ring in copy mode */
-    bool tx_waits;     /* descriptors may lie in the TX ring that the kernel has not looked at */
+    uint32_t kicks_max; /* system calls that send a whole TX ring in copy mode */
+    bool tx_waits;      /* descriptors may lie in the TX ring that the kernel has not looked at */
     bool zero_copy, busy_poll;
     /* cold */
     struct xsk_socket *xsk;

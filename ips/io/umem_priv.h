@@ -39,7 +39,7 @@ struct umem {
     struct frame_cache *caches; /* n_workers, each on cache lines of its own */
     struct depot *depot;        /* frames on their way from workers with too many to workers with too few */
     /* control thread, port_open() and port_close() */
-    struct xsk_umem *xsk;       /* NULL until the first port is open */
+    struct xsk_umem *xsk; /* NULL until the first port is open */
     uint32_t n_ports;
 };
 
