@@ -132,7 +132,7 @@ static bool word_base(struct word_reader *r)
 
 static bool word_bitmask(struct word_reader *r)
 {
-    uint64_t v;
+    uint64_t v = 0;
 
     if (!read_number(r, 1, UINT32_MAX, &v))
         return false;
@@ -142,7 +142,7 @@ static bool word_bitmask(struct word_reader *r)
 
 static bool word_multiplier(struct word_reader *r)
 {
-    uint64_t v;
+    uint64_t v = 0;
 
     if (!read_number(r, 1, UINT16_MAX, &v))
         return false;
@@ -177,7 +177,7 @@ static bool word_from(struct word_reader *r)
 
 static bool word_post_offset(struct word_reader *r)
 {
-    uint64_t v;
+    uint64_t v = 0;
 
     if (!read_number(r, -UINT16_MAX, UINT16_MAX, &v))
         return false;
