@@ -19,6 +19,7 @@
 #include "ips/base/clock.h"
 #include "rules/builder.h"
 #include "rules/keywords.h"
+#include "rules/policy_parts.h"
 #include "rules/source.h"
 
 #define ARENA_CHUNK_BYTES (1u << 20)
@@ -47,7 +48,7 @@ void builder_error(struct builder *b, struct err *e)
     err_list_add(b->errs, e);
 }
 
-static struct builder *builder_new(const struct ruleset_source *src, struct err_list *errs)
+struct builder *builder_new(const struct ruleset_source *src, struct err_list *errs)
 {
     struct builder *b = calloc(1, sizeof(*b));
     uint32_t has_jit = 0;
@@ -56,7 +57,9 @@ static struct builder *builder_new(const struct ruleset_source *src, struct err_
         return NULL;
     b->arena = arena_new(ARENA_CHUNK_BYTES);
     b->draft.references = malloc(REFERENCES_MAX * sizeof(*b->draft.references));
-    if (b->arena == NULL || b->draft.references == NULL) {
+    if (b->arena != NULL && src->policy != NULL)
+        b->reports = arena_alloc(b->arena, (policy_n_lines(src->policy) + 1) * sizeof(*b->reports));
+    if (b->arena == NULL || b->draft.references == NULL || (src->policy != NULL && b->reports == NULL)) {
         arena_free(b->arena);
         free(b->draft.references);
         free(b);
@@ -70,8 +73,7 @@ static struct builder *builder_new(const struct ruleset_source *src, struct err_
     return b;
 }
 
-/* arena: whether it dies too; it does not when it became a ruleset's. */
-static void builder_free(struct builder *b, bool arena)
+void builder_free(struct builder *b, bool arena)
 {
     for (size_t i = 0; i < b->n_codes; i++)
         pcre2_code_free(b->codes[i]);
@@ -113,6 +115,78 @@ static void draft_reset(struct draft *d, struct builder *b, const struct rule_te
                                  .line = (uint32_t)line};
 }
 
+/* Errors from index `from` on are about a text that nobody wrote as it is: say whose it is. */
+static void blame(struct builder *b, size_t from, const struct policy_report *line)
+{
+    for (size_t i = from; i < b->errs->n; i++) {
+        char *text = b->errs->v[i].text;
+        size_t at = strlen(text);
+
+        snprintf(text + at, sizeof(b->errs->v[i].text) - at, " (as changed by %s:%u)", line->file,
+                 line->line);
+    }
+}
+
+static void set_action(struct draft *d, const struct builder *b, const struct policy_outcome *o)
+{
+    static const uint8_t actions[] = {[POLICY_ALERT] = ACTION_ALERT,
+                                      [POLICY_PASS] = ACTION_PASS,
+                                      [POLICY_DROP] = ACTION_DROP,
+                                      [POLICY_REJECT] = ACTION_REJECT};
+
+    if (o->action >= 0)
+        d->rule.action = actions[o->action];
+    if (o->action_by != NULL)
+        d->info.policy = &b->reports[policy_report_index(o->action_by)];
+}
+
+bool builder_read_rule(struct builder *b, const struct rule_text *t, const char *file,
+                       struct policy_outcome *o)
+{
+    struct policy_facts facts = {.file = file, .enabled = !t->disabled};
+    struct draft *d = &b->draft;
+    struct rule_text changed = *t;
+    struct text_piece piece;
+    size_t n_errors = b->errs->n;
+
+    *o = (struct policy_outcome){.text = t->text, .enabled = !t->disabled, .action = -1};
+    if (b->src->policy != NULL) {
+        policy_facts_read(&facts, t->text, &b->classes);
+        if (policy_apply(b->src->policy, &facts, &b->classes, o) != 0)
+            b->no_memory = true;
+    }
+    if (!o->enabled || b->no_memory)
+        return false;
+    if (o->changed != NULL) {
+        piece = t->pieces[0];
+        changed.text = o->text;
+        changed.pieces = &piece;
+        changed.n_pieces = 1;
+    }
+    draft_reset(d, b, &changed, file);
+    parse_rule(d, &changed);
+    if (!d->failed)
+        check_rule(d);
+    d->text = t; /* for errors that come later, about the rule as a whole */
+    if (d->failed && o->changed_by != NULL)
+        blame(b, n_errors, o->changed_by);
+    set_action(d, b, o);
+    return !d->failed;
+}
+
+static void load_rule(struct builder *b, const struct rule_text *t, const char *file)
+{
+    struct policy_outcome o;
+
+    if (builder_read_rule(b, t, file, &o))
+        builder_add(b, &b->draft);
+    else if (o.enabled)
+        b->n_rejected++;
+    else
+        b->n_disabled++;
+    policy_outcome_fini(&o);
+}
+
 static int load_file(struct builder *b, const char *path, struct err *e)
 {
     struct source s = {0};
@@ -122,19 +196,9 @@ static int load_file(struct builder *b, const char *path, struct err *e)
 
     if (rc != 0)
         return rc;
-    while (!b->no_memory && (rc = source_next(&s, &t)) == 1) {
-        struct draft *d = &b->draft;
-
-        draft_reset(d, b, &t, file);
-        parse_rule(d, &t);
-        if (!d->failed)
-            check_rule(d);
-        if (d->failed)
-            b->n_rejected++;
-        else
-            builder_add(b, d);
-    }
-    b->n_disabled += s.n_disabled;
+    s.give_disabled = true;
+    while (!b->no_memory && (rc = source_next(&s, &t)) == 1)
+        load_rule(b, &t, file);
     source_close(&s);
     if (!b->no_memory && rc == 0)
         return 0;
@@ -187,6 +251,15 @@ struct ruleset *ruleset_build(const struct ruleset_source *src, struct err_list 
     }
     if (load(b, &e) == 0 && !(src->strict && b->n_errors > 0))
         rs = ruleset_compile(b, &e);
+    if (rs != NULL && src->policy != NULL) {
+        rs->policy = b->reports;
+        rs->n_policy = policy_n_lines(src->policy);
+        if (!policy_reports_copy(src->policy, b->arena, b->reports)) {
+            err_set(&e, -ENOMEM, "no memory for the policy");
+            rs->release(rs);
+            rs = NULL;
+        }
+    }
     if (e.code != 0)
         builder_error(b, &e);
     if (rs != NULL)
@@ -221,6 +294,12 @@ const struct rule *ruleset_rule(const struct ruleset *rs, uint32_t index)
 uint32_t ruleset_generation(const struct ruleset *rs)
 {
     return rs->generation;
+}
+
+const struct policy_report *ruleset_policy(const struct ruleset *rs, uint32_t *n)
+{
+    *n = rs->n_policy;
+    return rs->policy;
 }
 
 const struct ruleset_stats *ruleset_stats(const struct ruleset *rs)

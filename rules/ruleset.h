@@ -18,6 +18,8 @@
 
 struct hs_database;
 struct hs_scratch;
+struct policy;
+struct policy_report;
 
 enum rule_action {
     ACTION_PASS,
@@ -108,6 +110,7 @@ struct rule_info {
     uint32_t n_references;
     const char *file;
     uint32_t line;
+    const struct policy_report *policy; /* the line that decided its action; NULL: it is as written */
     const char *dormant; /* RULE_DORMANT: the word of the rule that has nothing behind it; NULL otherwise */
 };
 
@@ -129,6 +132,7 @@ struct ruleset_source {
     uint8_t dialect;                 /* enum rule_dialect: how the files are read */
     bool strict;                    /* any error refuses the whole load */
     const char *threshold_file; /* Snort's and Suricata's threshold.config; NULL: none */
+    struct policy *policy;          /* rules/policy.h; counts in it. NULL: rules as they are written */
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
 };
 
@@ -153,5 +157,7 @@ const struct rule_info *ruleset_info(const struct ruleset *rs, uint32_t index);
 const struct rule *ruleset_rule(const struct ruleset *rs, uint32_t index);
 uint32_t ruleset_generation(const struct ruleset *rs);
 const struct ruleset_stats *ruleset_stats(const struct ruleset *rs);
+/* What became of the policy's lines, n of them, in order; they live as long as the ruleset. */
+const struct policy_report *ruleset_policy(const struct ruleset *rs, uint32_t *n);
 const char *rule_action_name(enum rule_action a);
 #endif

@@ -72,6 +72,8 @@ struct ruleset {
     struct ruleset_worker workers[64];
     uint32_t n_workers;
     struct ruleset_stats stats;
+    const struct policy_report *policy; /* one per line of the policy */
+    uint32_t n_policy;
     struct arena *arena;
     /* address and port sets: rules/sets.h */
     const struct addr_set *addr_sets;

@@ -23,6 +23,11 @@
 
 const struct config_default config_defaults[] = {
     {"rules.classification", ""},
+    {"rules.policy", ""},
+    {"rules.disable_conf", ""},
+    {"rules.enable_conf", ""},
+    {"rules.drop_conf", ""},
+    {"rules.modify_conf", ""},
     {"detect.action_order", "pass,drop,reject,alert"},
     {"detect.steps_max", "3000"},
     {"detect.threshold_file", ""},

@@ -182,6 +182,24 @@ static int check_bridges(const struct config *c, struct err *e)
     return 0;
 }
 
+static int check_single_files(const struct config *c, struct err *e)
+{
+    const struct {
+        const char *key, *path;
+    } rows[] = {
+        {"rules.classification", c->rules.classification}, {"rules.policy", c->rules.policy},
+        {"rules.disable_conf", c->rules.disable_conf},     {"rules.enable_conf", c->rules.enable_conf},
+        {"rules.drop_conf", c->rules.drop_conf},           {"rules.modify_conf", c->rules.modify_conf}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].path[0] == '\0' || access(rows[i].path, R_OK) == 0)
+            continue;
+        err_sys(e, -errno, "%s: cannot read %s", rows[i].key, rows[i].path);
+        return err_remedy(e, "correct the path, or remove the key"), e->code;
+    }
+    return 0;
+}
+
 static int check_rules(const struct config *c, struct err *e)
 {
     for (unsigned i = 0; i < c->rules.n_files; i++) {
@@ -213,11 +231,7 @@ static int check_rules(const struct config *c, struct err *e)
                 err_set(e, -EINVAL, "rules.vars: '%.64s' cannot be a variable's name", c->rules.vars[i].name);
                 return err_remedy(e, "use letters, digits and '_', without a '$'"), -EINVAL;
             }
-    if (c->rules.classification[0] != '\0' && access(c->rules.classification, R_OK) < 0) {
-        err_sys(e, -errno, "rules.classification: cannot read %s", c->rules.classification);
-        return err_remedy(e, "correct the path, or remove the key for the built-in table"), e->code;
-    }
-    return 0;
+    return check_single_files(c, e);
 }
 
 static int check_daemon(const struct config *c, struct err *e)

@@ -117,6 +117,11 @@ static const cyaml_schema_field_t rules_rows[] = {
      .count_size = sizeof(unsigned),
      .value = {CYAML_VALUE_SEQUENCE(OPT | CYAML_FLAG_POINTER, struct var_config, &var_entry, 0, LIST_MAX)}},
     TEXT_ROW("classification", rules, classification),
+    TEXT_ROW("policy", rules, policy),
+    TEXT_ROW("disable_conf", rules, disable_conf),
+    TEXT_ROW("enable_conf", rules, enable_conf),
+    TEXT_ROW("drop_conf", rules, drop_conf),
+    TEXT_ROW("modify_conf", rules, modify_conf),
     WORD_ROW("strict", rules, strict, bool_words),
     CYAML_FIELD_END};
 

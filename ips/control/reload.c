@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the configuration to a ruleset: which files, which variables, in which order of actions.
+ * From the configuration to a ruleset: which files, which variables, which policy, in which order of actions.
  *
  * Globs are expanded anew at every load, so a reload finds files that were added. Owns the expanded list for the
  * length of the call; the ruleset keeps nothing of it. Runs in the main thread at start and in the loader thread
@@ -14,6 +14,7 @@
 
 #include "ips/control/config_schema.h"
 #include "ips/control/control.h"
+#include "ips/control/policy_yaml.h"
 
 struct file_list {
     char **v;
@@ -65,39 +66,64 @@ static int expand(struct file_list *l, const char *pattern, struct err *e)
     return rc == 0 ? 0 : err_set(e, rc, "no memory to list %s", pattern);
 }
 
+/* A source for rules/, and what it borrows. */
+struct source {
+    struct ruleset_source src;
+    struct file_list files;
+    struct ruleset_var *vars;
+};
+
+static void source_fini(struct source *s)
+{
+    policy_free(s->src.policy);
+    file_list_fini(&s->files);
+    free(s->vars);
+}
+
+static int source_init(struct source *s, const struct config *c, struct err_list *errs)
+{
+    const struct policy_files policy_files = {.policy = c->rules.policy,
+                                              .disable_conf = c->rules.disable_conf,
+                                              .enable_conf = c->rules.enable_conf,
+                                              .drop_conf = c->rules.drop_conf,
+                                              .modify_conf = c->rules.modify_conf};
+    struct err e = {.code = 0};
+
+    memset(s, 0, sizeof(*s));
+    s->vars = calloc(c->rules.n_vars + 1, sizeof(*s->vars));
+    if (s->vars == NULL)
+        err_set(&e, -ENOMEM, "no memory to load the rules");
+    for (unsigned i = 0; e.code == 0 && i < c->rules.n_files; i++)
+        expand(&s->files, c->rules.files[i], &e);
+    if (e.code == 0)
+        config_action_order(c->detect.action_order, s->src.action_order, &e);
+    if (e.code != 0) {
+        err_list_add(errs, &e);
+        return e.code;
+    }
+    for (unsigned i = 0; i < c->rules.n_vars; i++)
+        s->vars[i] = (struct ruleset_var){.name = c->rules.vars[i].name, .value = c->rules.vars[i].value};
+    s->src.strict = c->rules.strict;
+    s->src.files = (const char *const *)s->files.v;
+    s->src.n_files = s->files.n;
+    s->src.vars = s->vars;
+    s->src.n_vars = c->rules.n_vars;
+    s->src.classification_file = c->rules.classification[0] != '\0' ? c->rules.classification : NULL;
+    s->src.threshold_file = c->detect.threshold_file[0] != '\0' ? c->detect.threshold_file : NULL;
+    return policy_load(&policy_files, &s->src.policy, errs);
+}
+
 struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_t generation,
                              struct err_list *errs)
 {
-    struct ruleset_source src = {.n_workers = n_workers, .generation = generation, .strict = c->rules.strict};
-    struct ruleset_var *vars = calloc(c->rules.n_vars + 1, sizeof(*vars));
-    struct file_list files = {.n = 0};
     struct ruleset *rs = NULL;
-    struct err e = {.code = 0};
+    struct source s;
 
-    if (vars == NULL) {
-        err_set(&e, -ENOMEM, "no memory to load the rules");
-        err_list_add(errs, &e);
-        return NULL;
+    if (source_init(&s, c, errs) == 0) {
+        s.src.n_workers = n_workers;
+        s.src.generation = generation;
+        rs = ruleset_build(&s.src, errs);
     }
-    for (unsigned i = 0; e.code == 0 && i < c->rules.n_files; i++)
-        expand(&files, c->rules.files[i], &e);
-    if (e.code == 0)
-        config_action_order(c->detect.action_order, src.action_order, &e);
-    if (e.code != 0) {
-        err_list_add(errs, &e);
-        goto out;
-    }
-    for (unsigned i = 0; i < c->rules.n_vars; i++)
-        vars[i] = (struct ruleset_var){.name = c->rules.vars[i].name, .value = c->rules.vars[i].value};
-    src.files = (const char *const *)files.v;
-    src.n_files = files.n;
-    src.vars = vars;
-    src.n_vars = c->rules.n_vars;
-    src.classification_file = c->rules.classification[0] != '\0' ? c->rules.classification : NULL;
-    src.threshold_file = c->detect.threshold_file[0] != '\0' ? c->detect.threshold_file : NULL;
-    rs = ruleset_build(&src, errs);
-out:
-    file_list_fini(&files);
-    free(vars);
+    source_fini(&s);
     return rs;
 }
