@@ -109,9 +109,10 @@ install: all
 	install -m 755 $(BUILD)/ipsd $(DESTDIR)$(PREFIX)/sbin/ipsd
 	install -m 755 $(BUILD)/ipsctl $(DESTDIR)$(PREFIX)/bin/ipsctl
 	install -m 644 appliance/man/ipsd.8 appliance/man/ipsctl.8 $(DESTDIR)$(MANDIR)/man8/
-	install -m 644 appliance/man/ips.yaml.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 appliance/man/ips.yaml.5 appliance/man/policy.yaml.5 $(DESTDIR)$(MANDIR)/man5/
 	sed 's,@SYSCONFDIR@,$(SYSCONFDIR),g' appliance/ips.yaml > $(BUILD)/ips.yaml.installed
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sluice/ips.yaml ] || install -m 644 $(BUILD)/ips.yaml.installed $(DESTDIR)$(SYSCONFDIR)/sluice/ips.yaml
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sluice/policy.yaml ] || install -m 644 appliance/policy.yaml $(DESTDIR)$(SYSCONFDIR)/sluice/policy.yaml
 	install -m 644 appliance/rules/*.rules $(DESTDIR)$(SYSCONFDIR)/sluice/rules/
 	install -m 644 appliance/rules/classification.config $(DESTDIR)$(SYSCONFDIR)/sluice/
 	install -m 644 appliance/logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/sluice
