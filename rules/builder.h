@@ -6,19 +6,33 @@
  * interned sets, compiled pcre codes. The builder owns all of it until ruleset_compile() moves it into the
  * ruleset; builder_fini() frees whatever is left.
  */
+#include "rules/cache.h"
 #include "rules/draft.h"
 #include "rules/sets.h"
 #include "rules/variables.h"
 #include "rules/classes.h"
 #include "rules/limits.h"
 
+enum fast_kind {
+    FAST_NONE,      /* tried whenever its header, or its buffer, is there */
+    FAST_LITERAL,   /* these bytes must be in the buffer */
+    FAST_EXPRESSION /* this regular expression, as Hyperscan takes it, must match somewhere in the buffer */
+};
+
+struct fast_pattern { /* what stands for a rule in the prefilter */
+    const uint8_t *bytes; /* in the arena; behind an expression stands a NUL */
+    uint32_t len;
+    uint32_t flags; /* HS_FLAG_*: how to look for it */
+    uint8_t kind;   /* enum fast_kind */
+    uint8_t buffer; /* slot */
+};
+
+#define PACKET_KINDS 8 /* protocol * 2 + to_client: what rules are grouped by, within a buffer */
+
 struct builder_rule {
     struct rule rule; /* first_step counts in builder.steps */
     struct rule_info info;
-    const uint8_t *fast; /* literal in the arena, or NULL: no fast pattern */
-    uint32_t fast_len;
-    uint8_t fast_buffer;
-    bool fast_nocase;
+    struct fast_pattern fast;
     const struct rule_filter *filters; /* in the arena */
     uint32_t n_filters;
     uint8_t state_rank; /* see rules/compile.c */
@@ -48,6 +62,8 @@ struct builder {
     uint32_t n_rejected, n_disabled;
     void *geoip; /* MMDB_s, opened by the first rule that asks */
     uint64_t pcre_bytes;
+    struct scan (*scans)[PACKET_KINDS]; /* heap; by slot */
+    struct cache cache;
     struct draft draft; /* one at a time */
     bool no_memory;
     bool pcre_no_jit; /* the machine cannot: the interpreter is used */
@@ -83,9 +99,13 @@ void check_rule(struct draft *d);
  * begins. order[i] is the draft's step behind out[i]; both have room for n_steps. (order.c)
  */
 void order_steps(const struct draft *d, struct step *out, const struct draft_step **order);
-/* The literal that stands for the rule in the prefilter; NULL when there is none. (fastpattern.c) */
-const struct draft_step *fastpattern_choose(const struct draft *d);
+/* What stands for the rule in the prefilter. False: memory is out. (fastpattern.c) */
+bool fastpattern_choose(const struct draft *d, struct fast_pattern *out);
+/* A bit for each kind of packet that the rule may match. (prefilter.c) */
+uint8_t prefilter_kinds(const struct rule *r);
 /* Everything into one arena, in order. NULL with *e filled. (compile.c, prefilter.c) */
 struct ruleset *ruleset_compile(struct builder *b, struct err *e);
 int prefilter_build(struct builder *b, struct ruleset *rs, const uint32_t *order, struct err *e);
+/* The rules that have no fast pattern, by what else tells whether to try them. 0 or -ENOMEM. (always.c) */
+int always_build(struct builder *b, struct ruleset *rs, const uint32_t *order);
 #endif

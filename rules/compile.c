@@ -6,8 +6,9 @@
  * second rule with the same gid and sid is an error; the one with the newer rev stays.
  *
  * ruleset_compile() sorts by action, what rules remember, priority and load order, so that an index is a rank, copies
- * everything into the arena and builds the lists of rules without a fast pattern; the prefilter is built in prefilter.c. What the
- * builder still owned outside the arena (pcre codes) moves into the ruleset. Control thread.
+ * everything into the arena, and has the structures made that say which rules are worth a look on a packet: pattern
+ * databases (prefilter.c), lists of rules without a fast pattern (always.c). What the builder still owned outside the
+ * arena (pcre codes) moves into the ruleset. Control thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,8 +16,6 @@
 #include "rules/builder.h"
 #include "rules/keywords.h"
 #include "rules/source.h"
-
-#define FAST_PATTERN_MAX 64 /* longer ones are cut: their beginning is as necessary as the whole */
 
 /* --- one rule ----------------------------------------------------------------------------------------------- */
 
@@ -61,24 +60,6 @@ static uint8_t state_rank(const struct draft *d)
     for (int k = STATE_NONE + 1; k < STATE_KIND_N; k++)
         rank = (uint8_t)(rank << 2 | order[used[k]]);
     return rank;
-}
-
-static void set_fast_pattern(struct builder_rule *r, const struct draft *d)
-{
-    const struct draft_step *s = fastpattern_choose(d);
-
-    if (s == NULL || (d->rule.flags & RULE_DORMANT))
-        return;
-    r->fast = s->literal.p;
-    r->fast_len = s->literal.len;
-    if ((s->has & (LITERAL_FAST | LITERAL_FAST_PART)) == (LITERAL_FAST | LITERAL_FAST_PART)) {
-        r->fast += s->fast_offset;
-        r->fast_len = s->fast_len;
-    }
-    if (r->fast_len > FAST_PATTERN_MAX)
-        r->fast_len = FAST_PATTERN_MAX;
-    r->fast_nocase = (s->has & LITERAL_NOCASE) != 0;
-    r->fast_buffer = s->step.buffer;
 }
 
 /* --- sids --------------------------------------------------------------------------------------------------- */
@@ -158,7 +139,8 @@ bool builder_add(struct builder *b, struct draft *d)
         if (r.filters == NULL)
             return draft_no_memory(d);
     }
-    set_fast_pattern(&r, d);
+    if (!fastpattern_choose(d, &r.fast))
+        return draft_no_memory(d);
     b->rules[b->n_rules] = r;
     *slot = (uint32_t)++b->n_rules;
     return true;
@@ -198,10 +180,10 @@ static uint32_t *sort_rules(struct builder *b, uint32_t *n_out)
         const struct builder_rule *r = &b->rules[i];
 
         if (!r->dead)
-            ranks[n++] = (struct rank){.key = (uint64_t)rank_of[r->rule.action] << 56 |
-                                              (uint64_t)r->state_rank << 48 |
-                                              (uint64_t)r->info.priority << 40 | r->order,
-                                       .index = (uint32_t)i};
+            ranks[n++] =
+                (struct rank){.key = (uint64_t)rank_of[r->rule.action] << 56 | (uint64_t)r->state_rank << 48 |
+                                     (uint64_t)r->info.priority << 40 | r->order,
+                              .index = (uint32_t)i};
     }
     qsort(ranks, n, sizeof(*ranks), rank_cmp);
     for (uint32_t i = 0; i < n; i++)
@@ -241,39 +223,6 @@ static bool place_rules(struct builder *b, struct ruleset *rs, const uint32_t *o
     return true;
 }
 
-/* The rules that must be tried on every packet of a protocol. */
-static bool place_always(struct builder *b, struct ruleset *rs, const uint32_t *order)
-{
-    for (int proto = 0; proto < PROTO_N; proto++) {
-        uint32_t n = 0, *v;
-
-        for (int pass = 0; pass < 2; pass++) {
-            v = pass == 0 ? NULL : arena_alloc(b->arena, (n + 1) * sizeof(*v));
-            if (pass == 1 && v == NULL)
-                return false;
-            n = 0;
-            for (uint32_t i = 0; i < rs->n_rules; i++) {
-                uint8_t p = rs->rules[i].proto;
-
-                if (b->rules[order[i]].fast != NULL || (p != PROTO_IP && p != proto) ||
-                    (rs->rules[i].flags & RULE_DORMANT))
-                    continue;
-                if (pass == 1)
-                    v[n] = i;
-                n++;
-            }
-        }
-        rs->always[proto] = (struct rule_list){.v = v, .n = n};
-    }
-    for (uint32_t i = 0; i < rs->n_rules; i++) {
-        bool dormant = (rs->rules[i].flags & RULE_DORMANT) != 0;
-
-        rs->stats.n_dormant += dormant;
-        rs->stats.n_no_prefilter += b->rules[order[i]].fast == NULL && !dormant;
-    }
-    return true;
-}
-
 static bool place_sets(struct builder *b, struct ruleset *rs)
 {
     rs->n_addr_sets = b->sets.n[RANGE_ADDR];
@@ -292,17 +241,42 @@ static bool place_sets(struct builder *b, struct ruleset *rs)
     return true;
 }
 
+/* What to scan and whom to try, for each kind of packet: the slots that have anything. */
+static bool place_scans(struct builder *b, struct ruleset *rs)
+{
+    for (uint32_t kind = 0; kind < PACKET_KINDS; kind++) {
+        struct scan *v = arena_alloc(b->arena, (BUF_N + rs->n_transformed) * sizeof(*v));
+        uint32_t n = 0;
+
+        if (v == NULL)
+            return false;
+        for (uint32_t slot = 0; slot < BUF_N + rs->n_transformed; slot++) {
+            struct scan *s = &b->scans[slot][kind];
+
+            s->slot = slot;
+            if (s->pf != NULL || s->candidates.n > 0)
+                v[n++] = *s;
+        }
+        rs->scans[kind / 2][kind % 2] = (struct scan_list){v, n};
+    }
+    return true;
+}
+
 struct ruleset *ruleset_compile(struct builder *b, struct err *e)
 {
     struct ruleset *rs = arena_alloc(b->arena, sizeof(*rs));
     uint32_t *order = NULL;
     int rc = -ENOMEM;
 
-    if (rs != NULL && (order = sort_rules(b, &rs->n_rules)) != NULL && place_rules(b, rs, order) &&
-        place_always(b, rs, order) && place_sets(b, rs) && limits_place(b, rs))
+    b->scans = calloc(BUF_SLOTS, sizeof(*b->scans));
+    if (rs != NULL && b->scans != NULL && (order = sort_rules(b, &rs->n_rules)) != NULL &&
+        place_rules(b, rs, order) && place_sets(b, rs) && limits_place(b, rs)) {
         rc = prefilter_build(b, rs, order, e);
-    else
+        if (rc == 0 && ((rc = always_build(b, rs, order)) != 0 || !place_scans(b, rs)))
+            rc = err_set(e, -ENOMEM, "no memory for the ruleset");
+    } else {
         err_set(e, rc, "no memory for the ruleset");
+    }
     free(order);
     if (rc == 0)
         return rs;

@@ -1,16 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fast pattern: the one literal of a rule that the prefilter looks for. A packet without it cannot match the
- * rule, so the choice decides only how often the rule is evaluated in vain, never what it matches.
+ * The fast pattern: what the prefilter looks for in a rule's place. A packet without it cannot match the rule, so the
+ * choice decides only how often the rule is evaluated in vain, never what it matches.
  *
  * The rule's own wish (fast_pattern) comes first. Else the longest positive content; among equally long ones the
  * one of greater strength, Suricata's measure (RULES.md 2A, 17): a byte seen for the first time counts 3 when it is a
  * letter, 1 when it is 00, 01 or ff, 4 when it is anything else that can be printed, 6 otherwise, and 1 when it is
- * repeated; then the leftmost. Negated contents never stand for a rule. Control thread.
+ * repeated; then the leftmost. Negated contents never stand for a rule.
+ *
+ * A literal of less than SHORT_LITERAL bytes is in nearly every packet, and slows down the search for all others. Then
+ * a longer one is taken instead, wherever the rule has it: in another content, or in a pcre as a run of bytes that
+ * all its matches contain (pcre_literal.c). A rule without any literal of two bytes is found by its pcre itself, when
+ * Hyperscan takes it (pcre_scan.c). Control thread.
  */
 #include <ctype.h>
+#include <hs/hs.h>
 
 #include "rules/builder.h"
+#include "rules/pcre_literal.h"
+#include "rules/pcre_scan.h"
+
+#define FAST_PATTERN_MAX 64 /* longer ones are cut: their beginning is as necessary as the whole */
+#define SHORT_LITERAL    4
+#define SHORTEST_LITERAL 2 /* below that an expression is better */
 
 static uint32_t strength(struct span s)
 {
@@ -35,20 +47,100 @@ static uint32_t strength(struct span s)
     return sum;
 }
 
-const struct draft_step *fastpattern_choose(const struct draft *d)
+/* Whether the step's match is needed for the rule's, in a buffer that is scanned. */
+static bool stands_for_rule(const struct draft_step *s)
+{
+    return s->step.flow == STEP_SEARCH && !s->step.negated && s->step.buffer != BUF_BASE64;
+}
+
+static struct fast_pattern of_content(const struct draft_step *s)
+{
+    struct fast_pattern f = {.bytes = s->literal.p,
+                             .len = s->literal.len,
+                             .flags = s->has & LITERAL_NOCASE ? HS_FLAG_CASELESS : 0,
+                             .kind = FAST_LITERAL,
+                             .buffer = s->step.buffer};
+
+    if ((s->has & (LITERAL_FAST | LITERAL_FAST_PART)) == (LITERAL_FAST | LITERAL_FAST_PART)) {
+        f.bytes += s->fast_offset;
+        f.len = s->fast_len;
+    }
+    if (f.len > FAST_PATTERN_MAX)
+        f.len = FAST_PATTERN_MAX;
+    return f;
+}
+
+static struct fast_pattern best_content(const struct draft *d, bool wish)
 {
     const struct draft_step *best = NULL;
 
     for (uint32_t i = 0; i < d->n_steps; i++) {
         const struct draft_step *s = &d->steps[i];
 
-        if (s->literal.p == NULL || s->step.negated || s->step.buffer == BUF_BASE64)
+        if (s->literal.p == NULL || !stands_for_rule(s))
             continue;
-        if (s->has & LITERAL_FAST)
-            return s;
+        if (wish && (s->has & LITERAL_FAST))
+            return of_content(s);
         if (best == NULL || s->literal.len > best->literal.len ||
             (s->literal.len == best->literal.len && strength(s->literal) > strength(best->literal)))
             best = s;
     }
-    return best;
+    return best != NULL ? of_content(best) : (struct fast_pattern){.kind = FAST_NONE};
+}
+
+/* A literal of a pcre that is longer than what there is. False: memory is out. */
+static bool longer_in_pcre(const struct draft *d, struct fast_pattern *out)
+{
+    for (uint32_t i = 0; i < d->n_steps; i++) {
+        const struct draft_step *s = &d->steps[i];
+        struct pcre_literal l;
+
+        if (s->pcre.p == NULL || !stands_for_rule(s))
+            continue;
+        l = pcre_literal(s->pcre, s->pcre_options);
+        if (l.len <= out->len || l.len < SHORTEST_LITERAL)
+            continue;
+        *out = (struct fast_pattern){.bytes = arena_memdup(d->b->arena, l.bytes, l.len),
+                                     .len = l.len,
+                                     .flags = l.nocase ? HS_FLAG_CASELESS : 0,
+                                     .kind = FAST_LITERAL,
+                                     .buffer = s->step.buffer};
+        if (out->bytes == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* The first pcre that Hyperscan takes. A relative one sees only a part of its buffer as its subject. */
+static bool whole_pcre(const struct draft *d, struct fast_pattern *out)
+{
+    for (uint32_t i = 0; i < d->n_steps; i++) {
+        const struct draft_step *s = &d->steps[i];
+        struct pcre_scan x;
+
+        if (s->pcre.p == NULL || !stands_for_rule(s) || s->step.relative ||
+            !pcre_scan(s->pcre, s->pcre_options, &x))
+            continue;
+        *out = (struct fast_pattern){.len = (uint32_t)strlen(x.text),
+                                     .flags = x.flags,
+                                     .kind = FAST_EXPRESSION,
+                                     .buffer = s->step.buffer};
+        out->bytes = arena_memdup(d->b->arena, x.text, out->len + 1);
+        return out->bytes != NULL;
+    }
+    return true;
+}
+
+bool fastpattern_choose(const struct draft *d, struct fast_pattern *out)
+{
+    *out = best_content(d, true);
+    if (out->len < SHORT_LITERAL) {
+        struct fast_pattern longest = best_content(d, false);
+
+        if (longest.len > out->len)
+            *out = longest;
+    }
+    if (out->len < SHORT_LITERAL && !longer_in_pcre(d, out))
+        return false;
+    return out->len >= SHORTEST_LITERAL || whole_pcre(d, out);
 }

@@ -82,6 +82,7 @@ void builder_free(struct builder *b, bool arena)
     free(b->rules);
     free(b->steps);
     free(b->sid_slots);
+    free(b->scans);
     free(b->draft.references);
     sets_fini(&b->sets);
     classes_fini(&b->classes);

@@ -133,6 +133,8 @@ struct ruleset_source {
     bool strict;                    /* any error refuses the whole load */
     const char *threshold_file; /* Snort's and Suricata's threshold.config; NULL: none */
     struct policy *policy;          /* rules/policy.h; counts in it. NULL: rules as they are written */
+    const char *cache_dir;          /* compiled pattern databases are kept here; NULL: nowhere */
+    bool cache_read_only;           /* use what is there, keep nothing */
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
 };
 
@@ -141,6 +143,8 @@ struct ruleset_stats {
     uint32_t n_dormant;      /* of the loaded ones: never evaluated */
     uint32_t n_patterns;     /* distinct fast patterns */
     uint32_t n_no_prefilter; /* rules evaluated on every packet their header fits */
+    uint32_t n_databases;    /* of fast patterns */
+    uint32_t n_cached;       /* of those, not compiled but read from the cache */
     uint64_t memory_bytes;   /* arena and pattern databases */
     uint64_t load_ns;
 };

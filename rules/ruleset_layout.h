@@ -8,6 +8,7 @@
 #include <hs/hs.h>
 #include "rules/eval.h"
 #include "rules/filter.h"
+#include "rules/iplist.h"
 #include "rules/ruleset.h"
 
 /* One compiled keyword. Which union member holds is the keyword's business (rules/kw/<keyword>.c). */
@@ -39,16 +40,44 @@ struct step {
     const void *data;   /* in the arena: pattern bytes, pcre2 code */
 };
 
-struct prefilter {     /* literals of one buffer; hs_compile_lit_multi, id = pattern number */
-    hs_database_t *db; /* NULL when no rule has a fast pattern in this buffer */
-    uint32_t n_patterns;
-    const uint32_t *first; /* rules of pattern i: rules[first[i]] .. rules[first[i + 1] - 1] */
-    const uint32_t *rules; /* ascending rule indices */
+struct rule_ref { /* a rule behind a fast pattern */
+    uint32_t rule;
+    uint32_t gate; /* enum fact_flag that must all be set for the rule to be worth a look, or GATE_NEVER */
+};
+#define GATE_NEVER (1u << 31) /* no fact: the rule is dormant */
+
+struct prefilter {        /* the fast patterns of one buffer, for packets of one or more protocols and directions */
+    hs_database_t *db;    /* patterns 0 .. n_literals - 1, compiled as literals; NULL when there is none */
+    hs_database_t *exprs; /* the others: expressions of rules that have no literal; NULL when there is none */
+    uint32_t n_literals, n_patterns;
+    const uint32_t *first;       /* rules of pattern i: refs[first[i]] .. refs[first[i + 1] - 1] */
+    const struct rule_ref *refs; /* ascending rule indices within a pattern */
 };
 
-struct rule_list {
-    const uint32_t *v; /* ascending rule indices */
+struct scan { /* what a buffer means for a packet that has it */
+    uint32_t slot;
+    const struct prefilter *pf;  /* NULL: no fast patterns */
+    struct rule_list candidates; /* rules without a fast pattern that look into this buffer */
+};
+
+struct scan_list { /* by the packet's protocol and direction */
+    const struct scan *v;
     uint32_t n;
+};
+
+/*
+ * Rules without a fast pattern, for each kind of packet: by protocol (PROTO_IP: neither TCP, UDP nor ICMP; `ip` rules
+ * stand in all) and ruleset_always_key(). Equal lists are one.
+ */
+#define ALWAYS_KEYS 2048
+struct always {
+    uint16_t list[PROTO_N][ALWAYS_KEYS];
+    const struct rule_list *lists;
+    uint32_t n_lists;
+};
+
+struct rule_cost { /* of one rule in one worker, since profiling began; the worker writes, relaxed */
+    uint64_t checks, matches, ns;
 };
 
 /* What one worker needs to scan with this ruleset; made by the builder so that workers never allocate. */
@@ -56,6 +85,7 @@ struct ruleset_worker {
     hs_scratch_t *scratch;
     uint64_t *seen;       /* bitmap over rules: candidate already noted; cleared by whoever set it */
     uint32_t *candidates; /* room for n_rules */
+    struct rule_cost *costs; /* a row for each rule while rules are profiled, else NULL; ips/detect/profile.h */
 };
 
 struct ruleset {
@@ -63,12 +93,12 @@ struct ruleset {
     const struct rule *rules;
     const struct step *steps;
     const struct rule_info *info;
-    struct prefilter prefilter[BUF_SLOTS];
+    struct scan_list scans[PROTO_N][2]; /* [1]: to_client */
     const struct buffer_ref *transformed; /* what slot BUF_N + i is made of */
     uint32_t n_transformed;
-    struct rule_list
-        always[PROTO_N]; /* rules without a fast pattern, by the packet's protocol (PROTO_IP: neither
-                                         TCP, UDP nor ICMP); `ip` rules stand in every list */
+    const struct always *always;
+    struct iplist ip_once; /* rules by address that are decided once per flow and direction (RULE_IP_ONLY) */
+    struct iplist ip_each; /* rules by address that are tried on each packet */
     struct ruleset_worker workers[64];
     uint32_t n_workers;
     struct ruleset_stats stats;
@@ -84,8 +114,26 @@ struct ruleset {
     uint32_t n_pcre_codes;
     const struct rule_filter *filters;
     const struct filter_list *limits; /* rule.limits is an index into it; element 0 is empty */
+    struct prefilter *prefilters; /* all of them; scans point here */
+    uint32_t n_prefilters;
+    struct rule_cost *costs; /* heap; of all workers, n_rules each. Stays when profiling stops, to be shown */
     void (*release)(struct ruleset *rs); /* frees what is outside the arena (pcre2 codes, databases) */
 };
+
+/* The protocol under which a packet's rules are kept. */
+static inline enum rule_proto ruleset_proto_of(const struct facts *f)
+{
+    return f->flags & FACT_TCP ? PROTO_TCP : f->flags & FACT_UDP ? PROTO_UDP : f->flags & FACT_ICMP ? PROTO_ICMP : PROTO_IP;
+}
+
+/* TCP flags or ICMP type, whether there is a payload, the direction, whether RULE_IP_ONLY rules were decided before. */
+static inline uint32_t ruleset_always_key(const struct facts *f, bool ip_only_done)
+{
+    uint32_t value = f->flags & FACT_TCP ? f->tcp_flags : f->flags & FACT_ICMP ? f->icmp_type : 0;
+
+    return value | (f->payload_len > 0 ? 0x100 : 0) | (f->flags & FACT_TO_CLIENT ? 0x200 : 0) |
+           (ip_only_done ? 0x400 : 0);
+}
 
 bool ruleset_addr_in(const struct ruleset *rs, uint16_t set, const uint8_t addr[16]);
 bool ruleset_port_in(const struct ruleset *rs, uint16_t set, uint16_t port);

@@ -28,6 +28,7 @@
 #include "ips/base/clock.h"
 #include "ips/detect/eval.h"
 #include "ips/detect/prefilter.h"
+#include "ips/detect/profile.h"
 #include "ips/detect/report.h"
 #include "ips/detect/rewrite.h"
 #include "ips/detect/tag.h"
@@ -46,7 +47,6 @@ struct detect {
     struct counters *c;
     struct eval eval;
     struct facts facts;
-    bool facts_ready;
     bool inline_mode;
     uint32_t steps_max, worker;
     struct report report;
@@ -164,23 +164,32 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .vlan = {p->vlan[0], p->vlan[1]},
         .n_vlans = p->n_vlans,
     };
-    d->facts_ready = true;
 }
 
-static bool matches(struct detect *d, const struct ruleset *rs, const struct rule *r, const struct packet *p)
+static bool confirm(struct detect *d, const struct ruleset *rs, const struct rule *r)
 {
-    if (!d->facts_ready)
-        fill_facts(d, p);
     if (!ruleset_header_match(rs, r, &d->facts))
         return false;
     counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
     d->eval.steps_left = d->steps_max;
     d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
     bool match = eval_rule(rs, r, &d->eval);
+    if (!match)
+        counter_add(d->c, CTR_DETECT_PREFILTER_FALSE, 1);
     if (d->eval.hit_step_limit)
         counter_add(d->c, CTR_DETECT_STEP_LIMIT, 1);
     if (d->eval.hit_pcre_limit)
         counter_add(d->c, CTR_DETECT_PCRE_LIMIT, 1);
+    return match;
+}
+
+static bool matches(struct detect *d, const struct ruleset *rs, uint32_t index, struct rule_cost *costs)
+{
+    if (!costs)
+        return confirm(d, rs, &rs->rules[index]);
+    uint64_t began = clock_mono_ns();
+    bool match = confirm(d, rs, &rs->rules[index]);
+    profile_add(&costs[index], match, clock_mono_ns() - began);
     return match;
 }
 
@@ -299,31 +308,18 @@ static void set_buffers(struct eval *e, const struct ruleset *rs, const struct p
 static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     const struct ruleset_worker *w = &rs->workers[d->worker];
-    const struct rule_list *always = &rs->always[proto_of(p)];
+    struct rule_cost *costs = profile_costs(w);
     uint16_t iponly = iponly_flag(p);
-    bool skip_iponly = iponly && (p->flow->flags & iponly);
+    struct candidates found;
 
+    fill_facts(d, p);
     set_buffers(&d->eval, rs, p);
-    uint32_t n = 0, i = 0, j = 0;
-    for (unsigned b = 0; b < BUF_N + rs->n_transformed; b++)
-        if (rs->prefilter[b].db)
-            n = prefilter_scan(rs, w, b, eval_buffer(&d->eval, (uint8_t)b), n, d->c);
-    prefilter_sort(w, n);
-
-    while (i < n || j < always->n) {
-        uint32_t index;
-
-        if (j == always->n || (i < n && w->candidates[i] <= always->v[j]))
-            index = w->candidates[i++];
-        else
-            index = always->v[j++];
-        const struct rule *r = &rs->rules[index];
-        if (skip_iponly && (r->flags & RULE_IP_ONLY))
+    prefilter_run(rs, w, &d->eval, iponly && (p->flow->flags & iponly), &found, d->c);
+    for (uint32_t i; (i = candidates_next(&found)) != CANDIDATE_NONE;) {
+        if (d->inspected && !rs->rules[i].n_post)
             continue;
-        if (d->inspected && !r->n_post)
-            continue;
-        if (matches(d, rs, r, p))
-            act(d, rs, index, p);
+        if (matches(d, rs, i, costs))
+            act(d, rs, i, p);
     }
     if (iponly)
         p->flow->flags |= iponly;
@@ -387,7 +383,6 @@ bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
     if (settled(d, p) || !rs)
         return false;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
-    d->facts_ready = false;
     d->n_alerts = 0;
     d->has_drop = d->inspected = false;
     d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;

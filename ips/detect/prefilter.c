@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The prefilter: one Hyperscan scan over a buffer for the fast patterns of all rules.
+ * The prefilter: one Hyperscan scan over each buffer for the fast patterns of all rules that its protocol and direction
+ * can match, one lookup for each address, and the list of rules that have neither.
  *
  * Hyperscan reports patterns in the order of their ends in the data; rules must be confirmed in the order of
  * their rank, and once. A bitmap over rules takes the duplicates out; the list is then sorted, by insertion while it
- * is short, as it nearly always is, and by reading the bitmap in order when it is long.
+ * is short, as it nearly always is, and by reading the bitmap in order when it is long. A rule behind a pattern
+ * becomes a candidate only when the facts that the table names for it hold: a word read beside its index, and not
+ * a rule fetched from memory.
  *
  * A scan that fails (it cannot, with a scratch made for this database) must not blind the rules: then all rules
  * with a pattern in this buffer are candidates, which is slow and right.
@@ -15,46 +18,68 @@
 
 #define INSERTION_SORT_MAX 48
 
-struct scan {
-    const struct prefilter *pf;
+struct run {
+    const uint32_t *first; /* of the patterns in hand: see struct prefilter */
+    const struct rule_ref *refs;
+    uint32_t facts;
     uint64_t *seen;
     uint32_t *candidates;
     uint32_t n;
 };
 
-static void add(struct scan *s, uint32_t rule)
+static void add(struct run *r, uint32_t rule)
 {
     uint64_t bit = 1ull << (rule % 64);
 
-    if (s->seen[rule / 64] & bit)
+    if (r->seen[rule / 64] & bit)
         return;
-    s->seen[rule / 64] |= bit;
-    s->candidates[s->n++] = rule;
+    r->seen[rule / 64] |= bit;
+    r->candidates[r->n++] = rule;
+}
+
+static void add_list(struct run *r, const struct rule_list *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        add(r, l->v[i]);
+}
+
+static void add_refs(struct run *r, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        if ((r->refs[i].gate & ~r->facts) == 0)
+            add(r, r->refs[i].rule);
 }
 
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
 {
-    struct scan *s = ctx;
+    struct run *r = ctx;
 
-    for (uint32_t i = s->pf->first[id]; i < s->pf->first[id + 1]; i++)
-        add(s, s->pf->rules[i]);
+    add_refs(r, r->first[id], r->first[id + 1]);
     return 0;
 }
 
-uint32_t prefilter_scan(const struct ruleset *rs, const struct ruleset_worker *w, unsigned buffer,
-                        struct span bytes, uint32_t n, struct counters *c)
+/* The n patterns of one database. */
+static void scan(struct run *r, const hs_database_t *db, hs_scratch_t *scratch, struct span bytes, uint32_t n)
 {
-    const struct prefilter *pf = &rs->prefilter[buffer];
-    struct scan s = {.pf = pf, .seen = w->seen, .candidates = w->candidates, .n = n};
+    if (db != NULL && hs_scan(db, (const char *)bytes.p, bytes.len, 0, scratch, on_match, r) != HS_SUCCESS)
+        add_refs(r, r->first[0], r->first[n]);
+}
 
-    if (!pf->db || bytes.len == 0)
-        return n;
+static void look_into(struct run *r, const struct scan *s, hs_scratch_t *scratch, struct span bytes,
+                      struct counters *c)
+{
+    const struct prefilter *pf = s->pf;
+
+    add_list(r, &s->candidates);
+    if (pf == NULL || bytes.len == 0)
+        return;
     counter_add(c, CTR_DETECT_SCANS, 1);
     counter_add(c, CTR_DETECT_SCAN_BYTES, bytes.len);
-    if (hs_scan(pf->db, (const char *)bytes.p, bytes.len, 0, w->scratch, on_match, &s) != HS_SUCCESS)
-        for (uint32_t i = 0; i < pf->first[pf->n_patterns]; i++)
-            add(&s, pf->rules[i]);
-    return s.n;
+    r->refs = pf->refs;
+    r->first = pf->first;
+    scan(r, pf->db, scratch, bytes, pf->n_literals);
+    r->first = pf->first + pf->n_literals;
+    scan(r, pf->exprs, scratch, bytes, pf->n_patterns - pf->n_literals);
 }
 
 static void sort_by_insertion(uint32_t *v, uint32_t n)
@@ -86,13 +111,39 @@ static void sort_by_bitmap(uint64_t *seen, uint32_t *v, uint32_t n)
     }
 }
 
-void prefilter_sort(const struct ruleset_worker *w, uint32_t n)
+static void sort(struct run *r)
 {
-    if (n > INSERTION_SORT_MAX) {
-        sort_by_bitmap(w->seen, w->candidates, n);
+    if (r->n > INSERTION_SORT_MAX) {
+        sort_by_bitmap(r->seen, r->candidates, r->n);
         return;
     }
-    for (uint32_t i = 0; i < n; i++)
-        w->seen[w->candidates[i] / 64] = 0;
-    sort_by_insertion(w->candidates, n);
+    for (uint32_t i = 0; i < r->n; i++)
+        r->seen[r->candidates[i] / 64] = 0;
+    sort_by_insertion(r->candidates, r->n);
+}
+
+void prefilter_run(const struct ruleset *rs, const struct ruleset_worker *w, struct eval *e,
+                   bool ip_only_done, struct candidates *out, struct counters *c)
+{
+    const struct facts *f = e->facts;
+    enum rule_proto proto = ruleset_proto_of(f);
+    const struct scan_list *scans = &rs->scans[proto][f->flags & FACT_TO_CLIENT ? 1 : 0];
+    const struct rule_list *always =
+        &rs->always->lists[rs->always->list[proto][ruleset_always_key(f, ip_only_done)]];
+    struct run r = {.facts = f->flags, .seen = w->seen, .candidates = w->candidates};
+
+    for (uint32_t i = 0; i < scans->n; i++) {
+        struct span bytes = eval_buffer(e, (uint8_t)scans->v[i].slot);
+
+        if (bytes.p != NULL)
+            look_into(&r, &scans->v[i], w->scratch, bytes, c);
+    }
+    add_list(&r, iplist_lookup(&rs->ip_each, IPLIST_SRC, f->src));
+    add_list(&r, iplist_lookup(&rs->ip_each, IPLIST_DST, f->dst));
+    if (!ip_only_done) {
+        add_list(&r, iplist_lookup(&rs->ip_once, IPLIST_SRC, f->src));
+        add_list(&r, iplist_lookup(&rs->ip_once, IPLIST_DST, f->dst));
+    }
+    sort(&r);
+    *out = (struct candidates){r.candidates, always->v, r.n, always->n};
 }

@@ -131,6 +131,8 @@ static bool parse_pcre(struct draft *d, const struct option *o)
     if (code == NULL)
         return false;
     b->codes[b->n_codes++] = code;
+    s->pcre = text;
+    s->pcre_options = options;
     jit_compile(b, code, s);
     s->step.data = code;
     return true;

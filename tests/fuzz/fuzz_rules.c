@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ips/detect/eval.h"
+#include "ips/detect/prefilter.h"
 #include "rules/ruleset_layout.h"
 
 #define STEPS 3000
@@ -20,22 +21,7 @@ static struct eval_scratch *scratch;
 static int file_fd = -1;
 static char file_path[64];
 
-struct scan {
-    const struct prefilter *p;
-    uint8_t *candidate;
-};
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *arg)
-{
-    struct scan *s = arg;
-
-    (void)from, (void)to, (void)flags;
-    for (uint32_t i = s->p->first[id]; i < s->p->first[id + 1]; i++)
-        s->candidate[s->p->rules[i]] = 1;
-    return 0;
-}
 
 static void set_up(void)
 {
@@ -55,37 +41,41 @@ static void write_rules(const uint8_t *text, size_t len)
 }
 
 /* candidate[i] = 1 for every rule that ipsd would evaluate. */
-static uint8_t *candidates_of(const struct ruleset *rs, int proto, struct span payload)
+static uint8_t *candidates_of(const struct ruleset *rs, struct eval *e)
 {
+    static struct counters c;
     uint8_t *candidate = calloc(rs->n_rules + 1, 1);
-    struct scan s = {.p = &rs->prefilter[BUF_PAYLOAD], .candidate = candidate};
+    struct candidates found;
 
     if (candidate == NULL)
         abort();
-    for (uint32_t i = 0; i < rs->always[proto].n; i++)
-        candidate[rs->always[proto].v[i]] = 1;
-    if (s.p->db != NULL && payload.len > 0 &&
-        hs_scan(s.p->db, (const char *)payload.p, payload.len, 0, rs->workers[0].scratch, on_hit, &s) !=
-            HS_SUCCESS)
-        abort();
+    prefilter_run(rs, &rs->workers[0], e, false, &found, &c);
+    for (uint32_t i, last = 0; (i = candidates_next(&found)) != CANDIDATE_NONE; last = i + 1) {
+        if (i < last) /* out of order, or twice */
+            abort();
+        candidate[i] = 1;
+    }
     return candidate;
 }
 
-static void try_packet(const struct ruleset *rs, const struct facts *f, int proto, struct span payload)
+static void try_packet(const struct ruleset *rs, const struct facts *f, struct span payload)
 {
-    uint8_t *candidate = candidates_of(rs, proto, payload);
+    struct eval e = {.facts = f, .scratch = scratch};
+    uint8_t *candidate;
 
+    eval_begin(&e, rs);
+    if (payload.len > 0)
+        e.buf[BUF_PAYLOAD] = payload;
+    candidate = candidates_of(rs, &e);
     for (uint32_t i = 0; i < rs->n_rules; i++) {
         const struct rule *r = ruleset_rule(rs, i);
-        struct eval e = {.facts = f, .scratch = scratch, .steps_left = STEPS};
 
-        if (payload.len > 0)
-            e.buf[BUF_PAYLOAD] = payload;
-        if (!ruleset_header_match(rs, r, f))
+        e.steps_left = STEPS;
+        if ((r->flags & RULE_DORMANT) || !ruleset_header_match(rs, r, f))
             continue;
         if (eval_rule(rs, r, &e) && !candidate[i])
             abort();
-        if (e.steps_left > STEPS || e.cursor > payload.len)
+        if (e.steps_left > STEPS || e.cursor > payload.len + TRANSFORM_ROOM_MIN)
             abort();
     }
     free(candidate);
@@ -97,10 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          dst[16] = {[0] = 0x20, [1] = 1, [15] = 8};
     static const struct {
         uint32_t fact;
-        int proto;
         uint8_t number;
-    } kinds[] = {
-        {FACT_TCP, PROTO_TCP, 6}, {FACT_UDP, PROTO_UDP, 17}, {FACT_ICMP, PROTO_ICMP, 1}, {0, PROTO_IP, 47}};
+    } kinds[] = {{FACT_TCP, 6}, {FACT_UDP, 17}, {FACT_ICMP, 1}, {0, 47}};
     const uint8_t *nul = size > 0 ? memchr(data, 0, size) : NULL;
     size_t text_len = nul != NULL ? (size_t)(nul - data) : size;
     struct span payload = nul != NULL ? span_of(nul + 1, size - text_len - 1) : span_of(data, 0);
@@ -129,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                               .src = back ? dst : src,
                               .dst = back ? src : dst};
 
-            try_packet(rs, &f, kinds[k].proto, payload);
+            try_packet(rs, &f, payload);
         }
     ruleset_free(rs);
     err_list_fini(&errs);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "ips/detect/eval.h"
+#include "ips/detect/prefilter.h"
 #include "rules/ruleset_layout.h"
 
 struct loaded {
@@ -120,45 +121,40 @@ static inline uint32_t find_rule(const struct ruleset *rs, uint32_t sid)
     return 0;
 }
 
-struct scan {
-    const struct prefilter *p;
-    uint32_t rule;
-    bool hit;
-};
-
-static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *arg)
-{
-    struct scan *s = arg;
-
-    (void)from, (void)to, (void)flags;
-    for (uint32_t i = s->p->first[id]; i < s->p->first[id + 1]; i++)
-        s->hit |= s->p->rules[i] == s->rule;
-    return 0;
-}
-
-/* Whether the prefilter, or the list of rules without a fast pattern, would offer the rule for this packet. */
+/* Whether the prefilter would offer the rule for this packet: the first of its flow in this direction. */
 static inline bool is_candidate_in(const struct ruleset *rs, uint32_t rule, struct eval *e)
 {
-    uint32_t flags = e->facts->flags;
-    int proto = flags & FACT_TCP    ? PROTO_TCP
-                : flags & FACT_UDP  ? PROTO_UDP
-                : flags & FACT_ICMP ? PROTO_ICMP
-                                    : PROTO_IP;
+    static struct counters c;
+    struct candidates found;
     bool hit = false;
 
-    for (uint32_t i = 0; i < rs->always[proto].n; i++)
-        hit |= rs->always[proto].v[i] == rule;
-    for (uint32_t slot = 0; slot < BUF_N + rs->n_transformed && !hit; slot++) {
-        struct scan s = {.p = &rs->prefilter[slot], .rule = rule};
-        struct span b = eval_buffer(e, (uint8_t)slot);
-
-        if (s.p->db != NULL && b.len > 0)
-            assert_int_equal(
-                hs_scan(s.p->db, (const char *)b.p, b.len, 0, rs->workers[0].scratch, on_hit, &s),
-                HS_SUCCESS);
-        hit |= s.hit;
-    }
+    prefilter_run(rs, &rs->workers[0], e, false, &found, &c);
+    for (uint32_t i; (i = candidates_next(&found)) != CANDIDATE_NONE;)
+        hit |= i == rule;
     return hit;
+}
+
+/* How many rules would be tried on any packet with a payload. */
+static inline uint32_t n_always(const struct ruleset *rs, uint32_t fact_flags)
+{
+    static const uint8_t nobody[16];
+    struct facts f = {.flags = fact_flags, .src = nobody, .dst = nobody, .payload_len = 1};
+
+    return rs->always->lists[rs->always->list[ruleset_proto_of(&f)][ruleset_always_key(&f, false)]].n;
+}
+
+/* The fast patterns that a buffer of packets of this protocol, to the server, is searched for; NULL: none. */
+static inline const struct prefilter *slot_patterns(const struct ruleset *rs, enum rule_proto proto, uint32_t slot)
+{
+    for (uint32_t i = 0; i < rs->scans[proto][0].n; i++)
+        if (rs->scans[proto][0].v[i].slot == slot)
+            return rs->scans[proto][0].v[i].pf;
+    return NULL;
+}
+
+static inline const struct prefilter *payload_patterns(const struct ruleset *rs, enum rule_proto proto)
+{
+    return slot_patterns(rs, proto, BUF_PAYLOAD);
 }
 
 /* The packet's buffers. */
@@ -183,9 +179,13 @@ static inline void set_buffers(struct eval *e, const struct ruleset *rs, struct 
 static inline bool is_candidate(const struct ruleset *rs, uint32_t rule, const struct facts *f,
                                 struct span payload)
 {
-    struct eval e = {.facts = f, .scratch = eval_scratch_new(NULL)};
+    static const uint8_t nobody[16];
+    struct facts with_ends = *f;
+    struct eval e = {.facts = &with_ends, .scratch = eval_scratch_new(NULL)};
     bool hit;
 
+    with_ends.src = with_ends.dst = nobody;
+    with_ends.payload_len = (uint16_t)payload.len;
     assert_non_null(e.scratch);
     set_buffers(&e, rs, payload);
     hit = is_candidate_in(rs, rule, &e);

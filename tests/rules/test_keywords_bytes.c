@@ -275,9 +275,9 @@ static void trap14_dce(void **state)
         assert_string_equal(ruleset_info(l.rs, i)->dormant, "dce");
     }
     assert_null(ruleset_info(l.rs, find_rule(l.rs, 4))->dormant);
-    /* never a candidate: neither by pattern nor in the lists of every packet */
-    assert_int_equal(l.rs->prefilter[BUF_PAYLOAD].first[1], 1);
-    assert_int_equal(l.rs->always[PROTO_TCP].n, 0);
+    /* never a candidate: its pattern is compiled, and its gate is shut; nor is it in the lists of every packet */
+    assert_int_equal(payload_patterns(l.rs, PROTO_TCP)->refs[0].gate == GATE_NEVER, 1);
+    assert_int_equal(n_always(l.rs, FACT_TCP), 0);
     assert_int_equal(ruleset_stats(l.rs)->n_no_prefilter, 0);
     unload(&l);
 }

@@ -362,8 +362,8 @@ static void sleepers(void **state)
         assert_int_equal(ruleset_stats(l.rs)->n_loaded, 1);
         assert_int_equal(ruleset_stats(l.rs)->n_dormant, 1);
         assert_string_equal(ruleset_info(l.rs, 0)->dormant, word);
-        assert_null(l.rs->prefilter[BUF_PAYLOAD].db);
-        assert_int_equal(l.rs->always[PROTO_TCP].n, 0);
+        assert_int_equal(payload_patterns(l.rs, PROTO_TCP)->refs[0].gate, GATE_NEVER);
+        assert_int_equal(n_always(l.rs, FACT_TCP), 0);
         unload(&l);
     }
     assert_options_refused("app-layer-event:a b;", "is no event");

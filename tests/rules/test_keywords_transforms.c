@@ -193,7 +193,7 @@ static void slots(void **state)
                              i % 3, i + 1);
     l = load_ok(text);
     assert_int_equal(l.rs->n_transformed, 3);
-    assert_int_equal(l.rs->prefilter[BUF_N].n_patterns, 1);
+    assert_int_equal(slot_patterns(l.rs, PROTO_TCP, BUF_N)->n_patterns, 1);
     unload(&l);
     free(text);
 }

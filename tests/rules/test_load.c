@@ -181,7 +181,7 @@ static void files(void **state)
     struct ruleset *rs = ruleset_build(&src, &errs);
     assert_non_null(rs);
     assert_int_equal(ruleset_n_rules(rs), 0);
-    assert_null(rs->prefilter[BUF_PAYLOAD].db);
+    assert_null(payload_patterns(rs, PROTO_TCP));
     assert_null(rs->workers[0].scratch);
     ruleset_free(rs);
     src.n_workers = 65;
@@ -244,12 +244,13 @@ static void shared_patterns(void **state)
         "alert udp any any -> any any (sid:5;)\nalert ip any any -> any any (content:!\"x\"; sid:6;)\n");
     const struct ruleset_stats *s = ruleset_stats(l.rs);
 
-    assert_int_equal(s->n_patterns, 2);
+    assert_int_equal(s->n_patterns, 3); /* two for TCP, one for UDP */
+    assert_int_equal(s->n_databases, 2);
     assert_int_equal(s->n_no_prefilter, 2);
-    assert_int_equal(l.rs->always[PROTO_TCP].n, 1);
-    assert_int_equal(l.rs->always[PROTO_UDP].n, 2);
-    assert_int_equal(l.rs->always[PROTO_ICMP].n, 1);
-    assert_int_equal(l.rs->always[PROTO_IP].n, 1);
+    assert_int_equal(n_always(l.rs, FACT_TCP), 1);
+    assert_int_equal(n_always(l.rs, FACT_UDP), 2);
+    assert_int_equal(n_always(l.rs, FACT_ICMP), 1);
+    assert_int_equal(n_always(l.rs, 0), 1);
     assert_true(s->memory_bytes > 0 && s->load_ns > 0);
     unload(&l);
 }

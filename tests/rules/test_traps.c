@@ -165,7 +165,7 @@ static void assert_fast(const char *options, const char *want, bool nocase)
 
     snprintf(rule, sizeof(rule), "alert tcp any any -> any any (%s sid:1;)", options);
     l = load_ok(rule);
-    assert_int_equal(l.rs->prefilter[BUF_PAYLOAD].n_patterns, 1);
+    assert_int_equal(payload_patterns(l.rs, PROTO_TCP)->n_patterns, 1);
     assert_int_equal(l.rs->stats.n_no_prefilter, 0);
     assert_true(is_candidate(l.rs, 0, &f, span_str(want)));
     for (uint32_t cut = 1; cut < strlen(want); cut++) /* exactly this literal: no part of it will do */
@@ -183,7 +183,8 @@ static void trap17_fast_pattern(void **state)
     assert_fast("content:\"abc\"; content:\"longer\"; content:\"xyz\";", "longer", false);
     assert_fast("content:\"aaaa\"; content:\"a1c&\";", "a1c&", false); /* stronger at the same length */
     assert_fast("content:\"abcd\"; content:\"efgh\";", "abcd", false); /* leftmost when all else is equal */
-    assert_fast("content:\"ab\"; fast_pattern; content:\"longer\";", "ab", false);
+    assert_fast("content:\"abcd\"; fast_pattern; content:\"longer\";", "abcd", false);
+    assert_fast("content:\"ab\"; fast_pattern; content:\"longer\";", "longer", false); /* too short a wish */
     assert_fast("content:!\"negated and long\"; content:\"short\"; nocase;", "short", true);
     assert_fast("content:!\"negated and long\"; fast_pattern; content:\"short\";", "short", false);
     assert_fast("content:\"0123456789\"; fast_pattern:3,4;", "3456", false);
