@@ -39,6 +39,8 @@ static bool parse_replace(struct draft *d, const struct option *o)
 
     if (s == NULL)
         return draft_fail(d, o->name.p, "write it behind a content", "replace has no content before it");
+    if (s->literal.p == NULL) /* refused already */
+        return false;
     if (s->has & LITERAL_REPLACE)
         return draft_fail(d, o->name.p, "keep one of them", "replace stands twice behind one content");
     if (s->step.negated)

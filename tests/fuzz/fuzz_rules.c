@@ -2,8 +2,9 @@
 /*
  * Rule text from an attacker, then packets from another one.
  *
- * The input is rule text, a NUL, and a payload. The text is loaded as a rule file; every rule that loads is then
- * evaluated against the payload in both directions. Besides memory errors this checks three promises: each rule is
+ * The input is rule text, a NUL, and a payload, whose beginning stands for the headers, too, and whose first byte
+ * chooses the dialect. The text is loaded as a rule file; every rule that loads is then evaluated against the payload
+ * in both directions. Besides memory errors this checks three promises: each rule is
  * loaded or rejected or disabled but never lost, a rule that matches was a candidate of the prefilter, and the
  * bound on backtracking holds.
  */
@@ -40,6 +41,21 @@ static void write_rules(const uint8_t *text, size_t len)
         abort();
 }
 
+/* The packet's buffers, for one evaluation. */
+static void set_buffers(struct eval *e, const struct ruleset *rs, struct span payload)
+{
+    const struct facts *f = e->facts;
+    bool v6 = (f->flags & FACT_IPV6) != 0;
+
+    eval_begin(e, rs);
+    if (payload.len > 0)
+        e->buf[BUF_PAYLOAD] = payload;
+    e->buf[v6 ? BUF_IPV6_HDR : BUF_IPV4_HDR] = f->l3_hdr;
+    e->buf[f->flags & FACT_TCP   ? BUF_TCP_HDR
+           : f->flags & FACT_UDP ? BUF_UDP_HDR
+                                 : BUF_ICMPV4_HDR] = f->l4_hdr;
+}
+
 /* candidate[i] = 1 for every rule that ipsd would evaluate. */
 static uint8_t *candidates_of(const struct ruleset *rs, struct eval *e)
 {
@@ -63,20 +79,24 @@ static void try_packet(const struct ruleset *rs, const struct facts *f, struct s
     struct eval e = {.facts = f, .scratch = scratch};
     uint8_t *candidate;
 
-    eval_begin(&e, rs);
-    if (payload.len > 0)
-        e.buf[BUF_PAYLOAD] = payload;
+    set_buffers(&e, rs, payload);
     candidate = candidates_of(rs, &e);
     for (uint32_t i = 0; i < rs->n_rules; i++) {
         const struct rule *r = ruleset_rule(rs, i);
+        bool dormant = (r->flags & RULE_DORMANT) != 0;
 
         e.steps_left = STEPS;
-        if ((r->flags & RULE_DORMANT) || !ruleset_header_match(rs, r, f))
+        if (dormant && candidate[i])
+            abort();
+        if (dormant || !ruleset_header_match(rs, r, f))
             continue;
         if (eval_rule(rs, r, &e) && !candidate[i])
             abort();
         if (e.steps_left > STEPS || e.cursor > payload.len + TRANSFORM_ROOM_MIN)
             abort();
+        for (uint32_t k = 0; k < e.n_replaced; k++)
+            if (e.replaced[k].at + e.replaced[k].len > payload.len)
+                abort();
     }
     free(candidate);
 }
@@ -88,12 +108,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct {
         uint32_t fact;
         uint8_t number;
-    } kinds[] = {{FACT_TCP, 6}, {FACT_UDP, 17}, {FACT_ICMP, 1}, {0, 47}};
+    } kinds[] = {
+        {FACT_TCP, 6}, {FACT_UDP, 17}, {FACT_ICMP, 1}, {0, 47}};
     const uint8_t *nul = size > 0 ? memchr(data, 0, size) : NULL;
     size_t text_len = nul != NULL ? (size_t)(nul - data) : size;
     struct span payload = nul != NULL ? span_of(nul + 1, size - text_len - 1) : span_of(data, 0);
     const char *files[] = {file_path};
-    struct ruleset_source source = {.files = files, .n_files = 1, .n_workers = 1};
+    struct ruleset_source source = {
+        .files = files, .n_files = 1, .n_workers = 1, .dialect = payload.len > 0 ? payload.p[0] % 3 : 0};
     struct err_list errs;
     struct ruleset *rs;
 
@@ -106,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
         for (int back = 0; back < 2; back++) {
             struct facts f = {.flags = kinds[k].fact | (k % 2 ? FACT_IPV6 : FACT_IPV4) | FACT_HAS_FLOW |
-                                       FACT_ESTABLISHED | (back ? FACT_TO_CLIENT : 0),
+                                       FACT_ESTABLISHED | FACT_STREAM_SIZE | (back ? FACT_TO_CLIENT : 0),
                               .ip_proto = kinds[k].number,
                               .ip_ttl = 64,
                               .sport = 40000,
@@ -114,6 +136,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                               .tcp_flags = 0x18,
                               .icmp_type = 8,
                               .payload_len = (uint16_t)payload.len,
+                              .l3_hdr = span_sub(payload, 0, 60),
+                              .l4_hdr = span_sub(payload, 0, 40),
+                              .vlan = {100, 200},
+                              .n_vlans = 2,
+                              .stream_size = {1000, payload.len},
                               .src = back ? dst : src,
                               .dst = back ? src : dst};
 
