@@ -70,18 +70,10 @@ struct builder {
     struct policy_report *reports; /* one per line of the policy, in the arena; filled at the end */
 };
 
-struct policy_outcome;
-
 /* errs takes the errors; both are borrowed until builder_free(). NULL: no memory. (ruleset.c) */
 struct builder *builder_new(const struct ruleset_source *src, struct err_list *errs);
 /* arena: whether it dies too; it does not when it became a ruleset's. */
 void builder_free(struct builder *b, bool arena);
-/*
- * Asks the policy about a rule of a file, and when it is to be loaded, parses and checks it into b->draft. False
- * when it is not: *o says why (off), or errors were reported. The caller ends *o with policy_outcome_fini() when it
- * is done with the draft. (ruleset.c)
- */
-bool builder_read_rule(struct builder *b, const struct rule_text *t, const char *file, struct policy_outcome *o);
 /* Make room for one more element in a heap array; false when memory is out (and b->no_memory is set). */
 bool builder_grow(struct builder *b, void **v, size_t *cap, size_t n, size_t elem_bytes);
 /* Take over the draft as a rule. False when it was refused (reported). */
@@ -89,6 +81,9 @@ bool builder_add(struct builder *b, struct draft *d);
 void geoip_close(void *db); /* MMDB_s or NULL (kw/geoip.c) */
 /* Add an error to the list and count it. */
 void builder_error(struct builder *b, struct err *e);
+
+/* All files of the source, without compiling. (ruleset.c) */
+int builder_load(struct builder *b, struct err *e);
 
 /* One logical rule's text: header and options into the draft, every error reported. (parse.c) */
 void parse_rule(struct draft *d, const struct rule_text *t);

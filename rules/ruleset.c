@@ -17,9 +17,9 @@
 #include <pcre2.h>
 
 #include "ips/base/clock.h"
+#include "rules/admit.h"
 #include "rules/builder.h"
 #include "rules/keywords.h"
-#include "rules/policy_parts.h"
 #include "rules/source.h"
 
 #define ARENA_CHUNK_BYTES (1u << 20)
@@ -116,76 +116,26 @@ static void draft_reset(struct draft *d, struct builder *b, const struct rule_te
                                  .line = (uint32_t)line};
 }
 
-/* Errors from index `from` on are about a text that nobody wrote as it is: say whose it is. */
-static void blame(struct builder *b, size_t from, const struct policy_report *line)
-{
-    for (size_t i = from; i < b->errs->n; i++) {
-        char *text = b->errs->v[i].text;
-        size_t at = strlen(text);
-
-        snprintf(text + at, sizeof(b->errs->v[i].text) - at, " (as changed by %s:%u)", line->file,
-                 line->line);
-    }
-}
-
-static void set_action(struct draft *d, const struct builder *b, const struct policy_outcome *o)
-{
-    static const uint8_t actions[] = {[POLICY_ALERT] = ACTION_ALERT,
-                                      [POLICY_PASS] = ACTION_PASS,
-                                      [POLICY_DROP] = ACTION_DROP,
-                                      [POLICY_REJECT] = ACTION_REJECT};
-
-    if (o->action >= 0)
-        d->rule.action = actions[o->action];
-    if (o->action_by != NULL)
-        d->info.policy = &b->reports[policy_report_index(o->action_by)];
-}
-
-bool builder_read_rule(struct builder *b, const struct rule_text *t, const char *file,
-                       struct policy_outcome *o)
-{
-    struct policy_facts facts = {.file = file, .enabled = !t->disabled};
-    struct draft *d = &b->draft;
-    struct rule_text changed = *t;
-    struct text_piece piece;
-    size_t n_errors = b->errs->n;
-
-    *o = (struct policy_outcome){.text = t->text, .enabled = !t->disabled, .action = -1};
-    if (b->src->policy != NULL) {
-        policy_facts_read(&facts, t->text, &b->classes);
-        if (policy_apply(b->src->policy, &facts, &b->classes, o) != 0)
-            b->no_memory = true;
-    }
-    if (!o->enabled || b->no_memory)
-        return false;
-    if (o->changed != NULL) {
-        piece = t->pieces[0];
-        changed.text = o->text;
-        changed.pieces = &piece;
-        changed.n_pieces = 1;
-    }
-    draft_reset(d, b, &changed, file);
-    parse_rule(d, &changed);
-    if (!d->failed)
-        check_rule(d);
-    d->text = t; /* for errors that come later, about the rule as a whole */
-    if (d->failed && o->changed_by != NULL)
-        blame(b, n_errors, o->changed_by);
-    set_action(d, b, o);
-    return !d->failed;
-}
-
 static void load_rule(struct builder *b, const struct rule_text *t, const char *file)
 {
-    struct policy_outcome o;
+    struct draft *d = &b->draft;
+    struct admission a;
 
-    if (builder_read_rule(b, t, file, &o))
-        builder_add(b, &b->draft);
-    else if (o.enabled)
+    if (!admit_rule(b, t, file, &a)) {
+        b->n_disabled++;
+        admit_end(&a);
+        return;
+    }
+    draft_reset(d, b, a.text, file);
+    parse_rule(d, a.text);
+    if (!d->failed)
+        check_rule(d);
+    admit_parsed(b, &a);
+    if (d->failed)
         b->n_rejected++;
     else
-        b->n_disabled++;
-    policy_outcome_fini(&o);
+        builder_add(b, d);
+    admit_end(&a);
 }
 
 static int load_file(struct builder *b, const char *path, struct err *e)
@@ -206,7 +156,7 @@ static int load_file(struct builder *b, const char *path, struct err *e)
     return err_set(e, -ENOMEM, "no memory for the rules in %s", path);
 }
 
-static int load(struct builder *b, struct err *e)
+int builder_load(struct builder *b, struct err *e)
 {
     const struct ruleset_source *src = b->src;
     int rc;
@@ -250,7 +200,7 @@ struct ruleset *ruleset_build(const struct ruleset_source *src, struct err_list 
         err_list_add(errs, &e);
         return NULL;
     }
-    if (load(b, &e) == 0 && !(src->strict && b->n_errors > 0))
+    if (builder_load(b, &e) == 0 && !(src->strict && b->n_errors > 0))
         rs = ruleset_compile(b, &e);
     if (rs != NULL && src->policy != NULL) {
         rs->policy = b->reports;
