@@ -11,7 +11,9 @@
 #include "rules/sets.h"
 #include "rules/variables.h"
 #include "rules/classes.h"
+#include "rules/datasets.h"
 #include "rules/limits.h"
+#include "rules/reputation.h"
 
 enum fast_kind {
     FAST_NONE,      /* tried whenever its header, or its buffer, is there */
@@ -49,6 +51,8 @@ struct builder {
     struct classes classes;
     struct sets sets;
     struct limits limits;
+    struct datasets datasets;
+    struct reputation reputation;
     struct builder_rule *rules;
     size_t n_rules, cap_rules;
     struct step *steps;

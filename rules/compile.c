@@ -231,8 +231,9 @@ static bool place_sets(struct builder *b, struct ruleset *rs)
     rs->port_sets = arena_memdup(b->arena, b->sets.port, rs->n_port_sets * sizeof(*b->sets.port));
     rs->transformed = arena_memdup(b->arena, b->transformed, b->n_transformed * sizeof(*b->transformed));
     rs->n_transformed = b->n_transformed;
+    rs->datasets = arena_memdup(b->arena, b->datasets.v, b->datasets.n * sizeof(*b->datasets.v));
     rs->pcre_codes = arena_memdup(b->arena, b->codes, b->n_codes * sizeof(*b->codes));
-    if (rs->addr_sets == NULL || rs->port_sets == NULL || rs->pcre_codes == NULL || rs->transformed == NULL)
+    if (rs->datasets == NULL || rs->addr_sets == NULL || rs->port_sets == NULL || rs->pcre_codes == NULL || rs->transformed == NULL)
         return false;
     rs->n_pcre_codes = (uint32_t)b->n_codes;
     b->n_codes = 0; /* the ruleset's now */
@@ -278,8 +279,11 @@ struct ruleset *ruleset_compile(struct builder *b, struct err *e)
         err_set(e, rc, "no memory for the ruleset");
     }
     free(order);
-    if (rc == 0)
+    if (rc == 0) {
+        rs->n_datasets = (uint32_t)b->datasets.n;
+        b->datasets.n = 0; /* the ruleset's now */
         return rs;
+    }
     if (rs != NULL && rs->release != NULL)
         rs->release(rs);
     return NULL;

@@ -61,6 +61,8 @@ struct keyword {
     X(classtype)            \
     X(compress_whitespace)  \
     X(content)              \
+    X(datarep)              \
+    X(dataset)              \
     X(decode_event)         \
     X(depth)                \
     X(detection_filter)     \
@@ -90,6 +92,7 @@ struct keyword {
     X(id)                   \
     X(ip_proto)             \
     X(ipopts)               \
+    X(iprep)                \
     X(ipv4_hdr)             \
     X(ipv6_hdr)             \
     X(isdataat)             \

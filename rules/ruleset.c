@@ -87,6 +87,9 @@ void builder_free(struct builder *b, bool arena)
     sets_fini(&b->sets);
     classes_fini(&b->classes);
     limits_fini(&b->limits);
+    reputation_fini(&b->reputation);
+    datasets_release(b->datasets.v, b->datasets.n); /* what did not become the ruleset's */
+    free(b->datasets.v);
     if (arena)
         arena_free(b->arena);
     free(b);
@@ -170,6 +173,8 @@ int builder_load(struct builder *b, struct err *e)
         return err_set(e, -EINVAL, "a ruleset for %u workers; 1 to %zu are possible", src->n_workers,
                        WORKERS_MAX);
     rc = classes_load(b, src->classification_file, e);
+    if (rc == 0)
+        rc = reputation_load(b, e);
     for (uint32_t i = 0; i < src->n_files && rc == 0; i++)
         rc = load_file(b, src->files[i], e);
     if (rc == 0)
@@ -224,6 +229,7 @@ void ruleset_free(struct ruleset *rs)
     if (rs == NULL)
         return;
     rs->release(rs);
+    datasets_release(rs->datasets, rs->n_datasets);
     arena_free(rs->arena); /* the ruleset itself lies in it */
 }
 

@@ -131,6 +131,10 @@ struct ruleset_source {
     uint32_t generation;
     uint8_t dialect;                 /* enum rule_dialect: how the files are read */
     bool strict;                    /* any error refuses the whole load */
+    const char *state_dir; /* where rules may have datasets saved; NULL: beside their file */
+    const char *reputation_categories; /* NULL: rules with iprep are dormant */
+    const char *const *reputation_files;
+    uint32_t n_reputation_files;
     const char *threshold_file; /* Snort's and Suricata's threshold.config; NULL: none */
     struct policy *policy;          /* rules/policy.h; counts in it. NULL: rules as they are written */
     const char *cache_dir;          /* compiled pattern databases are kept here; NULL: nowhere */

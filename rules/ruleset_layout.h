@@ -112,6 +112,8 @@ struct ruleset {
     void *geoip;       /* MMDB_s, when a rule asks for it */
     void **pcre_codes; /* pcre2_code *, n_pcre_codes of them; steps borrow them */
     uint32_t n_pcre_codes;
+    struct dataset_use *datasets; /* rules/datasets.h; released with the ruleset */
+    uint32_t n_datasets;
     const struct rule_filter *filters;
     const struct filter_list *limits; /* rule.limits is an index into it; element 0 is empty */
     struct prefilter *prefilters; /* all of them; scans point here */

@@ -68,6 +68,7 @@
       "flowbits and flowints not set: flow.max_vars or 112 per flow")                                      \
     X(CTR_THRESHOLD_SILENT, "detect.alerts_suppressed",                                                    \
       "alerts held back by thresholds, filters and suppress")                                              \
+    X(CTR_DATASET_FULL, "detect.dataset_full", "values not added to a dataset because it was full")        \
     X(CTR_TAGGED, "detect.tagged", "packets logged because of a tag")                                      \
     X(CTR_LOG_LOST, "log.lost", "events lost because the logger's ring was full")                          \
     X(CTR_REJECTED, "ips.rejected", "packets answered with RST or ICMP unreachable")                       \
