@@ -90,11 +90,11 @@ bool tag_take(const struct packet *p, const struct memory *m)
             p->flow->flags &= (uint16_t)~FLOW_TAGGED;
     }
     if (__atomic_load_n(&hosts_until_ms, __ATOMIC_RELAXED) >= m->now_ms) {
-        bool host = take_one(p, m, host_key(&p->src, m)) | take_one(p, m, host_key(&p->dst, m));
+        bool src = take_one(p, m, host_key(&p->src, m)), dst = take_one(p, m, host_key(&p->dst, m));
 
-        if (host)
+        if (src || dst)
             move_clock(m->now_ms + TAG_IDLE_MS);
-        tagged |= host;
+        tagged |= src || dst;
     }
     return tagged;
 }
