@@ -52,6 +52,8 @@ struct config {
         char *action_order; /* "pass,drop,reject,alert" */
         unsigned steps_max;
         char *threshold_file;
+        char *state_dir;
+        char *reputation_categories, *reputation_files; /* the second is a glob */
         unsigned track_max;  /* entries of the table of hosts that all workers share */
     } detect;
     struct {

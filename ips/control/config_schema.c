@@ -125,10 +125,15 @@ static const cyaml_schema_field_t rules_rows[] = {
     WORD_ROW("strict", rules, strict, bool_words),
     CYAML_FIELD_END};
 
-static const cyaml_schema_field_t detect_rows[] = {TEXT_ROW("action_order", detect, action_order),
-                                                   UINT_ROW("steps_max", detect, steps_max),
-                                                   TEXT_ROW("threshold_file", detect, threshold_file),
-                                                   UINT_ROW("track_max", detect, track_max), CYAML_FIELD_END};
+static const cyaml_schema_field_t detect_rows[] = {
+    TEXT_ROW("action_order", detect, action_order),
+    UINT_ROW("steps_max", detect, steps_max),
+    TEXT_ROW("threshold_file", detect, threshold_file),
+    TEXT_ROW("state_dir", detect, state_dir),
+    TEXT_ROW("reputation_categories", detect, reputation_categories),
+    TEXT_ROW("reputation_files", detect, reputation_files),
+    UINT_ROW("track_max", detect, track_max),
+    CYAML_FIELD_END};
 
 static const cyaml_schema_field_t decode_rows[] = {
     WORD_ROW("not_ip", decode, not_ip_drop, forward_words),

@@ -44,7 +44,8 @@ static int file_list_add(struct file_list *l, const char *path)
     return l->v[l->n] != NULL ? (l->n++, 0) : -ENOMEM;
 }
 
-static int expand(struct file_list *l, const char *pattern, struct err *e)
+/* key: where the pattern was configured. */
+static int expand(struct file_list *l, const char *key, const char *pattern, struct err *e)
 {
     glob_t g;
     int rc;
@@ -56,7 +57,7 @@ static int expand(struct file_list *l, const char *pattern, struct err *e)
     rc = glob(pattern, 0, NULL, &g);
     if (rc == GLOB_NOMATCH) {
         err_set(e, -ENOENT, "no file matches %s", pattern);
-        return err_remedy(e, "correct rules.files in the configuration (or --rules)"), -ENOENT;
+        return err_remedy(e, "correct %s in the configuration", key), -ENOENT;
     }
     if (rc != 0)
         return err_set(e, rc == GLOB_NOSPACE ? -ENOMEM : -EIO, "cannot list %s", pattern);
@@ -66,10 +67,16 @@ static int expand(struct file_list *l, const char *pattern, struct err *e)
     return rc == 0 ? 0 : err_set(e, rc, "no memory to list %s", pattern);
 }
 
+/* An empty text is a key that was not given. */
+static const char *given(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
 /* A source for rules/, and what it borrows. */
 struct source {
     struct ruleset_source src;
-    struct file_list files;
+    struct file_list files, reputation;
     struct ruleset_var *vars;
 };
 
@@ -77,6 +84,7 @@ static void source_fini(struct source *s)
 {
     policy_free(s->src.policy);
     file_list_fini(&s->files);
+    file_list_fini(&s->reputation);
     free(s->vars);
 }
 
@@ -94,7 +102,9 @@ static int source_init(struct source *s, const struct config *c, struct err_list
     if (s->vars == NULL)
         err_set(&e, -ENOMEM, "no memory to load the rules");
     for (unsigned i = 0; e.code == 0 && i < c->rules.n_files; i++)
-        expand(&s->files, c->rules.files[i], &e);
+        expand(&s->files, "rules.files (or --rules)", c->rules.files[i], &e);
+    if (e.code == 0 && c->detect.reputation_files[0] != '\0')
+        expand(&s->reputation, "detect.reputation_files", c->detect.reputation_files, &e);
     if (e.code == 0)
         config_action_order(c->detect.action_order, s->src.action_order, &e);
     if (e.code != 0) {
@@ -108,8 +118,12 @@ static int source_init(struct source *s, const struct config *c, struct err_list
     s->src.n_files = s->files.n;
     s->src.vars = s->vars;
     s->src.n_vars = c->rules.n_vars;
-    s->src.classification_file = c->rules.classification[0] != '\0' ? c->rules.classification : NULL;
-    s->src.threshold_file = c->detect.threshold_file[0] != '\0' ? c->detect.threshold_file : NULL;
+    s->src.classification_file = given(c->rules.classification);
+    s->src.threshold_file = given(c->detect.threshold_file);
+    s->src.state_dir = given(c->detect.state_dir);
+    s->src.reputation_categories = given(c->detect.reputation_categories);
+    s->src.reputation_files = (const char *const *)s->reputation.v;
+    s->src.n_reputation_files = s->reputation.n;
     return policy_load(&policy_files, &s->src.policy, errs);
 }
 
