@@ -81,9 +81,9 @@ enum rule_flag {
         << 17, /* loaded and compiled, never evaluated: what it asks about does not exist yet (info.dormant) */
     RULE_REPLACES = 1 << 18, /* replace: a match in-line changes bytes of the packet (struct eval.replaced) */
     RULE_BYPASS = 1 << 19,   /* bypass: a match ends the inspection of the flow */
-    RULE_TARGET_SRC = 1 << 20, /* target: which end is the attacked one, for events */
-    RULE_TARGET_DST = 1 << 21,
 };
+
+enum rule_target { TARGET_UNKNOWN, TARGET_SRC, TARGET_DST }; /* which end of a packet is attacked, for events */
 
 /* Hot part of a rule: what header checking and evaluation touch. */
 struct rule {
@@ -111,6 +111,7 @@ struct rule_info {
     const char *file;
     uint32_t line;
     const struct policy_report *policy; /* the line that decided its action; NULL: it is as written */
+    uint8_t target; /* enum rule_target */
     const char *dormant; /* RULE_DORMANT: the word of the rule that has nothing behind it; NULL otherwise */
 };
 

@@ -218,6 +218,7 @@ void eval_begin(struct eval *e, const struct ruleset *rs)
     e->transformed = rs->transformed;
     e->n_transformed = rs->n_transformed;
     e->made = 0;
+    e->hit_transform_limit = false;
     e->scratch->area_used = 0;
 }
 

@@ -131,6 +131,27 @@ static struct span l4_header(const struct packet *p)
     return span_of(p->data + p->l4_off, (size_t)(p->payload_off - p->l4_off));
 }
 
+/*
+ * How many sequence numbers each end has used, seen from this packet: its sender's up to its last byte, the other's as
+ * far as this packet acknowledges. Unknown for a connection whose beginning was not seen, or that is being reopened.
+ */
+static bool stream_sizes(const struct packet *p, uint32_t size[2])
+{
+    const struct flow *f = p->flow;
+    unsigned from = p->flags & PKT_TO_CLIENT ? 1 : 0;
+    uint32_t end = p->tcp_seq + p->payload_len + (p->tcp_flags & 0x02 ? 1 : 0) + (p->tcp_flags & 0x01 ? 1 : 0);
+
+    size[0] = size[1] = 0;
+    if (!f || p->ip_proto != IPPROTO_TCP || (f->flags & (FLOW_MIDSTREAM | FLOW_REOPEN_TS | FLOW_REOPEN_TC)) ||
+        !(f->flags & FLOW_SYN))
+        return false;
+    if (from == 0 || (f->flags & FLOW_SYNACK))
+        size[from] = end - f->isn[from];
+    if ((p->tcp_flags & 0x10) && (from == 1 || (f->flags & FLOW_SYNACK)))
+        size[1 - from] = p->tcp_ack - f->isn[1 - from];
+    return size[0] < 1u << 31 && size[1] < 1u << 31; /* an old copy of a packet from before the beginning */
+}
+
 static void fill_facts(struct detect *d, const struct packet *p)
 {
     static const uint32_t proto_fact[PROTO_N] = {0, FACT_TCP, FACT_UDP, FACT_ICMP};
@@ -164,6 +185,8 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .vlan = {p->vlan[0], p->vlan[1]},
         .n_vlans = p->n_vlans,
     };
+    if (stream_sizes(p, d->facts.stream_size))
+        d->facts.flags |= FACT_STREAM_SIZE;
 }
 
 static bool confirm(struct detect *d, const struct ruleset *rs, const struct rule *r)
@@ -321,6 +344,8 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
         if (matches(d, rs, i, costs))
             act(d, rs, i, p);
     }
+    if (d->eval.hit_transform_limit)
+        counter_add(d->c, CTR_DETECT_TRANSFORM_LIMIT, 1);
     if (iponly)
         p->flow->flags |= iponly;
 }

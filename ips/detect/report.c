@@ -105,6 +105,7 @@ static void fill_rule(struct event *ev, const struct rule_info *rule, enum rule_
     ev->gid = rule->gid;
     ev->rev = rule->rev;
     ev->priority = rule->priority;
+    ev->target = rule->target;
 }
 
 void report_event(const struct report *r, enum event_type type, const struct packet *p,

@@ -71,8 +71,11 @@ bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir)
     if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
         saw_syn(f, p, dir);
     } else if (flags & TCP_SYN) {
-        if (dir == 1 && (f->flags & FLOW_SYN))
+        if (dir == 1 && (f->flags & FLOW_SYN)) {
             f->flags |= FLOW_SYNACK;
+            if (!was_done)
+                f->isn[1] = p->tcp_seq;
+        }
     } else if ((flags & TCP_ACK) && dir == 0 && (f->flags & FLOW_SYNACK) && !was_done) {
         f->flags |= FLOW_HANDSHAKE_DONE;
         f->state = FLOW_ESTABLISHED;

@@ -275,6 +275,15 @@ static void write_references(struct json_writer *w, struct span text)
     json_write_close(w, ']');
 }
 
+static void write_end(struct json_writer *w, const char *key, const struct event *ev, bool src)
+{
+    json_write_open(w, key, '{');
+    write_addr(w, "ip", src ? &ev->src : &ev->dst, ev->ip_version);
+    if (has_ports(ev))
+        json_write_uint(w, "port", src ? ev->sport : ev->dport);
+    json_write_close(w, '}');
+}
+
 static void write_alert(struct json_writer *w, const struct event *ev, const struct parts *p)
 {
     bool blocked = ev->action == ACTION_REJECT || (ev->action == ACTION_DROP && ev->verdict == VERDICT_DROP);
@@ -287,6 +296,10 @@ static void write_alert(struct json_writer *w, const struct event *ev, const str
     json_write_text(w, "signature", p->msg);
     json_write_text(w, "category", p->category);
     json_write_uint(w, "severity", ev->priority);
+    if (ev->target != TARGET_UNKNOWN && ev->ip_version != 0) {
+        write_end(w, "source", ev, ev->target == TARGET_DST);
+        write_end(w, "target", ev, ev->target == TARGET_SRC);
+    }
     if (p->metadata.len > 0)
         write_metadata(w, p->metadata);
     if (p->references.len > 0)

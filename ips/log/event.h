@@ -31,6 +31,7 @@ struct event {
     uint8_t has_flow, rejected;
     uint8_t tcp_reserved; /* low four bits of the TCP header's byte 12 */
     uint8_t passed;       /* a pass rule exempted the packet: verdict.action "pass" */
+    uint8_t target;       /* enum rule_target of the rule */
     /* flow totals, this packet included */
     uint64_t flow_start_ns, pkts_to_server, pkts_to_client, bytes_to_server, bytes_to_client;
     /* header fields of a drop event */

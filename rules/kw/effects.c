@@ -22,9 +22,9 @@ static bool parse_bypass(struct draft *d, const struct option *o)
 static bool parse_target(struct draft *d, const struct option *o)
 {
     if (text_eq_nocase(o->value, "src_ip"))
-        d->rule.flags |= RULE_TARGET_SRC;
+        d->info.target = TARGET_SRC;
     else if (text_eq_nocase(o->value, "dest_ip"))
-        d->rule.flags |= RULE_TARGET_DST;
+        d->info.target = TARGET_DST;
     else
         return draft_fail(d, o->value.p, o->kw->usage, "target: '%.*s' is no end of a packet",
                           TEXT_ARG(o->value));

@@ -331,12 +331,17 @@ static void flags_of_rules(void **state)
     struct loaded l = load_ok("alert tcp any any -> any any (content:\"a\"; bypass; sid:1;)\n"
                               "alert tcp any any -> any any (content:\"a\"; target:src_ip; sid:2;)\n"
                               "alert tcp any any -> any any (content:\"a\"; target: DEST_IP; sid:3;)\n");
-    static const uint32_t want[] = {RULE_BYPASS, RULE_TARGET_SRC, RULE_TARGET_DST};
+    static const struct {
+        uint32_t bypass;
+        uint8_t target;
+    } want[] = {{RULE_BYPASS, TARGET_UNKNOWN}, {0, TARGET_SRC}, {0, TARGET_DST}};
 
-    for (uint32_t i = 0; i < 3; i++)
-        assert_int_equal(ruleset_rule(l.rs, find_rule(l.rs, i + 1))->flags &
-                             (RULE_BYPASS | RULE_TARGET_SRC | RULE_TARGET_DST),
-                         want[i]);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t index = find_rule(l.rs, i + 1);
+
+        assert_int_equal(ruleset_rule(l.rs, index)->flags & RULE_BYPASS, want[i].bypass);
+        assert_int_equal(ruleset_info(l.rs, index)->target, want[i].target);
+    }
     unload(&l);
     assert_options_refused("target:both;", "'both' is no end");
 }

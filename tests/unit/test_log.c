@@ -351,6 +351,30 @@ static void expect(json_t *event, const char *path, const char *want)
     free(text);
 }
 
+/* The attacked end is the rule's to say; the other one is the source. */
+static void alert_target(void **state)
+{
+    struct sample s;
+    json_t *j;
+
+    (void)state;
+    fill(&s);
+    s.ev.target = TARGET_SRC;
+    j = eve(&s, NULL);
+    expect(j, "alert.source.ip", "\"208.69.36.231\"");
+    expect(j, "alert.source.port", "80");
+    expect(j, "alert.target.ip", "\"192.168.2.3\"");
+    expect(j, "alert.target.port", "37010");
+    json_decref(j);
+    s.ev.target = TARGET_DST;
+    s.ev.ip_proto = 1;
+    j = eve(&s, NULL);
+    expect(j, "alert.source.ip", "\"192.168.2.3\"");
+    expect(j, "alert.source.port", NULL);
+    expect(j, "alert.target.ip", "\"208.69.36.231\"");
+    json_decref(j);
+}
+
 static void alert_event(void **state)
 {
     struct sample s;
@@ -731,6 +755,7 @@ int main(void)
         cmocka_unit_test(base64_and_printable),
         cmocka_unit_test(noise_stays_json),
         cmocka_unit_test(alert_event),
+        cmocka_unit_test(alert_target),
         cmocka_unit_test(what_is_not_there_is_left_out),
         cmocka_unit_test(other_protocols),
         cmocka_unit_test(verdicts),
