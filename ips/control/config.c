@@ -28,6 +28,7 @@ const struct config_default config_defaults[] = {
     {"rules.enable_conf", ""},
     {"rules.drop_conf", ""},
     {"rules.modify_conf", ""},
+    {"rules.geoip_database", ""},
     {"detect.action_order", "pass,drop,reject,alert"},
     {"detect.steps_max", "3000"},
     {"detect.threshold_file", ""},

@@ -45,6 +45,7 @@ struct config {
         struct var_config *vars;
         unsigned n_vars;
         char *classification;
+        char *geoip_database;
         char *policy, *disable_conf, *enable_conf, *drop_conf, *modify_conf; /* files; "": none */
         bool strict;
     } rules;

@@ -189,7 +189,8 @@ static int check_single_files(const struct config *c, struct err *e)
     } rows[] = {
         {"rules.classification", c->rules.classification}, {"rules.policy", c->rules.policy},
         {"rules.disable_conf", c->rules.disable_conf},     {"rules.enable_conf", c->rules.enable_conf},
-        {"rules.drop_conf", c->rules.drop_conf},           {"rules.modify_conf", c->rules.modify_conf}};
+        {"rules.drop_conf", c->rules.drop_conf},           {"rules.modify_conf", c->rules.modify_conf},
+        {"rules.geoip_database", c->rules.geoip_database}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].path[0] == '\0' || access(rows[i].path, R_OK) == 0)

@@ -122,6 +122,7 @@ static const cyaml_schema_field_t rules_rows[] = {
     TEXT_ROW("enable_conf", rules, enable_conf),
     TEXT_ROW("drop_conf", rules, drop_conf),
     TEXT_ROW("modify_conf", rules, modify_conf),
+    TEXT_ROW("geoip_database", rules, geoip_database),
     WORD_ROW("strict", rules, strict, bool_words),
     CYAML_FIELD_END};
 
