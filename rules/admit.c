@@ -58,7 +58,7 @@ void admit_parsed(struct builder *b, struct admission *a)
     if (o->changed_by != NULL)
         blame(b, a->n_errors, o->changed_by);
     if (o->action >= 0)
-        d->rule.action = actions[o->action];
+        check_set_action(d, (enum rule_action)actions[o->action]);
     if (o->action_by != NULL)
         d->info.policy = &b->reports[policy_report_index(o->action_by)];
     d->text = a->given;

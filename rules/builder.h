@@ -13,6 +13,7 @@
 #include "rules/classes.h"
 #include "rules/datasets.h"
 #include "rules/limits.h"
+#include "rules/references.h"
 #include "rules/reputation.h"
 
 enum fast_kind {
@@ -49,6 +50,7 @@ struct builder {
     struct arena *arena;
     struct variables vars;
     struct classes classes;
+    struct references refs;
     struct sets sets;
     struct limits limits;
     struct datasets datasets;
@@ -63,7 +65,7 @@ struct builder {
     size_t n_sid_slots;
     struct buffer_ref transformed[TRANSFORMED_MAX]; /* slot BUF_N + i */
     uint32_t n_transformed;
-    uint32_t n_rejected, n_disabled;
+    uint32_t n_rejected, n_disabled, n_skipped;
     void *geoip; /* MMDB_s, opened by the first rule that asks */
     uint64_t pcre_bytes;
     struct scan (*scans)[PACKET_KINDS]; /* heap; by slot */
@@ -88,11 +90,14 @@ void builder_error(struct builder *b, struct err *e);
 
 /* All files of the source, without compiling. (ruleset.c) */
 int builder_load(struct builder *b, struct err *e);
-
+/* The rules of a file, and of what it includes. Their errors go to the list; -errno for those that end the build. (files.c) */
+int files_load(struct builder *b, const char *path, struct err *e);
 /* One logical rule's text: header and options into the draft, every error reported. (parse.c) */
 void parse_rule(struct draft *d, const struct rule_text *t);
 /* What can only be seen when all options are known: contradictions, drop scope. (check.c) */
 void check_rule(struct draft *d);
+/* Gives a checked rule another action than the one it was written with. (check.c) */
+void check_set_action(struct draft *d, enum rule_action action);
 /*
  * The rule's steps in the order of evaluation, linked: which search goes on when a step fails, where a buffer
  * begins. order[i] is the draft's step behind out[i]; both have room for n_steps. (order.c)

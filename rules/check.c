@@ -16,8 +16,9 @@
  *     packet         everything else                                   the packet
  *
  * Keywords about one packet are those with KEYWORD_PACKET (dsize, flags, ttl, id, itype, icode, ip_proto, sameip)
- * and flow:no_stream. Control thread.
+ * and flow:no_stream. In Snort's rules the action alone decides (rules/names.c). Control thread.
  */
+#include "rules/buffers.h"
 #include "rules/builder.h"
 #include "rules/keywords.h"
 #include "rules/number.h"
@@ -116,12 +117,25 @@ static void set_type(struct draft *d)
         header_only &= d->steps[i].ip_only;
     for (uint32_t i = 0; i < d->n_posts; i++)
         header_only &= d->posts[i].ip_only;
-    if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
+    if (d->dialect != DIALECT_SURICATA)
+        d->rule.flags |= d->action_holds_for_flow ? RULE_DROPS_FLOW : 0;
+    else if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
         d->rule.flags |= RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
     else if (looks_inside && !d->packet_only && d->rule.proto == PROTO_TCP)
         d->rule.flags |= RULE_DROPS_FLOW;
     else if (looks_inside && !d->packet_only && d->rule.proto == PROTO_IP)
         d->rule.flags |= RULE_DROPS_STREAM;
+}
+
+/* Snort 3's drop is about the packet, its reject about the flow; Snort 2's are both about the flow. */
+void check_set_action(struct draft *d, enum rule_action action)
+{
+    d->rule.action = (uint8_t)action;
+    if (d->dialect == DIALECT_SURICATA)
+        return;
+    d->rule.flags &= ~(uint32_t)RULE_DROPS_FLOW;
+    if (action == ACTION_REJECT || (action == ACTION_DROP && d->dialect == DIALECT_SNORT2))
+        d->rule.flags |= RULE_DROPS_FLOW;
 }
 
 void check_rule(struct draft *d)
@@ -130,6 +144,7 @@ void check_rule(struct draft *d)
         draft_fail(d, d->text->text.p, "add sid:N; with a number that no other rule has",
                    "the rule has no sid");
     check_steps(d);
+    buffers_check(d);
     if (d->failed)
         return;
     check_payload_size(d);

@@ -7,7 +7,7 @@
  *
  *     config classification: shortname,description,priority
  *
- * and a bad one is reported like a bad rule. Strings from a file lie in the ruleset's arena; the row array is on
+ * and a bad one is reported like a bad rule. Such a line in a rule file adds to the table that is in force. Strings from a file lie in the ruleset's arena; the row array is on
  * the heap until classes_fini(). Control thread.
  */
 #include "rules/classes.h"
@@ -68,12 +68,33 @@ static const struct class_row builtin[] = {
     {"tcp-connection", "A TCP connection was detected", 4},
 };
 
+/* A line of a rule file adds to the built-in table: a copy of it can grow. */
+static bool own_builtin(struct builder *b)
+{
+    struct classes *c = &b->classes;
+
+    c->own = malloc(sizeof(builtin));
+    if (c->own == NULL) {
+        b->no_memory = true;
+        return false;
+    }
+    memcpy(c->own, builtin, sizeof(builtin));
+    c->cap = c->n;
+    c->rows = c->own;
+    return true;
+}
+
 static bool add_row(struct builder *b, struct class_row row)
 {
     struct classes *c = &b->classes;
-    void *v = c->own;
+    void *v;
 
-    if (row.name == NULL || row.description == NULL || !builder_grow(b, &v, &c->cap, c->n, sizeof(row)))
+    if (row.name == NULL || row.description == NULL)
+        return false;
+    if (c->rows == builtin && !own_builtin(b))
+        return false;
+    v = c->own;
+    if (!builder_grow(b, &v, &c->cap, c->n, sizeof(row)))
         return false;
     c->own = v;
     c->own[c->n++] = row;
@@ -93,7 +114,7 @@ static void bad_line(struct builder *b, const struct rule_text *t, const uint8_t
     builder_error(b, &e);
 }
 
-static bool parse_line(struct builder *b, const struct rule_text *t)
+bool classes_line(struct builder *b, const struct rule_text *t)
 {
     struct span rest = t->text, head, name, description, number;
     uint64_t priority;
@@ -132,12 +153,12 @@ int classes_load(struct builder *b, const char *file, struct err *e)
     b->classes = (struct classes){.rows = builtin, .n = sizeof(builtin) / sizeof(builtin[0])};
     if (file == NULL)
         return 0;
-    b->classes.n = 0;
+    b->classes = (struct classes){0};
     rc = source_open(&s, file, e);
     if (rc != 0)
         return rc;
     while ((rc = source_next(&s, &t)) == 1)
-        if (!parse_line(b, &t)) {
+        if (!classes_line(b, &t)) {
             rc = -ENOMEM;
             break;
         }
@@ -153,7 +174,7 @@ void classes_fini(struct classes *c)
 
 const struct class_row *classes_lookup(const struct classes *c, struct span name)
 {
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = c->n; i-- > 0;) /* the last line about a name holds */
         if (text_eq_nocase(name, c->rows[i].name))
             return &c->rows[i];
     return NULL;

@@ -5,12 +5,14 @@
  * Private to rules/. Classtypes: short name, description (`category` in EVE) and priority; from a
  * classification.config, or the built-in table.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include "ips/base/arena.h"
 #include "ips/base/err.h"
 #include "ips/base/span.h"
 
 struct builder;
+struct rule_text;
 
 struct class_row {
     const char *name, *description;
@@ -28,6 +30,8 @@ struct classes {
 
 /* file NULL: the built-in table. Bad lines are reported to the builder; an unreadable file is -errno. */
 int classes_load(struct builder *b, const char *file, struct err *e);
+/* One "config classification: ..." line of any file; it is added to the table. False: memory is out. */
+bool classes_line(struct builder *b, const struct rule_text *t);
 void classes_fini(struct classes *c);
 const struct class_row *classes_lookup(const struct classes *c, struct span name);
 #endif

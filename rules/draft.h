@@ -30,6 +30,7 @@ enum literal_flag {
     LITERAL_FAST_PART = 1 << 8, /* fast_pattern:offset,length */
     LITERAL_RAWBYTES = 1 << 9,
     LITERAL_REPLACE = 1 << 10,
+    LITERAL_BUFFER = 1 << 11, /* a modifier or a pcre letter named its buffer */
 };
 
 #define KEYWORDS_MAX 512 /* rows of the keyword table */
@@ -73,6 +74,9 @@ struct draft {
     struct draft_step *last_content; /* what content modifiers apply to */
     struct buffer_ref buffer;        /* the sticky buffer in force, with its transforms */
     bool buffer_fresh;               /* just named, and no step looked into it yet */
+    const char *sticky;              /* its name; NULL: none was named, and `buffer` is the payload */
+    const uint8_t *sticky_at;
+    uint32_t sticky_steps; /* n_steps when it was named */
     struct draft_var vars[VARS_MAX];
     uint32_t n_vars;
     uint64_t seen[KEYWORDS_MAX / 64];  /* bit per keyword table row */
@@ -87,6 +91,9 @@ struct draft {
     bool stateless;    /* flow:stateless */
     bool addr_negated; /* an address in the header is negated */
     bool has_priority;
+    bool action_holds_for_flow; /* Snort's: block, reject, and Snort 2's drop */
+    bool both_ways;             /* => : both directions of a transaction */
+    bool skipped;               /* a `requires` of it is not met */
     bool failed;
 };
 

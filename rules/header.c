@@ -6,6 +6,8 @@
  * never matches another protocol or a fragment. <> tries the packet's ends both ways round, address and port
  * together. Workers; read-only.
  */
+#include <netinet/in.h>
+
 #include "rules/ruleset_layout.h"
 #include "rules/sets.h"
 
@@ -45,6 +47,14 @@ static bool flow_matches(uint32_t rule, uint32_t facts)
     return !(rule & RULE_NOT_ESTABLISHED) || !(facts & FACT_ESTABLISHED);
 }
 
+/* icmpv6, ipv4, sctp: one flag of each rule's header. */
+static bool exact_proto(uint32_t rule, const struct facts *f)
+{
+    if (rule & RULE_SCTP)
+        return f->ip_proto == IPPROTO_SCTP;
+    return (f->flags & (rule & RULE_IPV4 ? FACT_IPV4 : FACT_IPV6)) != 0;
+}
+
 bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const struct facts *f)
 {
     static const uint32_t proto_facts[PROTO_N] = {[PROTO_IP] = FACT_IPV4 | FACT_IPV6,
@@ -54,6 +64,8 @@ bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const 
     const uint32_t any_ports = RULE_ANY_SPORT | RULE_ANY_DPORT;
 
     if (!(f->flags & proto_facts[r->proto]) || !flow_matches(r->flags, f->flags))
+        return false;
+    if ((r->flags & (RULE_IPV4 | RULE_IPV6 | RULE_SCTP)) && !exact_proto(r->flags, f))
         return false;
     if ((r->flags & RULE_NEEDS_PAYLOAD) && f->payload_len == 0)
         return false;

@@ -12,6 +12,7 @@ enum keyword_value {
     VALUE_PLAIN,    /* sid:1;  quotes around it are taken off */
     VALUE_QUOTED,   /* content:"x"; */
     VALUE_OPTIONAL, /* fast_pattern; or fast_pattern:1,2; */
+    VALUE_RAW,      /* anything; quotes that are not around all of it stay */
 };
 
 enum keyword_flag {
@@ -28,6 +29,7 @@ struct option { /* one option as it was written */
     const struct keyword *kw;
     struct span name;
     struct span value; /* trimmed, without "!" and quotes */
+    struct span list;  /* keyword.list: what follows the quoted text and a comma; empty when there is none */
     bool negated;
 };
 
@@ -36,6 +38,8 @@ struct keyword {
     const char *usage; /* how to write it, for remedies */
     uint8_t value;     /* enum keyword_value */
     uint16_t flags;    /* enum keyword_flag */
+    uint8_t dialects;  /* IN_* of rules/dialect.h; 0: every dialect has it, with these values */
+    bool list;         /* Snort 3: a list may follow the quoted value, content:"x",nocase; */
     /* Writes into the draft. False when the option was refused (and reported). */
     bool (*parse)(struct draft *d, const struct option *o);
     /* Once for each step of the keyword when all options are known; may be NULL. */
@@ -108,10 +112,12 @@ struct keyword {
     X(rawbytes)             \
     X(reference)            \
     X(replace)              \
+    X(requires)             \
     X(rev)                  \
     X(rpc)                  \
     X(sameip)               \
     X(seq)                  \
+    X(service)              \
     X(sid)                  \
     X(startswith)           \
     X(stream_event)         \
@@ -133,6 +139,7 @@ struct keyword {
     X(tos)                  \
     X(ttl)                  \
     X(udp_hdr)              \
+    X(uricontent)           \
     X(urilen)               \
     X(url_decode)           \
     X(vlan_id)              \

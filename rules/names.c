@@ -1,69 +1,63 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The words a rule may start with: actions and protocols, supported ones and those that other engines have and
- * this one refuses with advice. A word that is understood by halves would change what a rule means without
- * anybody noticing, so what is not supported is an error that names the way out.
+ * The words a rule may start with: actions and protocols, the dialects that have them, and those that this engine
+ * refuses with advice. A word that is understood by halves would change what a rule means without anybody noticing:
+ * what asks for something that is not there yet makes the rule dormant, what never will be is an error that names
+ * the way out. Application protocols are rows of rules/service.h.
  *
  * Constant tables; any thread.
  */
 #include "rules/names.h"
 
+#include "rules/dialect.h"
 #include "rules/source.h"
 
 #define N_ROWS(t) (sizeof(t) / sizeof((t)[0]))
 
+#define SNORT (IN_SNORT3 | IN_SNORT2)
+
+/*
+ * Suricata's `reject` answers the sender, `rejectdst` the receiver; in-line both ends of the connection must hear of
+ * it, so all of them answer both. Snort's `log` writes the packet without an alert: an alert event is our log.
+ * `react` is `reject` without its web page. `rewrite` lets the rule's replace options act. `config` changes the
+ * engine's settings for a flow, which nothing here does yet.
+ */
 static const struct header_word actions[] = {
-    {"alert", ACTION_ALERT, NULL},
-    {"pass", ACTION_PASS, NULL},
-    {"drop", ACTION_DROP, NULL},
-    {"reject", ACTION_REJECT, NULL},
-    {"block", -1, "write drop: a drop rule on stream content holds for the whole flow"},
-    {"sdrop", -1, "write drop with the noalert option"},
-    {"log", -1, "write alert"},
-    {"rejectsrc", -1, "write reject"},
-    {"rejectdst", -1, "write reject, which answers both ends"},
-    {"rejectboth", -1, "write reject, which answers both ends"},
-    {"react", -1, "write reject"},
-    {"rewrite", -1, "disable the rule with a '#'; packets are not rewritten"},
-    {"config", -1, "disable the rule with a '#'; the config action is not supported"},
-    {"activate", -1, "disable the rule with a '#'"},
-    {"dynamic", -1, "disable the rule with a '#'"},
+    {"alert", .id = ACTION_ALERT},
+    {"pass", .id = ACTION_PASS},
+    {"drop", .id = ACTION_DROP},
+    {"reject", .id = ACTION_REJECT},
+    {"rejectsrc", .id = ACTION_REJECT, .dialects = IN_SURICATA},
+    {"rejectdst", .id = ACTION_REJECT, .dialects = IN_SURICATA},
+    {"rejectboth", .id = ACTION_REJECT, .dialects = IN_SURICATA},
+    {"config", .id = ACTION_ALERT, .dialects = IN_SURICATA, .dormant = true, .rule_flags = RULE_NOALERT},
+    {"block", .id = ACTION_DROP, .dialects = SNORT},
+    {"sdrop", .id = ACTION_DROP, .dialects = IN_SNORT2, .rule_flags = RULE_NOALERT},
+    {"log", .id = ACTION_ALERT, .dialects = SNORT},
+    {"react", .id = ACTION_REJECT, .dialects = SNORT},
+    {"rewrite", .id = ACTION_ALERT, .dialects = IN_SNORT3},
+    {"file_id", .id = ACTION_ALERT, .dialects = IN_SNORT3, .dormant = true, .rule_flags = RULE_NOALERT},
+    {"activate", .id = -1, .dialects = IN_SNORT2, .remedy = "write alert with flowbits:set, and isset in the other"},
+    {"dynamic", .id = -1, .dialects = IN_SNORT2, .remedy = "write log with flowbits:isset, and set in the other"},
 };
 
-#define NO_PARSER  "write tcp or udp with the service's ports, or disable the rule with a '#'"
-#define NO_VARIANT "write tcp, or disable the rule with a '#'"
-
 static const struct header_word protos[] = {
-    {"ip", PROTO_IP, NULL},
-    {"tcp", PROTO_TCP, NULL},
-    {"udp", PROTO_UDP, NULL},
-    {"icmp", PROTO_ICMP, NULL},
-    {"tcp-pkt", -1, NO_VARIANT},
-    {"tcp-stream", -1, NO_VARIANT},
-    {"icmpv6", -1, "write icmp, which covers ICMPv6; add an IPv6 address list such as ::/0 to exclude IPv4"},
-    {"ipv4", -1, "write ip with the address 0.0.0.0/0"},
-    {"ip4", -1, "write ip with the address 0.0.0.0/0"},
-    {"ipv6", -1, "write ip with the address ::/0"},
-    {"ip6", -1, "write ip with the address ::/0"},
-    {"sctp", -1, "write ip with ip_proto:132"},
-    {"pkthdr", -1, "disable the rule with a '#'; decoder events are not supported"},
-    {"http", -1, NO_PARSER},
-    {"http1", -1, NO_PARSER},
-    {"http2", -1, NO_PARSER},
-    {"dns", -1, NO_PARSER},
-    {"tls", -1, NO_PARSER},
-    {"ssl", -1, NO_PARSER},
-    {"quic", -1, NO_PARSER},
-    {"smtp", -1, NO_PARSER},
-    {"imap", -1, NO_PARSER},
-    {"pop3", -1, NO_PARSER},
-    {"ftp", -1, NO_PARSER},
-    {"ftp-data", -1, NO_PARSER},
-    {"ssh", -1, NO_PARSER},
-    {"smb", -1, NO_PARSER},
-    {"dcerpc", -1, NO_PARSER},
-    {"dhcp", -1, NO_PARSER},
-    {"file", -1, NO_PARSER},
+    {"ip", .id = PROTO_IP},
+    {"tcp", .id = PROTO_TCP},
+    {"udp", .id = PROTO_UDP},
+    {"icmp", .id = PROTO_ICMP},
+    {"tcp-pkt", .id = PROTO_TCP, .dialects = IN_SURICATA, .packet_only = true},
+    {"tcp-stream", .id = PROTO_TCP, .dialects = IN_SURICATA, .dormant = true, .rule_flags = RULE_ONLY_STREAM},
+    {"icmpv4", .id = PROTO_ICMP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV4},
+    {"icmpv6", .id = PROTO_ICMP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV6},
+    {"ipv4", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV4},
+    {"ip4", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV4},
+    {"ipv6", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV6},
+    {"ip6", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV6},
+    {"sctp", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_SCTP},
+    {"pkthdr", .id = PROTO_IP, .dialects = IN_SURICATA, .dormant = true},
+    {"ether", .id = PROTO_IP, .dialects = IN_SURICATA, .dormant = true},
+    {"arp", .id = PROTO_IP, .dialects = IN_SURICATA, .dormant = true},
 };
 
 static const struct header_word *find(const struct header_word *rows, size_t n, struct span word)
@@ -95,4 +89,15 @@ const char *rule_action_name(enum rule_action a)
         if (actions[i].id == (int)a)
             return actions[i].word;
     return "none";
+}
+
+/*
+ * Snort 3's drop is about this packet, its block and reject about the flow; Snort 2 knows no difference between drop
+ * and block (RULES.md 2C, 40). A pass is about the packet in both.
+ */
+bool names_action_holds_for_flow(const struct header_word *action, uint8_t dialect)
+{
+    if (action->id == ACTION_DROP && strcmp(action->word, "drop") == 0)
+        return dialect == DIALECT_SNORT2;
+    return action->id == ACTION_DROP || action->id == ACTION_REJECT;
 }

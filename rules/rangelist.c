@@ -349,9 +349,13 @@ static bool parse_variable(struct parse *p, struct span name, const uint8_t *at,
 
     if (outermost)
         at = name.p - 1; /* the '$' */
-    if (var == NULL)
+    if (var == NULL) {
+        const char *near = variables_suggest(p->vars, name);
+
         return fail(p, at, "define it in the configuration's vars, or with --var NAME=VALUE",
-                    "unknown variable '$%.*s'", TEXT_ARG(name));
+                    near != NULL ? "unknown variable '$%.*s'; did you mean $%s?" : "unknown variable '$%.*s'",
+                    TEXT_ARG(name), near);
+    }
     if (text_trim(span_str(var->value)).len == 0)
         return fail(p, at, "give it a value", "the variable '$%.*s' is empty", TEXT_ARG(name));
     if (!parse_set(p, text_trim(span_str(var->value)), at, depth + 1, out)) {

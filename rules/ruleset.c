@@ -85,78 +85,16 @@ void builder_free(struct builder *b, bool arena)
     free(b->scans);
     free(b->draft.references);
     sets_fini(&b->sets);
+    variables_fini(&b->vars);
     classes_fini(&b->classes);
     limits_fini(&b->limits);
     reputation_fini(&b->reputation);
     datasets_release(b->datasets.v, b->datasets.n); /* what did not become the ruleset's */
     free(b->datasets.v);
+    references_fini(&b->refs);
     if (arena)
         arena_free(b->arena);
     free(b);
-}
-
-static void draft_reset(struct draft *d, struct builder *b, const struct rule_text *t, const char *file)
-{
-    const char **references = d->references;
-    int line, column;
-
-    /* steps are cleared one by one as they are added */
-    memset(&d->rule, 0, sizeof(d->rule));
-    memset((char *)d + offsetof(struct draft, n_steps), 0, sizeof(*d) - offsetof(struct draft, n_steps));
-    d->b = b;
-    d->text = t;
-    d->dialect = b->src->dialect;
-    d->references = references;
-    d->max_payload = UINT32_MAX;
-    text_place(t, text_trim(t->text).p, &line, &column);
-    d->info = (struct rule_info){.gid = 1,
-                                 .priority = PRIORITY_DEFAULT,
-                                 .msg = "",
-                                 .classtype = "",
-                                 .category = "",
-                                 .metadata = "",
-                                 .file = file,
-                                 .line = (uint32_t)line};
-}
-
-static void load_rule(struct builder *b, const struct rule_text *t, const char *file)
-{
-    struct draft *d = &b->draft;
-    struct admission a;
-
-    if (!admit_rule(b, t, file, &a)) {
-        b->n_disabled++;
-        admit_end(&a);
-        return;
-    }
-    draft_reset(d, b, a.text, file);
-    parse_rule(d, a.text);
-    if (!d->failed)
-        check_rule(d);
-    admit_parsed(b, &a);
-    if (d->failed)
-        b->n_rejected++;
-    else
-        builder_add(b, d);
-    admit_end(&a);
-}
-
-static int load_file(struct builder *b, const char *path, struct err *e)
-{
-    struct source s = {0};
-    struct rule_text t;
-    const char *file = arena_strndup(b->arena, path, strlen(path));
-    int rc = file != NULL ? source_open(&s, file, e) : err_set(e, -ENOMEM, "no memory to read %s", path);
-
-    if (rc != 0)
-        return rc;
-    s.give_disabled = true;
-    while (!b->no_memory && (rc = source_next(&s, &t)) == 1)
-        load_rule(b, &t, file);
-    source_close(&s);
-    if (!b->no_memory && rc == 0)
-        return 0;
-    return err_set(e, -ENOMEM, "no memory for the rules in %s", path);
 }
 
 int builder_load(struct builder *b, struct err *e)
@@ -174,9 +112,11 @@ int builder_load(struct builder *b, struct err *e)
                        WORKERS_MAX);
     rc = classes_load(b, src->classification_file, e);
     if (rc == 0)
+        rc = references_load(b, src->reference_file, e);
+    if (rc == 0)
         rc = reputation_load(b, e);
     for (uint32_t i = 0; i < src->n_files && rc == 0; i++)
-        rc = load_file(b, src->files[i], e);
+        rc = files_load(b, src->files[i], e);
     if (rc == 0)
         rc = limits_load(b, src->threshold_file, e);
     return rc;
@@ -189,6 +129,7 @@ static void fill_stats(struct builder *b, struct ruleset *rs, uint64_t started_n
     rs->stats.n_loaded = rs->n_rules;
     rs->stats.n_rejected = b->n_rejected;
     rs->stats.n_disabled = b->n_disabled;
+    rs->stats.n_skipped = b->n_skipped;
     rs->stats.memory_bytes += arena_bytes(b->arena) + b->pcre_bytes;
     rs->stats.load_ns = clock_mono_ns() - started_ns;
 }

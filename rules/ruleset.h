@@ -15,6 +15,7 @@
 #include "ips/base/span.h"
 #include "ips/base/arena.h"
 #include "ips/base/err.h"
+#include "rules/buffers.h" /* enum buffer_id: what rules look into */
 
 struct hs_database;
 struct hs_scratch;
@@ -32,7 +33,8 @@ enum rule_action {
 enum rule_dialect { /* whose reading of the same words holds */
                     DIALECT_SURICATA,
                     DIALECT_SNORT3,
-                    DIALECT_SNORT2
+                    DIALECT_SNORT2,
+                    DIALECT_AUTO /* of a ruleset_source only: each file by what it holds (rules/dialect.c) */
 };
 
 enum rule_proto { /* of the header; app-layer protocols come with their parsers */
@@ -41,19 +43,6 @@ enum rule_proto { /* of the header; app-layer protocols come with their parsers 
                   PROTO_UDP,
                   PROTO_ICMP, /* ICMP and ICMPv6 */
                   PROTO_N
-};
-
-/* What rules look into; rows of the buffer table in rules/buffers.c. One prefilter scan per buffer. */
-enum buffer_id {
-    BUF_PAYLOAD,  /* L4 payload of the packet */
-    BUF_IPV4_HDR, /* headers as they are on the wire, with options */
-    BUF_IPV6_HDR,
-    BUF_TCP_HDR,
-    BUF_UDP_HDR,
-    BUF_ICMPV4_HDR,
-    BUF_ICMPV6_HDR,
-    BUF_BASE64, /* what base64_decode made; lives while one rule is evaluated, so it is never scanned */
-    BUF_N
 };
 
 enum rule_flag {
@@ -76,6 +65,9 @@ enum rule_flag {
         1 << 14, /* `ip` rule with content: drop/pass holds for the flow when it matched in TCP */
     RULE_NO_STREAM = 1 << 15,   /* flow:no_stream: single packets only, never reassembled bytes */
     RULE_ONLY_STREAM = 1 << 16, /* flow:only_stream */
+    RULE_IPV4 = 1 << 22,        /* ipv4, ipv6, sctp: the header's protocol says more than `proto` */
+    RULE_IPV6 = 1 << 23,
+    RULE_SCTP = 1 << 24,
     RULE_DORMANT =
         1
         << 17, /* loaded and compiled, never evaluated: what it asks about does not exist yet (info.dormant) */
@@ -102,6 +94,7 @@ struct rule {
 struct rule_info {
     uint32_t sid, gid, rev;
     uint32_t priority; /* 1 is the gravest; `severity` in EVE */
+    uint64_t apps;     /* APP_BIT()s of the application protocols it is about; 0: of none in particular */
     const char *msg;
     const char *classtype;         /* short name; "" when none */
     const char *category;          /* the description in classification.config; "" when none */
@@ -127,10 +120,11 @@ struct ruleset_source {
     const struct ruleset_var *vars; /* override the defaults of rules/variables.c */
     uint32_t n_vars;
     const char *classification_file; /* NULL: the built-in table */
+    const char *reference_file;      /* NULL: the built-in table */
     const char *geoip_database;      /* a MaxMind country file; NULL: rules with geoip are dormant */
     uint32_t n_workers;              /* scratch for so many; at least 1 */
     uint32_t generation;
-    uint8_t dialect;                 /* enum rule_dialect: how the files are read */
+    uint8_t dialect;                /* enum rule_dialect: what the files are read as */
     bool strict;                    /* any error refuses the whole load */
     const char *state_dir; /* where rules may have datasets saved; NULL: beside their file */
     const char *reputation_categories; /* NULL: rules with iprep are dormant */
@@ -145,6 +139,7 @@ struct ruleset_source {
 
 struct ruleset_stats {
     uint32_t n_loaded, n_rejected, n_disabled;
+    uint32_t n_skipped;      /* said themselves, with `requires`, that they are not for this engine */
     uint32_t n_dormant;      /* of the loaded ones: never evaluated */
     uint32_t n_patterns;     /* distinct fast patterns */
     uint32_t n_no_prefilter; /* rules evaluated on every packet their header fits */
@@ -169,4 +164,6 @@ const struct ruleset_stats *ruleset_stats(const struct ruleset *rs);
 /* What became of the policy's lines, n of them, in order; they live as long as the ruleset. */
 const struct policy_report *ruleset_policy(const struct ruleset *rs, uint32_t *n);
 const char *rule_action_name(enum rule_action a);
+/* "cve,2014-6271" as an address, by reference.config; as it is written when its type has no prefix. Returns buf. */
+const char *ruleset_reference_url(const struct ruleset *rs, const char *reference, char *buf, size_t size);
 #endif

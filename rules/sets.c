@@ -29,6 +29,15 @@ void sets_fini(struct sets *s)
     memset(s, 0, sizeof(*s));
 }
 
+void sets_forget(struct sets *s)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        if (s->n_slots[kind] > 0)
+            memset(s->texts[kind], 0, s->n_slots[kind] * sizeof(*s->texts[kind]));
+        s->n_texts[kind] = 0;
+    }
+}
+
 /* --- texts seen before ------------------------------------------------------------------------------------- */
 
 static struct set_text *text_slot(struct set_text *slots, uint32_t n_slots, uint64_t hash, struct span text)

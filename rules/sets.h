@@ -56,6 +56,8 @@ struct set_ref {
 
 void sets_init(struct sets *s, struct arena *arena);
 void sets_fini(struct sets *s);
+/* A variable has a new value: texts that were seen may mean something else now. The sets stay. */
+void sets_forget(struct sets *s);
 /* The set that text means. False: *e says why (e->no_memory when that is it). */
 bool sets_intern(struct sets *s, enum range_kind kind, struct span text, const struct variables *vars,
                  struct set_ref *ref, struct range_error *e);

@@ -7,8 +7,13 @@
  * Suricata does it, with nothing put between them. A list of pieces remembers the line and column every byte came
  * from, so that errors point into the file as the author wrote it.
  *
- * A line that starts with '#' is a comment; when what follows is an action word it is a disabled rule, with its
+ * A line that starts with '#' is a comment; when what follows is the head of a rule it is a disabled rule, with its
  * continuation lines, which may have a '#' of their own. It is counted, and given out to those who ask for it.
+ *
+ * Snort 3 has more: C comments, blocks between lines that start with #begin and #end, and rules that go on over lines
+ * without a backslash until their ')'. Comments are blanked in the buffer before the first line is given out, so
+ * that every place stays what it was; the lines of a rule are joined with a blank. A line that starts another rule
+ * ends one that was left open.
  *
  * Control thread. Files beyond SOURCE_FILE_MAX are refused before they are read.
  */
@@ -23,6 +28,7 @@
 #include <unistd.h>
 
 #include "rules/names.h"
+#include "rules/service.h"
 
 static int read_all(struct source *s, int fd, struct err *e)
 {
@@ -95,6 +101,8 @@ int source_open(struct source *s, const char *file, struct err *e)
     rc = open_and_read(s, e);
     if (rc != 0)
         source_close(s);
+    else if (s->len >= 3 && memcmp(s->bytes, "\xef\xbb\xbf", 3) == 0)
+        s->at = 3; /* a byte order mark, as Windows editors write it */
     return rc;
 }
 
@@ -130,21 +138,43 @@ static bool strip_continuation(struct span *line)
     return true;
 }
 
-/* What stands behind the '#' when that is a rule, not prose; empty otherwise. */
-static struct span disabled_rule(struct span line)
+static struct span next_word(struct span *rest)
 {
-    struct span none = span_sub(line, 0, 0), rest = text_trim(line), word;
     uint32_t n = 0;
+
+    *rest = text_trim(*rest);
+    while (n < rest->len && !isspace(rest->p[n]) && rest->p[n] != '(')
+        n++;
+    struct span word = span_sub(*rest, 0, n);
+    *rest = span_sub(*rest, n, rest->len);
+    return word;
+}
+
+/* Whether a line starts a rule: an action, and what may follow one. */
+static bool starts_rule(struct span line)
+{
+    struct span rest = line, action = next_word(&rest), proto = next_word(&rest);
+    struct service_word service;
+
+    if (!names_is_action(action))
+        return false;
+    if (proto.len == 0)
+        return text_trim(rest).len > 0; /* file_id ( */
+    return names_proto(proto) != NULL || service_header_word(proto, DIALECT_SURICATA, &service) ||
+           service_header_word(proto, DIALECT_SNORT3, &service);
+}
+
+/* What stands behind the '#' when that is a rule, not prose; empty otherwise. */
+static struct span disabled_rule(const struct source *s, struct span line)
+{
+    struct span none = span_sub(line, 0, 0), rest = text_trim(line);
 
     while (rest.len > 0 && rest.p[0] == '#')
         rest = text_trim(span_sub(rest, 1, rest.len));
-    while (n < rest.len && isalpha(rest.p[n]))
-        n++;
-    word = span_sub(rest, 0, n);
-    if (n == rest.len || !isspace(rest.p[n]) || !names_is_action(word))
+    if (!starts_rule(rest))
         return none;
-    if (memchr(rest.p, '(', rest.len) == NULL && !strip_continuation(&line))
-        return none; /* prose that happens to start with an action word */
+    if (memchr(rest.p, '(', rest.len) == NULL && !strip_continuation(&line) && !s->open_ended)
+        return none; /* prose that happens to start like a rule */
     return rest;
 }
 
@@ -163,22 +193,58 @@ static int add_piece(struct source *s, uint32_t n, struct text_piece piece)
     return 0;
 }
 
+/* Snort 3: moves on to the next line that may belong to the rule in hand; false when there is none. */
+static bool find_rest(struct source *s, bool disabled)
+{
+    size_t at = s->at;
+    uint32_t line_no = s->line;
+
+    while (s->at < s->len) {
+        size_t line_at = s->at;
+        uint32_t its_no = s->line;
+        struct span line = text_trim(take_line(s));
+        bool comment = line.len > 0 && line.p[0] == '#';
+
+        while (disabled && line.len > 0 && line.p[0] == '#')
+            line = text_trim(span_sub(line, 1, line.len));
+        if (line.len == 0 || (comment && !disabled))
+            continue;
+        if (comment != disabled || starts_rule(line))
+            break;
+        s->at = line_at;
+        s->line = its_no;
+        return true;
+    }
+    s->at = at;
+    s->line = line_no;
+    return false;
+}
+
+static bool is_open(struct span joined)
+{
+    joined = text_trim(joined);
+    return joined.len == 0 || joined.p[joined.len - 1] != ')';
+}
+
 /* Joins the line, which begins at line_no and `column`, with those that continue it. */
 static int join_lines(struct source *s, struct rule_text *t, struct span line, uint32_t line_no,
                       uint32_t column)
 {
     uint8_t *joined = (uint8_t *)line.p;
+    bool open_ended = s->open_ended && starts_rule(line), backslash;
     uint32_t n = 0, n_pieces = 0;
-    bool more;
 
     for (;;) {
-        more = strip_continuation(&line);
+        backslash = strip_continuation(&line);
         if (add_piece(s, n_pieces++, (struct text_piece){.off = n, .line = line_no, .column = column}) != 0)
             return -ENOMEM;
         memmove(joined + n, line.p, line.len);
         n += line.len;
-        if (!more || s->at >= s->len)
+        if (backslash ? s->at >= s->len
+                      : !open_ended || !is_open(span_of(joined, n)) || !find_rest(s, t->disabled))
             break;
+        if (!backslash)
+            joined[n++] = ' '; /* where the line's end was */
         line_no = s->line;
         line = take_line(s);
         for (column = 1; t->disabled && line.len > 0 && line.p[0] == '#'; column++)
@@ -200,8 +266,8 @@ int source_next(struct source *s, struct rule_text *t)
 
         if (rule.len == 0)
             continue;
-        *t = (struct rule_text){.disabled = rule.p[0] == '#'};
-        if (t->disabled && (rule = disabled_rule(line)).len == 0)
+        *t = (struct rule_text){.dialect = s->dialect, .disabled = rule.p[0] == '#'};
+        if (t->disabled && (rule = disabled_rule(s, line)).len == 0)
             continue;
         s->n_disabled += t->disabled;
         rc = t->disabled ? join_lines(s, t, span_of(rule.p, (size_t)(line.p + line.len - rule.p)), line_no,
@@ -211,6 +277,119 @@ int source_next(struct source *s, struct rule_text *t)
             return rc;
     }
     return 0;
+}
+
+/* --- Snort 3's comments --------------------------------------------------------------------------------------- */
+
+static bool line_starts(const struct source *s, size_t at, const char *word)
+{
+    size_t n = strlen(word);
+
+    return s->len - at >= n && memcmp(s->bytes + at, word, n) == 0;
+}
+
+static size_t line_end(const struct source *s, size_t at)
+{
+    const uint8_t *nl = memchr(s->bytes + at, '\n', s->len - at);
+
+    return nl != NULL ? (size_t)(nl - s->bytes) : s->len;
+}
+
+static void blank(struct source *s, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        if (s->bytes[i] != '\n')
+            s->bytes[i] = ' ';
+}
+
+const uint8_t *source_find_block(const struct source *s)
+{
+    for (size_t at = s->at; at < s->len; at = line_end(s, at) + 1)
+        if (line_starts(s, at, "#begin"))
+            return s->bytes + at;
+    return NULL;
+}
+
+/* Blanks from #begin to the end of the line that starts with #end; the file's end when there is none. */
+static size_t blank_block(struct source *s, size_t at)
+{
+    size_t to = at;
+
+    while (to < s->len && !line_starts(s, to, "#end"))
+        to = line_end(s, to) + 1;
+    if (to >= s->len)
+        return s->len;
+    to = line_end(s, to);
+    blank(s, at, to);
+    return to;
+}
+
+/* A comment begins where a word could, not inside of an address that is not quoted. */
+static bool opens_comment(const struct source *s, size_t at, size_t line_at)
+{
+    return s->len - at >= 2 && s->bytes[at] == '/' && s->bytes[at + 1] == '*' &&
+           (at == line_at || isspace(s->bytes[at - 1]) || text_is_one_of(s->bytes[at - 1], "(:,;)"));
+}
+
+/* C comments of the line that begins at `at`; where the search goes on, or s->len when one does not end. */
+static size_t blank_comments(struct source *s, size_t at, const uint8_t **unclosed)
+{
+    bool quoted = false;
+
+    for (size_t i = at; i < s->len && s->bytes[i] != '\n'; i++) {
+        const uint8_t *end;
+
+        if (s->bytes[i] == '\\' && i + 1 < s->len && s->bytes[i + 1] != '\n') {
+            i++;
+        } else if (s->bytes[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted && opens_comment(s, i, at)) {
+            end = memmem(s->bytes + i + 2, s->len - i - 2, "*/", 2);
+            if (end == NULL) {
+                *unclosed = s->bytes + i;
+                return s->len;
+            }
+            blank(s, i, (size_t)(end - s->bytes) + 2);
+            i = (size_t)(end - s->bytes) + 1;
+        }
+    }
+    return line_end(s, at);
+}
+
+const uint8_t *source_set_snort3(struct source *s)
+{
+    const uint8_t *unclosed = NULL;
+    size_t at = s->at;
+
+    s->open_ended = true;
+    while (at < s->len && unclosed == NULL) {
+        size_t first = at;
+
+        while (first < s->len && (s->bytes[first] == ' ' || s->bytes[first] == '\t'))
+            first++;
+        if (line_starts(s, at, "#begin")) {
+            size_t to = blank_block(s, at);
+
+            if (to == s->len && line_starts(s, at, "#begin"))
+                unclosed = s->bytes + at;
+            at = to + 1;
+        } else if (first < s->len && s->bytes[first] == '#') {
+            at = line_end(s, at) + 1;
+        } else {
+            at = blank_comments(s, at, &unclosed) + 1;
+        }
+    }
+    return unclosed;
+}
+
+void source_place(const struct source *s, const uint8_t *at, int *line, int *column)
+{
+    const uint8_t *from = s->bytes;
+
+    *line = 1;
+    for (const uint8_t *nl; (nl = memchr(from, '\n', (size_t)(at - from))) != NULL; from = nl + 1)
+        ++*line;
+    *column = (int)(at - from) + 1;
 }
 
 void text_place(const struct rule_text *t, const uint8_t *at, int *line, int *column)

@@ -3,7 +3,8 @@
 #define SLUICE_RULES_SOURCE_H
 /*
  * Private to rules/. A text file read whole, given out as logical lines: comments and blank lines left out,
- * lines that end in a backslash joined with the next. Remembers where each byte came from.
+ * lines that end in a backslash joined with the next, and in Snort 3's files the lines of one rule. Remembers where
+ * each byte came from.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ struct rule_text {
     const char *file;
     const struct text_piece *pieces; /* valid until the next logical line is asked for */
     uint32_t n_pieces;
+    uint8_t dialect; /* enum rule_dialect that the file is read in */
     bool disabled; /* it stood behind a '#', which is not part of the text */
 };
 
@@ -32,6 +34,8 @@ struct source {
     uint32_t line;       /* of the byte at `at` */
     uint32_t n_disabled; /* lines like "#alert ..." */
     bool give_disabled;  /* give them out like others, marked, instead of passing over them */
+    uint8_t dialect;     /* for rule_text.dialect */
+    bool open_ended;     /* Snort 3: a rule goes on until its ')' */
     struct text_piece *pieces;
     size_t cap_pieces;
 };
@@ -39,6 +43,12 @@ struct source {
 int source_open(struct source *s, const char *file, struct err *e);
 /* 1: *t is the next logical line; 0: the file has ended; -ENOMEM. */
 int source_next(struct source *s, struct rule_text *t);
+/* For a file of Snort 3's: blocks between #begin and #end, and C comments, become blanks; rules may span lines.
+ * The place of a comment without end is returned, or NULL. To be called before the first line is asked for. */
+const uint8_t *source_set_snort3(struct source *s);
+/* The place of a line that begins a block comment of Snort 3, or NULL. */
+const uint8_t *source_find_block(const struct source *s);
+void source_place(const struct source *s, const uint8_t *at, int *line, int *column);
 void source_close(struct source *s);
 void text_place(const struct rule_text *t, const uint8_t *at, int *line, int *column);
 

@@ -114,7 +114,7 @@ static bool parse_content(struct draft *d, const struct option *o)
     s->literal = span_of(bytes, n);
     s->step.data = bytes;
     s->step.len = (uint16_t)n;
-    return true;
+    return o->list.len == 0 || content_parse_list(d, o->list);
 }
 
 static bool check_places(struct draft *d, struct draft_step *s)
@@ -241,6 +241,7 @@ const struct keyword kw_content = {
     .usage = "write content:\"text |0d 0a|\"; or content:!\"text\";",
     .value = VALUE_QUOTED,
     .flags = KEYWORD_NEGATED,
+    .list = true,
     .parse = parse_content,
     .check = check_content,
     .match = match_content,

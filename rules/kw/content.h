@@ -12,6 +12,8 @@
 struct draft;
 /* The bytes that a quoted text means, into out, which has room for s.len; *n begins at 0. False: reported. */
 bool content_parse_bytes(struct draft *d, struct span s, uint8_t *out, uint32_t *n);
+/* Snort 3's list behind a content, for the content that was just added. False: reported. (content_modifiers.c) */
+bool content_parse_list(struct draft *d, struct span list);
 
 #define DISTANCE_MAX (1 << 20) /* distance and within, either way (Suricata's bound) */
 #endif

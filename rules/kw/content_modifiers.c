@@ -12,6 +12,7 @@
  */
 #include <ctype.h>
 
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/kw/content.h"
 #include "rules/number.h"
@@ -140,15 +141,81 @@ static bool parse_fast_pattern(struct draft *d, const struct option *o)
     return true;
 }
 
-#define ROW(word, how, val) \
-    const struct keyword kw_##word = {.name = #word, .usage = how, .value = val, .parse = parse_##word}
+/* --- Snort 3's list: content:"x",nocase,offset 3; ---------------------------------------------------------- */
+
+static bool parse_fast_place(struct draft *d, const struct option *o, struct span value, bool length)
+{
+    struct draft_step *s = d->last_content;
+    uint64_t v;
+
+    if (!text_u64(value, PLACE_MAX, &v) || (length && v == 0))
+        return draft_fail(d, o->name.p, "write fast_pattern_offset N, fast_pattern_length N",
+                          "'%.*s' is no %s of a fast pattern", TEXT_ARG(value), length ? "length" : "offset");
+    s->has |= LITERAL_FAST_PART;
+    if (length)
+        s->fast_len = (uint32_t)v;
+    else
+        s->fast_offset = (uint32_t)v;
+    return true;
+}
+
+static bool parse_list_word(struct draft *d, struct span name, struct span value)
+{
+    static const struct keyword *const words[] = {&kw_nocase, &kw_offset, &kw_depth,
+                                                  &kw_distance, &kw_within, &kw_fast_pattern};
+    struct option o = {.name = name, .value = value};
+
+    if (span_eq_str(name, "fast_pattern_offset") || span_eq_str(name, "fast_pattern_length"))
+        return parse_fast_place(d, &o, value, name.p[13] == 'l');
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (!span_eq_str(name, words[i]->name))
+            continue;
+        o.kw = words[i];
+        if ((value.len > 0) != (o.kw->value == VALUE_PLAIN))
+            return draft_fail(d, name.p, "write nocase, fast_pattern, offset N, depth N, distance N or within N",
+                              "content: %s %s", o.kw->name, value.len > 0 ? "takes no value" : "needs a value");
+        return o.kw->parse(d, &o);
+    }
+    return draft_fail(d, name.p,
+                      "use nocase, offset, depth, distance, within, fast_pattern, fast_pattern_offset and "
+                      "fast_pattern_length",
+                      "content: unknown word '%.*s' in its list", TEXT_ARG(name));
+}
+
+bool content_parse_list(struct draft *d, struct span list)
+{
+    struct draft_step *s = d->last_content;
+    struct span one, name;
+    bool more = true, ok = true;
+
+    while (more) {
+        more = text_split(&list, ',', &one);
+        name = one = text_trim(one);
+        text_split(&one, ' ', &name);
+        ok &= parse_list_word(d, name, text_trim(one));
+    }
+    if ((s->has & LITERAL_FAST_PART) && s->fast_len == 0) /* an offset alone: all behind it */
+        s->fast_len = s->fast_offset < s->literal.len ? s->literal.len - s->fast_offset : 1;
+    return ok;
+}
+
+/* In Snort 3 they stand in the content's list only. */
+#define ROW(word, how, val)                                  \
+    const struct keyword kw_##word = {.name = #word,         \
+                                      .usage = how,          \
+                                      .value = val,          \
+                                      .dialects = IN_OTHERS, \
+                                      .parse = parse_##word}
+#define IN_OTHERS (IN_SURICATA | IN_SNORT2)
 
 ROW(nocase, "write nocase;", VALUE_NONE);
 ROW(offset, "write offset:N; with 0 to 65535, or the name of a byte_extract variable", VALUE_PLAIN);
 ROW(depth, "write depth:N; with 1 to 65535, or the name of a byte_extract variable", VALUE_PLAIN);
 ROW(distance, "write distance:N; N may be negative, or the name of a byte_extract variable", VALUE_PLAIN);
 ROW(within, "write within:N; with 1 or more, or the name of a byte_extract variable", VALUE_PLAIN);
-ROW(rawbytes, "write rawbytes;", VALUE_NONE);
+/* its parser says what to write instead in Snort 3 */
+const struct keyword kw_rawbytes = {
+    .name = "rawbytes", .usage = "write rawbytes;", .value = VALUE_NONE, .parse = parse_rawbytes};
 ROW(startswith, "write startswith;", VALUE_NONE);
 ROW(endswith, "write endswith;", VALUE_NONE);
 ROW(fast_pattern, "write fast_pattern; or fast_pattern:offset,length;", VALUE_OPTIONAL);

@@ -8,12 +8,12 @@
  * before it can be looked back at. A later relative option makes the search go on from one byte behind the
  * match's start (RULES.md 2A, 2); an expression anchored with A has one place only.
  *
- * Flags: i s m x A E G as in PCRE, R relative, B accepted without effect, O raises the step limit. The letters
- * that name an HTTP buffer are refused: there is no HTTP parser to fill one, and to match the raw payload instead
- * would change what the rule means.
+ * Flags: i s m x A E G as in PCRE, R relative, B accepted without effect, O raises the step limit. In Suricata's
+ * and Snort 2's rules other letters name an HTTP buffer (rules/buffers.h).
  *
  * The builder owns the compiled codes and hands them to the ruleset, which frees them.
  */
+#include "rules/buffers.h"
 #include "rules/builder.h"
 #include "rules/eval_scratch.h"
 #include "rules/keywords.h"
@@ -32,7 +32,19 @@ static const struct {
     {'A', PCRE2_ANCHORED}, {'E', PCRE2_DOLLAR_ENDONLY}, {'G', PCRE2_UNGREEDY},
 };
 
-static const char http_letters[] = "UIPQHDMCSYVW";
+/* A letter that names a buffer, in the dialects that have them (RULES.md 2B, 30). */
+static bool parse_buffer_letter(struct draft *d, const uint8_t *at, struct draft_step *s)
+{
+    enum buffer_id b = buffers_letter((char)*at);
+
+    if (b == BUF_N)
+        return draft_fail(d, at, "use flags of i s m x A E G R B O, or the letter of an HTTP buffer",
+                          "pcre: unknown flag '%c'", *at >= 0x20 && *at < 0x7f ? *at : '?');
+    if (d->dialect == DIALECT_SNORT3)
+        return draft_fail(d, at, "name the buffer before the pcre instead",
+                          "pcre: the flag %c names a buffer, which Snort 3's rules cannot do", *at);
+    return buffers_move_step(d, s, at, b);
+}
 
 static bool parse_letters(struct draft *d, struct span letters, struct draft_step *s, uint32_t *options)
 {
@@ -50,13 +62,8 @@ static bool parse_letters(struct draft *d, struct span letters, struct draft_ste
             s->step.relative = true;
         else if (c == 'O')
             s->step.flags |= PCRE_RAISED;
-        else if (text_is_one_of(c, http_letters))
-            ok = draft_fail(d, letters.p + i,
-                            "remove the letter to search the payload, or disable the rule with a '#'",
-                            "pcre: the flag %c names an HTTP buffer, and HTTP is not parsed", c);
         else if (c != 'B')
-            ok = draft_fail(d, letters.p + i, "use flags of i s m x A E G R B O", "pcre: unknown flag '%c'",
-                            c >= 0x20 && c < 0x7f ? c : '?');
+            ok = parse_buffer_letter(d, letters.p + i, s) && ok;
     }
     if (*options & PCRE2_ANCHORED)
         s->step.flags |= PCRE_ANCHORED;

@@ -250,6 +250,8 @@ bool byte_op_check(struct draft *d, const struct option *o, struct draft_step *s
         return draft_fail(d, o->value.p, "add string, or remove hex, dec or oct",
                           "%s: hex, dec and oct say how a string is read, and there is no string",
                           o->kw->name);
+    if (op->base != 0) /* 0: as many digits as there are, as Suricata reads it */
+        n_min = 0;
     if (op->n_bytes.slot == 0 && (op->n_bytes.value < n_min || op->n_bytes.value > max))
         return draft_fail(d, o->value.p, o->kw->usage, "%s: %llu bytes; %llu to %llu can be read",
                           o->kw->name, (unsigned long long)op->n_bytes.value, (unsigned long long)n_min,
@@ -312,6 +314,8 @@ bool byte_op_read(const struct step *s, struct eval *e, uint64_t *v, uint32_t *e
     if (b.p == NULL || b.len == 0 || from < 0 || from > b.len || (s->relative && from == b.len) ||
         n > (op->base != 0 ? BYTES_STRING_MAX : BYTES_MAX) || (n == 0 && op->n_bytes.slot != 0))
         return false;
+    if (n == 0 && op->base != 0)
+        n = b.len - (uint64_t)from < BYTES_STRING_MAX ? b.len - (uint64_t)from : BYTES_STRING_MAX;
     if (n > b.len - (uint64_t)from) {
         if (op->base == 0 || !op->cut_short)
             return false;

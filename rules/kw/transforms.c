@@ -22,11 +22,7 @@ static struct transform *add(struct draft *d, const struct option *o, enum trans
                    "%s: only a sticky buffer can be transformed", o->kw->name);
         return NULL;
     }
-    if (!d->buffer_fresh) {
-        draft_fail(d, o->name.p, "write it right behind the buffer's name",
-                   "%s stands behind an option that looks into the buffer", o->kw->name);
-        return NULL;
-    }
+    d->buffer_fresh = true; /* behind a content it is as if the buffer were named anew: what follows sees the result */
     if (d->buffer.n == TRANSFORMS_MAX) {
         draft_fail(d, o->name.p, "remove some", "%s: more than %d transforms of one buffer", o->kw->name,
                    TRANSFORMS_MAX);

@@ -129,7 +129,7 @@ static void direction(void **state)
     assert_false(rule_matches(l.rs, 2, &crossed)); /* address and port turn round together */
     unload(&l);
     assert_refused("alert tcp any any <- any any (sid:1;)", 19, "'<-' is no direction");
-    assert_refused("alert tcp any any => any any (sid:1;)", 19, "'=>' is no direction");
+    assert_refused("alert tcp any any => any any (sid:1;)", 19, "'=>' needs an application protocol");
 }
 
 static void variables(void **state)
@@ -198,8 +198,8 @@ static void bad_headers(void **state)
     assert_refused("alert tcp any any -> any any extra (sid:1;)", 30, "'extra' does not belong");
     assert_refused("alrt tcp any any -> any any (sid:1;)", 1, "unknown action 'alrt'");
     assert_refused("this is not a rule", 1, "unknown action 'this'");
-    assert_refused("block tcp any any -> any any (sid:1;)", 1, "the action 'block' is not supported");
-    assert_refused("alert http any any -> any any (sid:1;)", 7, "the protocol 'http' is not supported");
+    assert_refused("block tcp any any -> any any (sid:1;)", 1, "the action 'block' is Snort 3's");
+    assert_refused("alert tcp any any <- any any (sid:1;)", 19, "'<-' is no direction");
     assert_refused("alert xyz any any -> any any (sid:1;)", 7, "unknown protocol 'xyz'");
     assert_refused("alert tcp any any -> any any", 1, "no options");
     assert_refused("alert tcp any any -> any any (sid:1;", 36, "does not end in ')'");

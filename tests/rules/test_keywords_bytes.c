@@ -76,6 +76,10 @@ static void trap12_strings(void **state)
     /* Suricata wants all bytes there, Snort takes fewer at the buffer's end */
     assert_false(M("byte_test:10,=,1234,0,string,dec;", "1234"));
     assert_true(S("byte_test:10,=,1234,0,string,dec;", "1234"));
+    /* no number of bytes: as many digits as there are (ET Open has it behind http.content_len) */
+    assert_true(M("byte_test:0,>,450,0,string,dec;", "451 x"));
+    assert_false(M("byte_test:0,>,450,0,string,dec;", "45 1"));
+    assert_options_refused("byte_test:0,>,450,0;", "0 bytes; 1 to");
     assert_false(S("byte_test:2,=,1,0;", "\x01"));
     assert_options_refused("byte_test:4,=,1,0,hex;", "no string");
     assert_options_refused("byte_test:24,=,1,0,string,dec;", "'24' is no number from 0 to 23");
@@ -90,7 +94,7 @@ static void trap13_jumps(void **state)
     /* the order: mask and shift, multiply, align, post_offset */
     assert_true(M("byte_jump:1,0,multiplier 2; content:\"x\"; within:1;", "\x02....x"));
     assert_true(M("byte_jump:1,0,align; content:\"x\"; within:1;", "\x01....x"));
-    assert_true(S("byte_jump:1,0,align 2; content:\"x\"; within:1;", "\x01..x"));
+    assert_true(S("byte_jump:1,0,align 2; content:\"x\",within 1;", "\x01..x"));
     assert_true(M("byte_jump:1,0,align; content:\"x\"; within:1;", "\x04....x"));
     assert_true(
         M("byte_jump:1,0,multiplier 3,align,post_offset -2; content:\"x\"; within:1;", "\x02......x"));
@@ -108,13 +112,13 @@ static void trap13_jumps(void **state)
     assert_true(
         M("content:\"b\"; byte_jump:1,0,relative,post_offset -9; content:\"ab\"; within:2;", "ab\x01..."));
     assert_false(
-        S("content:\"b\"; byte_jump:1,0,relative,post_offset -9; content:\"ab\"; within:2;", "ab\x01..."));
+        S("content:\"b\"; byte_jump:1,0,relative,post_offset -9; content:\"ab\",within 2;", "ab\x01..."));
     assert_false(M("byte_jump:1,0;", "\x02.."));
     assert_true(S("byte_jump:1,0;", "\x02.."));
     assert_false(S("byte_jump:1,0;", "\x03.."));
     /* a number with its top bit set points backwards in 64 bits, and in 32 in Snort */
     assert_true(M("byte_jump:8,0; content:\"|ff|\"; within:1;", "\xff\xff\xff\xff\xff\xff\xff\xff."));
-    assert_true(S("byte_jump:4,0; content:\"|ff fe|\"; within:2;", "\xff\xff\xff\xfe."));
+    assert_true(S("byte_jump:4,0; content:\"|ff fe|\",within 2;", "\xff\xff\xff\xfe."));
     assert_false(M("byte_jump:4,0;", "\xff\xff\xff\xfe."));
     assert_options_refused("byte_jump:1,0,from_beginning,from_end;", "from_beginning together with from_end");
     assert_options_refused("byte_jump:1,0,align 3;", "align 3");

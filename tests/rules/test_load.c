@@ -275,8 +275,7 @@ static void pcre_flags(void **state)
     assert_true(options_match("pcre:\"/(?<=a)b/\"; content:\"c\"; distance:0;", "abc"));
     assert_false(options_match("content:\"a\"; pcre:\"/(?<=a)b/R\";",
                                "ab")); /* R: nothing before the cursor is seen */
-    assert_options_refused("pcre:\"/x/U\";", "the flag U names an HTTP buffer");
-    assert_options_refused("pcre:\"/x/iPH\";", "the flag P names an HTTP buffer");
+    assert_options_refused("pcre:\"/x/iPH\";", "a second buffer, http.header, for one content");
     assert_options_refused("pcre:\"/x/q\";", "unknown flag 'q'");
     assert_options_refused("pcre:\"x\";", "between two slashes");
     assert_options_refused("pcre:\"/\";", "between two slashes");

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Application protocols: as the protocol of a rule's header, and Snort 3's service option.
+ *
+ * A rule about an application protocol carries it in info.apps for the day when flows know theirs. In the header
+ * it restricts the rule to flows of that protocol, so the rule is dormant until protocols are recognised
+ * (rules/parse.c). Snort 3's `service` does not: such a rule is matched by its header's ports while the service of a
+ * flow is unknown (RULES.md 2C, 48), and unknown it is today, so it runs.
+ *
+ * The table is APP_TABLE in service.h. Control thread.
+ */
+#include "rules/service.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#include "rules/dialect.h"
+#include "rules/keywords.h"
+#include "rules/source.h"
+
+static const struct app_row {
+    const char *name, *suricata, *snort;
+    uint8_t proto;
+} apps[APP_N] = {
+#define X(id, name, suricata, snort, transport) {name, suricata, snort, PROTO_##transport},
+    APP_TABLE(X)
+#undef X
+};
+
+_Static_assert(APP_N <= 64, "info.apps has a bit for each protocol");
+
+/* Whether `word` is one of the blank-separated words. */
+static bool among(struct span word, const char *words)
+{
+    while (*words != '\0') {
+        size_t n = strcspn(words, " ");
+
+        if (n == word.len && strncasecmp(words, (const char *)word.p, n) == 0)
+            return true;
+        words += n + (words[n] == ' ');
+    }
+    return false;
+}
+
+bool service_header_word(struct span word, uint8_t dialect, struct service_word *out)
+{
+    if (text_eq_nocase(word, "http")) {
+        *out = (struct service_word){.name = "http", .apps = APP_HTTP, .proto = PROTO_TCP};
+        return true;
+    }
+    for (int i = 0; i < APP_N; i++)
+        if (among(word, dialect == DIALECT_SNORT3 ? apps[i].snort : apps[i].suricata)) {
+            *out = (struct service_word){.name = apps[i].name, .apps = 1ull << i, .proto = apps[i].proto};
+            return true;
+        }
+    return false;
+}
+
+uint64_t service_apps(struct span name)
+{
+    if (text_eq_nocase(name, "http"))
+        return APP_BIT(HTTP1);
+    for (int i = 0; i < APP_N; i++)
+        if (among(name, apps[i].snort) || among(name, apps[i].suricata))
+            return 1ull << i;
+    return 0;
+}
+
+/* --- service:ftp, smtp; --------------------------------------------------------------------------------------- */
+
+static bool is_name(struct span s)
+{
+    for (uint32_t i = 0; i < s.len; i++)
+        if (!isalnum(s.p[i]) && !text_is_one_of(s.p[i], "-_.+/"))
+            return false;
+    return s.len > 0;
+}
+
+static bool parse_service(struct draft *d, const struct option *o)
+{
+    struct span rest = o->value, one;
+    bool more = true;
+
+    while (more) {
+        more = text_split(&rest, ',', &one);
+        one = text_trim(one);
+        if (!is_name(one))
+            return draft_fail(d, one.p, o->kw->usage, "service: '%.*s' is no name of a service", TEXT_ARG(one));
+        d->info.apps |= service_apps(one);
+    }
+    return true;
+}
+
+const struct keyword kw_service = {
+    .name = "service",
+    .usage = "write service:http; or a list with commas, such as service:imap,pop3;",
+    .value = VALUE_PLAIN,
+    .flags = KEYWORD_ONCE,
+    .dialects = IN_SNORT3,
+    .parse = parse_service,
+};
