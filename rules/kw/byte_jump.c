@@ -7,8 +7,8 @@
  *
  * Extract, mask, multiply, align, add post_offset, then from behind what was read, from the buffer's beginning or
  * from its end (RULES.md 2A, 13). In Suricata's rules a place before the buffer is its start, and a place behind
- * its last byte fails; in Snort's the end itself is a place, and before the start is none. With 0 bytes nothing is
- * read and the number is 0: byte_jump:0,0,from_end,post_offset -8. Matching runs in workers.
+ * its last byte fails; in Snort's the end itself is a place, and before the start is none. With 0 bytes and
+ * without string nothing is read and the number is 0: byte_jump:0,0,from_end,post_offset -8. Matching runs in workers.
  */
 #include "rules/kw/places.h"
 
@@ -25,7 +25,7 @@ static bool parse_byte_jump(struct draft *d, const struct option *o)
                          BYTE_WORD_MULTIPLIER | BYTE_WORD_ALIGN | BYTE_WORD_FROM | BYTE_WORD_POST_OFFSET) &&
            operand_read(d, o, s, n_bytes, 0, BYTES_STRING_MAX, &op->n_bytes) &&
            operand_read(d, o, s, offset, -UINT16_MAX, UINT16_MAX, &op->offset) &&
-           byte_op_check(d, o, s, op->base == 0 ? 0 : 1);
+           byte_op_check(d, o, s, 0);
 }
 
 static bool match_byte_jump(const struct step *s, struct eval *e)

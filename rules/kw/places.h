@@ -49,7 +49,8 @@ bool byte_op_words(struct draft *d, const struct option *o, struct draft_step *s
 /* One of them; its argument, when it has one, is taken off rest. */
 bool byte_op_word(struct draft *d, const struct option *o, struct draft_step *s, struct span word,
                   struct span *rest);
-/* When all is read: what does not fit together is refused. n_min: the smallest number of bytes. */
+/* When all is read: what does not fit together is refused. n_min: the smallest number of bytes of a binary number; 0
+ * bytes of a string are all its digits. */
 bool byte_op_check(struct draft *d, const struct option *o, struct draft_step *s, uint64_t n_min);
 /* Reads it: *v and where the bytes end. False when they are not there or are no digits. */
 bool byte_op_read(const struct step *s, struct eval *e, uint64_t *v, uint32_t *end);

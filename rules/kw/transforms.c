@@ -4,8 +4,8 @@
  *
  *     http.host; dotprefix; content:".evil.example"; endswith;
  *
- * They may be chained and stand between the buffer's name and the first option that looks into it: behind that they
- * would change what it meant. Control thread.
+ * They may be chained. One that stands behind an option that looked into the buffer changes nothing for that one, only
+ * for what follows it (Suricata 7 refuses such a rule; ET Open has one). Control thread.
  */
 #include <ctype.h>
 

@@ -81,6 +81,13 @@ static void trap12_strings(void **state)
     assert_false(M("byte_test:0,>,450,0,string,dec;", "45 1"));
     assert_options_refused("byte_test:0,>,450,0;", "0 bytes; 1 to");
     assert_false(S("byte_test:2,=,1,0;", "\x01"));
+    /* 0 bytes of a string: all its digits, as ET's rules about Content-Length have it */
+    assert_true(M("byte_test:0,=,1234567,0,string,dec;", "1234567"));
+    assert_true(M("content:\": \"; byte_test:0,>,1000,0,string,dec,relative;", "Length: 2000\r\n"));
+    assert_false(M("byte_test:0,>=,0,0,string,dec;", "abc"));
+    assert_false(M("byte_test:0,>=,0,3,string,dec;", "123"));
+    assert_false(S("byte_jump:0,0,string,dec; content:\"x\",within 1;", "02.x"));
+    assert_true(S("byte_jump:0,0,string,dec; content:\"x\",within 1;", "02..x"));
     assert_options_refused("byte_test:4,=,1,0,hex;", "no string");
     assert_options_refused("byte_test:24,=,1,0,string,dec;", "'24' is no number from 0 to 23");
 }
