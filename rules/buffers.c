@@ -238,6 +238,12 @@ static bool name_sticky(struct draft *d, const struct buffer_name *n, const stru
     return true;
 }
 
+void buffers_look(struct draft *d, struct draft_step *s, enum buffer_id b)
+{
+    s->step.buffer = (uint8_t)b;
+    take_buffer(d, b);
+}
+
 bool buffers_move_step(struct draft *d, struct draft_step *s, const uint8_t *at, enum buffer_id b)
 {
     enum buffer_id now = (enum buffer_id)d->buffer.base;

@@ -286,6 +286,8 @@ void buffers_each_name(void (*take)(const char *name, void *arg), void *arg);
 bool buffers_option(struct draft *d, const struct buffer_name *n, const struct option *o);
 /* Moves a content or pcre into the buffer, as a modifier behind it or a letter does. False: reported. */
 bool buffers_move_step(struct draft *d, struct draft_step *s, const uint8_t *at, enum buffer_id b);
+/* An option that says itself which buffer it looks into, wherever it stands. */
+void buffers_look(struct draft *d, struct draft_step *s, enum buffer_id b);
 /* When the rule is known: empty sticky buffers, directions, case. Errors are reported. */
 void buffers_check(struct draft *d);
 #endif

@@ -8,6 +8,7 @@
  */
 #include <ctype.h>
 
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/source.h"
 #include "rules/words.h"
@@ -44,9 +45,13 @@ static bool parse_event(struct draft *d, const struct option *o)
     return true;
 }
 
-#define ROW(symbol, word, how, parser, flag) \
-    const struct keyword kw_##symbol = {     \
-        .name = word, .usage = how, .value = VALUE_PLAIN, .flags = flag, .parse = parser}
+#define ROW(symbol, word, how, parser, flag)                     \
+    const struct keyword kw_##symbol = {.name = word,            \
+                                        .usage = how,            \
+                                        .value = VALUE_PLAIN,    \
+                                        .flags = flag,           \
+                                        .dialects = IN_SURICATA, \
+                                        .parse = parser}
 
 ROW(app_layer_protocol, "app-layer-protocol", "write app-layer-protocol:name; or app-layer-protocol:!name;",
     parse_app_protocol, KEYWORD_NEGATED);

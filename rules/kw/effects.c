@@ -9,6 +9,7 @@
  * replace changes the packet's payload, so the content must look there. Control thread.
  */
 #include "rules/builder.h"
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/kw/content.h"
 #include "rules/source.h"
@@ -70,10 +71,10 @@ static bool parse_replace(struct draft *d, const struct option *o)
     return true;
 }
 
-#define ROW(word, how, val, flag)      \
+#define ROW(word, how, val, flag, in)  \
     const struct keyword kw_##word = { \
-        .name = #word, .usage = how, .value = val, .flags = flag, .parse = parse_##word}
+        .name = #word, .usage = how, .value = val, .flags = flag, .dialects = in, .parse = parse_##word}
 
-ROW(bypass, "write bypass;", VALUE_NONE, KEYWORD_ONCE);
-ROW(target, "write target:src_ip; or target:dest_ip;", VALUE_PLAIN, KEYWORD_ONCE);
-ROW(replace, "write replace:\"text\"; as long as the content before it", VALUE_QUOTED, 0);
+ROW(bypass, "write bypass;", VALUE_NONE, KEYWORD_ONCE, IN_SURICATA);
+ROW(target, "write target:src_ip; or target:dest_ip;", VALUE_PLAIN, KEYWORD_ONCE, IN_SURICATA);
+ROW(replace, "write replace:\"text\"; as long as the content before it", VALUE_QUOTED, 0, 0);

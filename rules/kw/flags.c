@@ -11,6 +11,7 @@
  */
 #include <ctype.h>
 
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/source.h"
 
@@ -113,6 +114,7 @@ const struct keyword kw_tcp_flags = {
     .name = "tcp.flags",
     .usage = "write tcp.flags:S; or tcp.flags:+SA; as for flags",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .flags = KEYWORD_ONCE | KEYWORD_PACKET | KEYWORD_TCP,
     .parse = parse_flags,
     .match = match_flags,

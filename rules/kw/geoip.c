@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "rules/builder.h"
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/source.h"
 #include "rules/words.h"
@@ -186,6 +187,7 @@ const struct keyword kw_geoip = {
     .usage = "write geoip:src,CC; with src, dst, any or both, and two-letter countries, ! before one to "
              "exclude it",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_geoip,
     .match = match_geoip,
 };

@@ -5,6 +5,7 @@
  * The bytes are the header's as it is on the wire: IPv4 and TCP with their options, IPv6's fixed 40 bytes. A packet
  * without such a header has no such buffer, and no option that looks there holds. Control thread.
  */
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 
 #define ROW(symbol, word, buffer_id, flag)                                \
@@ -16,6 +17,7 @@
     const struct keyword kw_##symbol = {.name = word,                     \
                                         .usage = "write " word ";",       \
                                         .value = VALUE_NONE,              \
+                                        .dialects = IN_SURICATA,          \
                                         .flags = KEYWORD_PACKET | (flag), \
                                         .parse = parse_##symbol}
 

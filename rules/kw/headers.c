@@ -7,6 +7,7 @@
  * ICMP message without identifier, no icmp_id. All are about one packet (rules/check.c). Matching runs in workers;
  * options are walked in the header's own bytes, within their length.
  */
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/number.h"
 #include "rules/source.h"
@@ -113,21 +114,23 @@ static bool match_icmpv6_mtu(const struct step *s, struct eval *e)
 
 #define FORMS(word) \
     "write " word ":N; with !, <, <=, > or >= before N, or " word ":a<>b; for the numbers between"
-#define ROW(symbol, word, parser, matcher, flag)                          \
+#define ROW_IN(symbol, word, parser, matcher, flag, in)                   \
     const struct keyword kw_##symbol = {.name = word,                     \
                                         .usage = FORMS(word),             \
                                         .value = VALUE_PLAIN,             \
                                         .flags = KEYWORD_PACKET | (flag), \
+                                        .dialects = in,                   \
                                         .parse = parser,                  \
                                         .match = matcher}
+#define ROW(symbol, word, parser, matcher, flag) ROW_IN(symbol, word, parser, matcher, flag, 0)
 
 ROW(ack, "ack", parse_u32, match_ack, KEYWORD_TCP);
 ROW(seq, "seq", parse_u32, match_seq, KEYWORD_TCP);
 ROW(window, "window", parse_u16, match_window, KEYWORD_TCP);
-ROW(tcp_window, "tcp.window", parse_u16, match_window, KEYWORD_TCP);
-ROW(tcp_mss, "tcp.mss", parse_u16, match_tcp_mss, KEYWORD_TCP);
+ROW_IN(tcp_window, "tcp.window", parse_u16, match_window, KEYWORD_TCP, IN_SURICATA);
+ROW_IN(tcp_mss, "tcp.mss", parse_u16, match_tcp_mss, KEYWORD_TCP, IN_SURICATA);
 ROW(tos, "tos", parse_u8, match_tos, 0);
 ROW(fragoffset, "fragoffset", parse_fragoffset, match_fragoffset, 0);
 ROW(icmp_id, "icmp_id", parse_u16, match_icmp_id, KEYWORD_ICMP);
 ROW(icmp_seq, "icmp_seq", parse_u16, match_icmp_seq, KEYWORD_ICMP);
-ROW(icmpv6_mtu, "icmpv6.mtu", parse_u32, match_icmpv6_mtu, KEYWORD_ICMP);
+ROW_IN(icmpv6_mtu, "icmpv6.mtu", parse_u32, match_icmpv6_mtu, KEYWORD_ICMP, IN_SURICATA);

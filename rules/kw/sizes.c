@@ -14,6 +14,8 @@
  * A bsize that the buffer's contents cannot meet is refused (20). Matching runs in workers.
  */
 #include "rules/kw/places.h"
+#include "rules/buffers.h"
+#include "rules/dialect.h"
 #include "rules/number.h"
 #include "rules/source.h"
 
@@ -153,24 +155,30 @@ static bool match_length(const struct step *s, struct eval *e)
     return b.p != NULL && e->cursor <= b.len && number_match(s, b.len - (s->relative ? e->cursor : 0));
 }
 
-/* urilen looks at a buffer that only an HTTP parser fills, whatever the buffer in force is. */
+/* The request's URI, whatever buffer is in force: decoded in Suricata's rules, as it was sent in Snort 2's. */
 static bool parse_urilen(struct draft *d, const struct option *o)
 {
+    bool raw = d->dialect == DIALECT_SNORT2, fresh = d->buffer_fresh;
     struct option length = *o;
+    struct draft_step *s;
     struct span rest, word;
 
     text_split(&length.value, ',', &rest);
     word = text_trim(length.value);
     length.value = text_trim(rest);
-    if (word.len > 0 && !text_eq_nocase(word, "norm") && !text_eq_nocase(word, "raw"))
+    if (text_eq_nocase(word, "raw"))
+        raw = true;
+    else if (text_eq_nocase(word, "norm"))
+        raw = false;
+    else if (word.len > 0)
         return draft_fail(d, word.p, o->kw->usage, "urilen: unknown word '%.*s'", TEXT_ARG(word));
-    draft_dormant(d, "urilen");
-    return number_step(d, &length, UINT16_MAX) != NULL;
-}
-
-static bool match_urilen(const struct step *s, struct eval *e)
-{
-    return false; /* nothing fills its buffer: the rule sleeps */
+    s = length_step(d, &length);
+    if (s == NULL)
+        return false;
+    d->buffer_fresh = fresh; /* not this option's buffer */
+    s->fresh = false;
+    buffers_look(d, s, raw ? BUF_HTTP_URI_RAW : BUF_HTTP_URI);
+    return true;
 }
 
 #define LENGTHS "N; with !, <, <=, > or >= before N, a<>b without its ends, or a<=>b with them"
@@ -190,6 +198,7 @@ const struct keyword kw_bsize = {
     .name = "bsize",
     .usage = "write bsize:" LENGTHS,
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_bsize,
     .check = check_exact,
     .match = match_length,
@@ -199,6 +208,7 @@ const struct keyword kw_bufferlen = {
     .name = "bufferlen",
     .usage = "write bufferlen:" LENGTHS ", and ,relative behind it to count from the cursor",
     .value = VALUE_PLAIN,
+    .dialects = IN_SNORT3,
     .parse = parse_bufferlen,
     .check = check_exact,
     .match = match_length,
@@ -209,6 +219,8 @@ const struct keyword kw_urilen = {
     .usage = "write urilen:" LENGTHS ", and ,norm or ,raw behind it",
     .value = VALUE_PLAIN,
     .flags = KEYWORD_BOTH_ENDS,
+    .dialects = IN_SURICATA | IN_SNORT2,
     .parse = parse_urilen,
-    .match = match_urilen,
+    .check = check_exact,
+    .match = match_length,
 };

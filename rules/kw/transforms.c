@@ -11,6 +11,7 @@
 
 #include "rules/builder.h"
 #include "rules/eval_scratch.h"
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 
 static struct transform *add(struct draft *d, const struct option *o, enum transform_kind kind)
@@ -22,7 +23,8 @@ static struct transform *add(struct draft *d, const struct option *o, enum trans
                    "%s: only a sticky buffer can be transformed", o->kw->name);
         return NULL;
     }
-    d->buffer_fresh = true; /* behind a content it is as if the buffer were named anew: what follows sees the result */
+    d->buffer_fresh =
+        true; /* behind a content it is as if the buffer were named anew: what follows sees the result */
     if (d->buffer.n == TRANSFORMS_MAX) {
         draft_fail(d, o->name.p, "remove some", "%s: more than %d transforms of one buffer", o->kw->name,
                    TRANSFORMS_MAX);
@@ -97,6 +99,7 @@ static bool parse_pcrexform(struct draft *d, const struct option *o)
     const struct keyword kw_##word = {.name = #word,                                      \
                                       .usage = "write " #word "; behind a sticky buffer", \
                                       .value = VALUE_NONE,                                \
+                                      .dialects = IN_SURICATA,                            \
                                       .parse = parse_##word}
 
 PLAIN(dotprefix, DOTPREFIX);
@@ -115,6 +118,7 @@ const struct keyword kw_xor = {
     .name = "xor",
     .usage = "write xor:\"0d0ac8ff\"; with the key in hexadecimal, up to 256 bytes",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_xor,
 };
 
@@ -122,5 +126,6 @@ const struct keyword kw_pcrexform = {
     .name = "pcrexform",
     .usage = "write pcrexform:\"expression with one (group)\"; behind a sticky buffer",
     .value = VALUE_QUOTED,
+    .dialects = IN_SURICATA,
     .parse = parse_pcrexform,
 };

@@ -8,6 +8,7 @@
  * Numbers in the notation of rules/number.h. A frame without a tag has no id, so no vlan.id holds for it; a layer the
  * frame has not does not match either. Matching runs in workers.
  */
+#include "rules/dialect.h"
 #include "rules/number.h"
 #include "rules/source.h"
 #include "rules/words.h"
@@ -68,6 +69,7 @@ const struct keyword kw_vlan_id = {
              ",-1 for the innermost, ,all",
     .value = VALUE_PLAIN,
     .flags = KEYWORD_PACKET,
+    .dialects = IN_SURICATA,
     .parse = parse_vlan_id,
     .match = match_vlan_id,
 };
@@ -77,6 +79,7 @@ const struct keyword kw_vlan_layers = {
     .usage = "write vlan.layers:N; with !, <, <=, > or >= before N; N to 3",
     .value = VALUE_PLAIN,
     .flags = KEYWORD_PACKET,
+    .dialects = IN_SURICATA,
     .parse = parse_vlan_layers,
     .match = match_vlan_layers,
 };

@@ -318,6 +318,20 @@ static inline void assert_refused(const char *rule, int column, const char *part
     unload(&l);
 }
 
+/* The same, read as a dialect. */
+static inline void assert_options_refused_as(enum rule_dialect dialect, const char *options, const char *part)
+{
+    struct ruleset_source src = {.dialect = (uint8_t)dialect};
+    char rule[4096];
+    struct loaded l;
+
+    snprintf(rule, sizeof(rule), "alert tcp any any -> any any (%s sid:1;)\n", options);
+    l = load_source(rule, strlen(rule), src);
+    if (l.errs.n == 0 || strstr(l.errs.v[0].text, part) == NULL || l.errs.v[0].remedy[0] == '\0')
+        fail_msg("%s: %s", options, l.errs.n == 0 ? "accepted" : l.errs.v[0].text);
+    unload(&l);
+}
+
 static inline void assert_options_refused(const char *options, const char *part)
 {
     char rule[4096];

@@ -224,14 +224,13 @@ static void header_buffers(void **state)
               &p));
     assert_true(match("content:\"pay\"; tcp.hdr; content:\"|02 17|\"; endswith;", &p));
     /* Snort: naming a buffer starts its cursor anew */
+    p.payload = "AB AB";
     assert_false(options_match_packet(DIALECT_SNORT3,
-                                      "tcp.hdr; content:\"|02|\",offset 20; tcp.hdr; "
-                                      "content:\"|02 17|\",distance 1,within 2;",
-                                      &p));
+                                      "content:\"AB\"; pkt_data; content:\"AB\",distance 1,within 2;", &p));
+    assert_true(
+        options_match_packet(DIALECT_SNORT3, "content:\"AB\"; content:\"AB\",distance 1,within 2;", &p));
     assert_true(options_match_packet(DIALECT_SNORT3,
-                                     "tcp.hdr; content:\"|02|\",offset 20; "
-                                     "content:\"|02 17|\",distance 1,within 2;",
-                                     &p));
+                                     "content:\"AB\"; pkt_data; content:\"AB\",distance 0,within 2;", &p));
     /* a modifier behind the name of a buffer belongs to no content */
     assert_options_refused("content:\"a\"; tcp.hdr; nocase;", "nocase has no content before it");
     /* about one packet: its drop holds for the packet */

@@ -147,24 +147,39 @@ static void trap21_bufferlen(void **state)
     assert_true(S3("content:\"b\"; bufferlen:2,relative;", "abcd"));
     assert_false(S3("content:\"b\"; bufferlen:4,relative;", "abcd"));
     assert_true(S3("content:\"b\"; bufferlen:1,relative;", "abcb.")); /* the next match */
-    assert_options_refused("bufferlen:4,backwards;", "unknown word 'backwards'");
+    assert_options_refused_as(DIALECT_SNORT3, "bufferlen:4,backwards;", "unknown word 'backwards'");
+    assert_options_refused("bufferlen:4;", "Snort 3");
+    assert_options_refused_as(DIALECT_SNORT3, "bsize:4;", "Suricata");
 }
 
-static void urilen_sleeps(void **state)
+/* The URI's length: until there is a parser for it, the rule sleeps. */
+static void trap21_urilen(void **state)
 {
-    struct loaded l = load_ok("alert tcp any any -> any any (content:\"a\"; urilen:>20,raw; sid:1;)\n"
-                              "alert tcp any any -> any any (urilen:5<>10,norm; sid:2;)\n"
-                              "alert tcp any any -> any any (urilen:5; sid:3;)\n");
+    struct loaded l =
+        load_ok("alert http any any -> any any (content:\"a\"; urilen:>20,raw; sid:1;)\n"
+                "alert http any any -> any any (urilen:5<>10,norm; sid:2;)\n"
+                "alert http any any -> any any (http.uri; content:\"/a\"; urilen:5; content:\"b\"; "
+                "distance:0; sid:3;)\n");
     struct ruleset_source snort2 = {.dialect = DIALECT_SNORT2};
     static const char both_ends[] = "alert tcp any any -> any any (urilen:5<>5; sid:1;)\n";
+    static const uint8_t buffers[] = {BUF_HTTP_URI_RAW, BUF_HTTP_URI, BUF_HTTP_URI};
 
-    assert_int_equal(ruleset_stats(l.rs)->n_dormant, 3);
-    assert_string_equal(ruleset_info(l.rs, 0)->dormant, "urilen");
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct rule *r = ruleset_rule(l.rs, find_rule(l.rs, i + 1));
+        bool found = false;
+
+        for (uint8_t k = 0; k < r->n_steps; k++)
+            found |= l.rs->steps[r->first_step + k].buffer == buffers[i];
+        assert_true(found);
+    }
     unload(&l);
+    assert_refused("alert http any any -> any any (http.uri; content:\"/abcd\"; urilen:4; sid:1;)\n", 0,
+                   "urilen allows at most 4 bytes, and the contents of this buffer need 5");
     assert_options_refused("urilen:5<>5;", "no number lies between");
     assert_options_refused("urilen:5,cooked;", "unknown word 'cooked'");
-    l = load_source(both_ends, strlen(both_ends), snort2);
+    l = load_source(both_ends, strlen(both_ends), snort2); /* with its ends, and not decoded */
     assert_int_equal(l.errs.n, 0);
+    assert_int_equal(l.rs->steps[0].buffer, BUF_HTTP_URI_RAW);
     unload(&l);
 }
 
@@ -201,7 +216,7 @@ int main(void)
         cmocka_unit_test(trap09_off_by_one), cmocka_unit_test(trap09_end_of_buffer),
         cmocka_unit_test(trap10_buffer),     cmocka_unit_test(trap20_bsize),
         cmocka_unit_test(trap21_ranges),     cmocka_unit_test(trap21_bufferlen),
-        cmocka_unit_test(urilen_sleeps),     cmocka_unit_test(stream_sizes),
+        cmocka_unit_test(trap21_urilen),     cmocka_unit_test(stream_sizes),
     };
 
     return cmocka_run_group_tests_name("rules: sizes", tests, NULL, NULL);

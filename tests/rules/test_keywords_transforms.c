@@ -150,7 +150,8 @@ static void in_rules(void **state)
     /* the same header as it is, and changed, in one rule */
     assert_true(match(
         "tcp.hdr; content:\"EXAMPLE\"; tcp.hdr; to_lowercase; content:\"example\"; content:!\"EXAMPLE\";"));
-    assert_true(match("tcp.hdr; content:\"EXAMPLE\"; to_lowercase; content:\"example\"; content:!\"EXAMPLE\";"));
+    assert_true(
+        match("tcp.hdr; content:\"EXAMPLE\"; to_lowercase; content:\"example\"; content:!\"EXAMPLE\";"));
     /* behind a content: for what follows */
     assert_true(match("tcp.hdr; content:\"Name\"; startswith; dotprefix; content:\".Name\"; startswith;"));
     assert_true(match("tcp.hdr; to_lowercase; content:\"name\"; dotprefix; content:\".name\"; startswith;"));
