@@ -98,11 +98,13 @@ void print_status(const json_t *result)
     printf("ipsd %s, pid %lld, up %lldd %lldh %lldm %llds\n", text(result, "version"), num(result, "pid"),
            up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
     if (json_is_object(rules))
-        printf("rules: generation %lld, %lld loaded, %lld rejected, %lld patterns, %lld without prefilter, "
+        printf("rules: generation %lld, %lld loaded (%lld of them dormant), %lld rejected, %lld patterns, "
+               "%lld without prefilter, "
                "%.1f MB, "
                "loaded in %lld ms\n",
-               num(rules, "generation"), num(rules, "loaded"), num(rules, "rejected"), num(rules, "patterns"),
-               num(rules, "no_prefilter"), (double)num(rules, "memory_bytes") / 1e6, num(rules, "load_ms"));
+               num(rules, "generation"), num(rules, "loaded"), num(rules, "dormant"), num(rules, "rejected"),
+               num(rules, "patterns"), num(rules, "no_prefilter"), (double)num(rules, "memory_bytes") / 1e6,
+               num(rules, "load_ms"));
     json_array_foreach(json_object_get(result, "bridges"), i, b)
     {
         printf("\nbridge %s: fail %s, frames in %s\n", text(b, "name"), text(b, "fail"),
@@ -203,9 +205,9 @@ void print_errors(FILE *out, const json_t *errors)
 static void print_numbers(const json_t *result, const char *before)
 {
     print_errors(stderr, json_object_get(result, "errors"));
-    printf("%s%lld rules loaded, %lld rejected, %lld disabled; %lld ms, %.1f MB\n", before,
-           num(result, "loaded"), num(result, "rejected"), num(result, "disabled"), num(result, "load_ms"),
-           (double)num(result, "memory_bytes") / 1e6);
+    printf("%s%lld rules loaded (%lld of them dormant), %lld rejected, %lld disabled; %lld ms, %.1f MB\n",
+           before, num(result, "loaded"), num(result, "dormant"), num(result, "rejected"),
+           num(result, "disabled"), num(result, "load_ms"), (double)num(result, "memory_bytes") / 1e6);
 }
 
 void print_loaded(const json_t *result)

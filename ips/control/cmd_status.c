@@ -12,9 +12,10 @@ json_t *ruleset_json(const struct ruleset *rs)
     if (rs == NULL)
         return json_null();
     st = ruleset_stats(rs);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "generation",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "generation",
                      (json_int_t)ruleset_generation(rs), "loaded", (json_int_t)st->n_loaded, "rejected",
-                     (json_int_t)st->n_rejected, "disabled", (json_int_t)st->n_disabled, "patterns",
+                     (json_int_t)st->n_rejected, "disabled", (json_int_t)st->n_disabled, "dormant",
+                     (json_int_t)st->n_dormant, "skipped", (json_int_t)st->n_skipped, "patterns",
                      (json_int_t)st->n_patterns, "no_prefilter", (json_int_t)st->n_no_prefilter,
                      "memory_bytes", (json_int_t)st->memory_bytes, "load_ms",
                      (json_int_t)(st->load_ns / NS_PER_MS));
