@@ -312,7 +312,7 @@ bool byte_op_read(const struct step *s, struct eval *e, uint64_t *v, uint32_t *e
     uint32_t took;
 
     if (b.p == NULL || b.len == 0 || from < 0 || from > b.len || (s->relative && from == b.len) ||
-        n > (op->base != 0 ? BYTES_STRING_MAX : BYTES_MAX) || (n == 0 && op->n_bytes.slot != 0))
+        n > (op->base != 0 ? BYTES_STRING_MAX : BYTES_MAX))
         return false;
     if (n == 0 && op->base != 0)
         n = b.len - (uint64_t)from < BYTES_STRING_MAX ? b.len - (uint64_t)from : BYTES_STRING_MAX;

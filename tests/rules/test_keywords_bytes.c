@@ -193,6 +193,11 @@ static void variables_everywhere(void **state)
     assert_false(M("byte_extract:1,0,n; byte_test:n,>=,0,1;", "\x09\x07\x07\x07\x07\x07\x07\x07\x07\x07"));
     assert_true(M("byte_extract:1,0,n; byte_jump:1,n; content:\"x\"; within:1;", "\x02.\x01-x"));
     assert_true(M("byte_extract:1,0,n; byte_jump:n,1; content:\"x\"; within:1;", "\x02\x00\x01-x"));
+    /* a variable may say 0 bytes: the number is 0 */
+    assert_true(
+        M("content:\"|00 00|\"; byte_extract:1,1,n,relative; byte_jump:n,0,relative; isdataat:1,relative;",
+          "\0\0.\0.."));
+    assert_true(M("byte_extract:1,0,n; byte_test:n,=,0,1;", "\0."));
     /* the cursor is behind what was read */
     assert_true(M("content:\"A\"; byte_extract:2,0,n,relative; content:\"x\"; within:1;", "A\x01\x02x"));
     assert_true(M("byte_extract:1,0,n,multiplier 2; content:\"x\"; offset:n;", "\x02...x"));
