@@ -52,12 +52,15 @@ static int report(const struct ctl *c, const struct ruleset *rs, const struct er
 
     if (!c->json) {
         err_list_print(errs, stderr);
-        printf("%u rules loaded (%u of them dormant), %u rejected, %u skipped, %u disabled; %.1f ms, %.1f MB\n",
-               st->n_loaded, st->n_dormant, st->n_rejected, st->n_skipped, st->n_disabled, (double)took_ns / 1e6, (double)st->memory_bytes / 1e6);
+        printf(
+            "%u rules loaded (%u of them dormant), %u rejected, %u skipped, %u disabled; %.1f ms, %.1f MB\n",
+            st->n_loaded, st->n_dormant, st->n_rejected, st->n_skipped, st->n_disabled, (double)took_ns / 1e6,
+            (double)st->memory_bytes / 1e6);
         return failed ? 1 : 0;
     }
-    o = json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "loaded", (json_int_t)st->n_loaded, "rejected",
-                  (json_int_t)st->n_rejected, "dormant", (json_int_t)st->n_dormant, "disabled", (json_int_t)st->n_disabled, "errors",
+    o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "loaded", (json_int_t)st->n_loaded, "rejected",
+                  (json_int_t)st->n_rejected, "dormant", (json_int_t)st->n_dormant, "skipped",
+                  (json_int_t)st->n_skipped, "disabled", (json_int_t)st->n_disabled, "errors",
                   errors_json(errs), "load_ms", (json_int_t)(took_ns / NS_PER_MS), "memory_bytes",
                   (json_int_t)st->memory_bytes);
     json_dumpf(o, stdout, JSON_INDENT(2));
@@ -94,8 +97,12 @@ static int vars_parse(const struct ctl *c, struct ruleset_var *vars, unsigned *n
 int check_files(struct ctl *c)
 {
     struct ruleset_var vars[sizeof(c->vars) / sizeof(c->vars[0])];
-    struct ruleset_source src = {
-        .files = c->args, .n_files = c->n_args, .vars = vars, .n_workers = 1, .generation = 1, .dialect = DIALECT_AUTO};
+    struct ruleset_source src = {.files = c->args,
+                                 .n_files = c->n_args,
+                                 .vars = vars,
+                                 .n_workers = 1,
+                                 .generation = 1,
+                                 .dialect = DIALECT_AUTO};
     uint64_t began = clock_mono_ns();
     struct err_list errs;
     int status = vars_parse(c, vars, &src.n_vars);

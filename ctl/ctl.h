@@ -17,6 +17,7 @@ struct ctl {
     const char *socket;
     bool json;             /* print JSON instead of tables */
     bool force;            /* --force */
+    const char *only;      /* --dormant, --disabled: without the dashes */
     const char *vars[256]; /* --var NAME=VALUE */
     unsigned n_vars;
     const char *args[CTL_ARGS_MAX]; /* what follows the command's words */
@@ -37,6 +38,8 @@ void print_status(const json_t *result);
 void print_stats(const json_t *result);
 void print_drops(const json_t *result);
 void print_rules(const json_t *result);
+void print_disabled_rules(const json_t *result);
+void print_dormant_rules(const json_t *result);
 void print_loaded(const json_t *result);
 void print_checked(const json_t *result);
 void print_blocks(const json_t *result);

@@ -31,10 +31,10 @@ static json_t *args_list(struct ctl *c)
     unsigned long sid;
 
     if (c->n_args == 0)
-        return json_object();
+        return json_pack("{s:s*}", "only", c->only);
     sid = strtoul(c->args[0], &end, 10);
     return c->n_args == 1 && c->args[0][0] != '\0' && *end == '\0'
-               ? json_pack("{s:I}", "sid", (json_int_t)sid)
+               ? json_pack("{s:I, s:s*}", "sid", (json_int_t)sid, "only", c->only)
                : NULL;
 }
 
@@ -140,6 +140,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             c->json = true;
         } else if (strcmp(argv[i], "--force") == 0) {
             c->force = true;
+        } else if (strcmp(argv[i], "--dormant") == 0 || strcmp(argv[i], "--disabled") == 0) {
+            c->only = argv[i] + 2;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             f->help = true;
         } else if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0) {
@@ -218,7 +220,8 @@ static int rest_of_rules(struct ctl *c, json_t *result, struct err *e)
     json_int_t next = json_integer_value(json_object_get(result, "next"));
 
     while (next < total && rules != NULL) {
-        json_t *reply = client_ask(c, commands[CMD_RULES_LIST].name, json_pack("{s:I}", "offset", next), e);
+        json_t *reply = client_ask(c, commands[CMD_RULES_LIST].name,
+                                   json_pack("{s:I, s:s*}", "offset", next, "only", c->only), e);
         json_t *more = json_object_get(reply, "result");
         json_int_t then = json_integer_value(json_object_get(more, "next"));
 
@@ -271,6 +274,13 @@ static int refused(const struct ctl *c, const json_t *reply)
     return client_exit_status((int)json_integer_value(json_object_get(reply, "code")));
 }
 
+static void (*choose_print(const struct ctl *c, const struct command *cmd))(const json_t *)
+{
+    if (c->only == NULL)
+        return cmd->print;
+    return strcmp(c->only, "dormant") == 0 ? print_dormant_rules : print_disabled_rules;
+}
+
 static int run(struct ctl *c, const struct command *cmd)
 {
     bool listing = cmd == &commands[CMD_RULES_LIST] && c->n_args == 0;
@@ -294,7 +304,7 @@ static int run(struct ctl *c, const struct command *cmd)
         json_dumpf(result, stdout, JSON_INDENT(2));
         putchar('\n');
     } else {
-        cmd->print(result);
+        choose_print(c, cmd)(result);
     }
     json_decref(reply);
     client_close(c);
@@ -338,6 +348,8 @@ int main(int argc, char **argv)
     }
     if (cmd == &commands[CMD_RULES_CHECK] && c.n_args > 0)
         return check_files(&c);
+    if (c.only != NULL && cmd != &commands[CMD_RULES_LIST])
+        return usage_error("--dormant and --disabled belong to 'rules list'", NULL);
     if (c.n_vars > 0)
         return usage_error("--var belongs to 'rules check FILE...'", NULL);
     return run(&c, cmd);

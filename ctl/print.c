@@ -162,6 +162,43 @@ void print_drops(const json_t *result)
     table_print(t, "", stdout);
 }
 
+void print_disabled_rules(const json_t *result)
+{
+    static const char *const heads[] = {"SID", "GID", "REV", "PLACE", "MESSAGE"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *r;
+
+    json_array_foreach(json_object_get(result, "rules"), i, r)
+    {
+        table_cell(t, "%lld", num(r, "sid"));
+        table_cell(t, "%lld", num(r, "gid"));
+        table_cell(t, "%lld", num(r, "rev"));
+        table_cell(t, "%s:%lld", text(r, "file"), num(r, "line"));
+        table_cell(t, "%s", text(r, "msg"));
+    }
+    table_print(t, "", stdout);
+}
+
+void print_dormant_rules(const json_t *result)
+{
+    static const char *const heads[] = {"SID", "GID", "REV", "WAITS FOR", "PLACE", "MESSAGE"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *r;
+
+    json_array_foreach(json_object_get(result, "rules"), i, r)
+    {
+        table_cell(t, "%lld", num(r, "sid"));
+        table_cell(t, "%lld", num(r, "gid"));
+        table_cell(t, "%lld", num(r, "rev"));
+        table_cell(t, "%s", text(r, "dormant"));
+        table_cell(t, "%s:%lld", text(r, "file"), num(r, "line"));
+        table_cell(t, "%s", text(r, "msg"));
+    }
+    table_print(t, "", stdout);
+}
+
 void print_rules(const json_t *result)
 {
     static const char *const heads[] = {"SID", "GID", "REV", "ACTION", "PRIORITY", "PLACE", "MESSAGE"};

@@ -291,16 +291,20 @@ bool buffers_option(struct draft *d, const struct buffer_name *n, const struct o
 
 /* --- checks -------------------------------------------------------------------------------------------------------- */
 
-/* The buffer of the table behind a slot, which may have transforms. */
-static enum buffer_id base_of(const struct draft *d, uint8_t slot)
+uint8_t draft_base(const struct draft *d, uint8_t slot)
 {
-    return (enum buffer_id)(slot < BUF_N ? slot : d->b->transformed[slot - BUF_N].base);
+    return slot < BUF_N ? slot : d->b->transformed[slot - BUF_N].base;
+}
+
+bool draft_is_multi(const struct draft *d, uint8_t slot)
+{
+    return d->dialect == DIALECT_SURICATA && (buffer_table[draft_base(d, slot)].flags & BUFFER_MULTI) != 0;
 }
 
 /* Snort 3 lets a rule about a response look at its request (RULES.md 2B, 31); in the others that never matches. */
 static bool check_direction(struct draft *d, const struct draft_step *s, uint8_t *ways, const char **first)
 {
-    enum buffer_id b = base_of(d, s->step.buffer);
+    enum buffer_id b = (enum buffer_id)draft_base(d, s->step.buffer);
     uint8_t way = buffer_table[b].direction, flow = BOTH_WAYS;
 
     if (d->dialect == DIALECT_SNORT3 || way == BOTH_WAYS)
@@ -325,7 +329,7 @@ static bool check_direction(struct draft *d, const struct draft_step *s, uint8_t
 static bool check_case(struct draft *d, struct draft_step *s)
 {
     uint8_t *bytes = (uint8_t *)s->literal.p; /* ours, in the arena */
-    enum buffer_id b = base_of(d, s->step.buffer);
+    enum buffer_id b = (enum buffer_id)draft_base(d, s->step.buffer);
     uint8_t flags = buffer_table[b].flags;
 
     if (s->step.buffer >= BUF_N || !(flags & (BUFFER_LOWER | BUFFER_FOLDED)))

@@ -57,6 +57,8 @@ struct builder {
     struct reputation reputation;
     struct builder_rule *rules;
     size_t n_rules, cap_rules;
+    struct disabled_rule *disabled; /* heap, the strings lie in the arena */
+    size_t n_disabled, cap_disabled;
     struct step *steps;
     size_t n_steps, cap_steps;
     void **codes; /* pcre2_code * */
@@ -65,7 +67,7 @@ struct builder {
     size_t n_sid_slots;
     struct buffer_ref transformed[TRANSFORMED_MAX]; /* slot BUF_N + i */
     uint32_t n_transformed;
-    uint32_t n_rejected, n_disabled, n_skipped;
+    uint32_t n_rejected, n_skipped;
     void *geoip; /* MMDB_s, opened by the first rule that asks */
     uint64_t pcre_bytes;
     struct scan (*scans)[PACKET_KINDS]; /* heap; by slot */

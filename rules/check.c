@@ -68,8 +68,9 @@ static void check_steps(struct draft *d)
 }
 
 /* The shortest buffer in which all positive contents that look into it can stand. */
-int64_t draft_shortest(const struct draft *d, uint8_t slot)
+int64_t draft_shortest(const struct draft *d, uint8_t slot, const struct draft_step *step)
 {
+    bool multi = draft_is_multi(d, slot), here = step == NULL;
     int64_t end = 0, cursor = 0;
 
     for (uint32_t i = 0; i < d->n_steps; i++) {
@@ -77,8 +78,13 @@ int64_t draft_shortest(const struct draft *d, uint8_t slot)
 
         if (s->step.flow == STEP_TEST || s->step.buffer != slot)
             continue;
-        if (s->fresh && d->dialect != DIALECT_SURICATA)
+        if (s->fresh && (multi || d->dialect != DIALECT_SURICATA))
             cursor = 0;
+        if (multi && s->fresh && here && step != NULL)
+            break; /* the instance behind the one that the step is about */
+        if (multi && s->fresh)
+            end = 0;
+        here |= s == step;
         if (s->literal.p == NULL || s->uses != 0) {
             if (s->step.flow == STEP_SEARCH ? !s->step.negated : (s->kw->flags & KEYWORD_MOVES) != 0)
                 cursor = INT32_MIN; /* pcre, byte_jump: it may end anywhere */
@@ -98,7 +104,7 @@ int64_t draft_shortest(const struct draft *d, uint8_t slot)
 
 static void check_payload_size(struct draft *d)
 {
-    int64_t end = draft_shortest(d, BUF_PAYLOAD);
+    int64_t end = draft_shortest(d, BUF_PAYLOAD, NULL);
 
     if (d->dsize_at != NULL && end > d->max_payload)
         draft_fail(d, d->dsize_at, "make dsize larger, or remove it",

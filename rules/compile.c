@@ -232,11 +232,13 @@ static bool place_sets(struct builder *b, struct ruleset *rs)
     rs->transformed = arena_memdup(b->arena, b->transformed, b->n_transformed * sizeof(*b->transformed));
     rs->n_transformed = b->n_transformed;
     rs->datasets = arena_memdup(b->arena, b->datasets.v, b->datasets.n * sizeof(*b->datasets.v));
+    rs->disabled = arena_memdup(b->arena, b->disabled, b->n_disabled * sizeof(*b->disabled));
+    rs->n_disabled = (uint32_t)b->n_disabled;
     rs->references = arena_memdup(b->arena, b->refs.rows, b->refs.n * sizeof(*b->refs.rows));
     rs->n_references = b->refs.n;
     rs->pcre_codes = arena_memdup(b->arena, b->codes, b->n_codes * sizeof(*b->codes));
     if (rs->datasets == NULL || rs->addr_sets == NULL || rs->port_sets == NULL || rs->pcre_codes == NULL ||
-        rs->transformed == NULL || rs->references == NULL)
+        rs->transformed == NULL || rs->references == NULL || rs->disabled == NULL)
         return false;
     rs->n_pcre_codes = (uint32_t)b->n_codes;
     b->n_codes = 0; /* the ruleset's now */

@@ -128,8 +128,15 @@ bool draft_filter_add(struct draft *d, const struct rule_filter *f, const uint8_
 const char *draft_unescape(struct draft *d, struct span text);
 const char *draft_string(struct draft *d, struct span text);
 
-/* The shortest buffer in this slot that the rule's contents fit into, when all are known. (check.c) */
-int64_t draft_shortest(const struct draft *d, uint8_t slot);
+/* The buffer of the table behind a slot, which may have transforms. (buffers.c) */
+uint8_t draft_base(const struct draft *d, uint8_t slot);
+/* Whether there may be several instances of the slot's buffer, so that naming it again means another. (buffers.c) */
+bool draft_is_multi(const struct draft *d, uint8_t slot);
+/*
+ * The shortest buffer that the rule's contents fit into, of those that look where `step` does, or where a step of
+ * slot does when it is NULL; when all are known. (check.c)
+ */
+int64_t draft_shortest(const struct draft *d, uint8_t slot, const struct draft_step *step);
 
 /* For %.*s in messages: the text, cut to a length that can be read. */
 #define TEXT_ARG(s) (int)((s).len < 60 ? (s).len : 60), (const char *)(s).p

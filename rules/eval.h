@@ -61,6 +61,7 @@ struct eval {
     struct span buf[BUF_SLOTS];           /* unset buffers have p == NULL; read them with eval_buffer() */
     const struct buffer_ref *transformed; /* of the ruleset in hand */
     uint32_t n_transformed;
+    uint64_t is_set[(BUF_N + 63) / 64]; /* buffers of the table that hold something */
     uint64_t made;            /* bit i: buf[BUF_N + i] is the transform of what its base holds now */
     bool hit_transform_limit; /* a transformed buffer found no room and counts as absent */
     struct eval_scratch *scratch;

@@ -3,10 +3,11 @@
  * The fast pattern: what the prefilter looks for in a rule's place. A packet without it cannot match the rule, so the
  * choice decides only how often the rule is evaluated in vain, never what it matches.
  *
- * The rule's own wish (fast_pattern) comes first. Else the longest positive content; among equally long ones the
+ * The rule's own wish (fast_pattern) comes first. Else a content in a buffer of its own before one in the payload or in
+ * the few bytes of a method or a status (BUFFER_LATE); then the longest positive content; among equally long ones the
  * one of greater strength, Suricata's measure (RULES.md 2A, 17): a byte seen for the first time counts 3 when it is a
  * letter, 1 when it is 00, 01 or ff, 4 when it is anything else that can be printed, 6 otherwise, and 1 when it is
- * repeated; then the leftmost. Negated contents never stand for a rule.
+ * repeated; then the later buffer of the table, then the leftmost. Negated contents never stand for a rule.
  *
  * A literal of less than SHORT_LITERAL bytes is in nearly every packet, and slows down the search for all others. Then
  * a longer one is taken instead, wherever the rule has it: in another content, or in a pcre as a run of bytes that
@@ -70,6 +71,21 @@ static struct fast_pattern of_content(const struct draft_step *s)
     return f;
 }
 
+static bool is_better(const struct draft *d, const struct draft_step *s, const struct draft_step *than)
+{
+    const uint8_t a = draft_base(d, s->step.buffer), b = draft_base(d, than->step.buffer);
+    bool late_a = (buffer_table[a].flags & BUFFER_LATE) != 0, late_b = (buffer_table[b].flags & BUFFER_LATE) != 0;
+    uint32_t strength_a, strength_b;
+
+    if (late_a != late_b)
+        return late_b;
+    if (s->literal.len != than->literal.len)
+        return s->literal.len > than->literal.len;
+    strength_a = strength(s->literal);
+    strength_b = strength(than->literal);
+    return strength_a != strength_b ? strength_a > strength_b : a > b;
+}
+
 static struct fast_pattern best_content(const struct draft *d, bool wish)
 {
     const struct draft_step *best = NULL;
@@ -81,8 +97,7 @@ static struct fast_pattern best_content(const struct draft *d, bool wish)
             continue;
         if (wish && (s->has & LITERAL_FAST))
             return of_content(s);
-        if (best == NULL || s->literal.len > best->literal.len ||
-            (s->literal.len == best->literal.len && strength(s->literal) > strength(best->literal)))
+        if (best == NULL || is_better(d, s, best))
             best = s;
     }
     return best != NULL ? of_content(best) : (struct fast_pattern){.kind = FAST_NONE};

@@ -227,13 +227,46 @@ static void draft_reset(struct draft *d, struct builder *b, const struct rule_te
                                  .line = (uint32_t)line};
 }
 
+/* A rule that is not loaded, for those who list them; it may hold anything. */
+static void note_disabled(struct builder *b, const struct rule_text *t, const char *file)
+{
+    const uint8_t *open = memchr(t->text.p, '(', t->text.len);
+    struct span rest = span_of(open, open != NULL ? (size_t)(t->text.p + t->text.len - open) : 0);
+    struct disabled_rule r = {.gid = 1, .file = file, .msg = ""};
+    void *v = b->disabled;
+    struct option_text o;
+    int line, column;
+    uint64_t n;
+    bool at_end;
+
+    text_place(t, text_trim(t->text).p, &line, &column);
+    r.line = (uint32_t)line;
+    rest = span_sub(rest, 1, rest.len);
+    while (dialect_next_option(&rest, &o, &at_end)) {
+        if (span_eq_str(o.name, "msg") && o.value.len >= 2 && o.value.p[0] == '"')
+            r.msg = draft_unescape(&b->draft, span_sub(o.value, 1, o.value.len - 2));
+        else if (span_eq_str(o.name, "sid") && text_u64(o.value, UINT32_MAX, &n))
+            r.sid = (uint32_t)n;
+        else if (span_eq_str(o.name, "gid") && text_u64(o.value, UINT32_MAX, &n))
+            r.gid = (uint32_t)n;
+        else if (span_eq_str(o.name, "rev") && text_u64(o.value, UINT32_MAX, &n))
+            r.rev = (uint32_t)n;
+    }
+    if (r.msg == NULL || !builder_grow(b, &v, &b->cap_disabled, b->n_disabled, sizeof(r))) {
+        b->no_memory = true;
+        return;
+    }
+    b->disabled = v;
+    b->disabled[b->n_disabled++] = r;
+}
+
 static void load_rule(struct builder *b, const struct rule_text *t, const char *file)
 {
     struct draft *d = &b->draft;
     struct admission a;
 
     if (!admit_rule(b, t, file, &a)) {
-        b->n_disabled++;
+        note_disabled(b, a.text, file);
         admit_end(&a);
         return;
     }

@@ -4,7 +4,8 @@
  *
  * Tests about the packet come first, because they are cheap and change no cursor. Steps that look into buffers
  * follow: in Suricata's rules all of one buffer together, in the order in which the rule names the buffers, each
- * with one cursor (RULES.md 2A, 5); in Snort's as they are written, and naming a buffer starts its cursor anew.
+ * with one cursor (RULES.md 2A, 5), unless there may be several instances of the buffer and naming it again means
+ * another one (2B, 32); in Snort's as they are written, and naming a buffer starts its cursor anew.
  *
  * When a step fails, another match of an earlier search may help: of the search whose match end it starts from, of
  * the one behind the byte_jump that moved the cursor, behind the byte_extract whose variable it uses, or behind
@@ -61,6 +62,8 @@ static void sort(struct ordered *o)
             if (placed[j] || d->steps[j].step.buffer != d->steps[i].step.buffer ||
                 (j > i && d->dialect != DIALECT_SURICATA))
                 continue;
+            if (j > i && d->steps[j].fresh && draft_is_multi(d, d->steps[j].step.buffer))
+                break;
             if (j > i)
                 placed[j] = true;
             o->v[o->n++] = &d->steps[j];
@@ -73,7 +76,7 @@ static bool begins_buffer(const struct ordered *o, uint32_t i)
     const struct draft_step *s = o->v[i];
 
     return i == 0 || o->v[i - 1]->step.flow == STEP_TEST || o->v[i - 1]->step.buffer != s->step.buffer ||
-           (s->fresh && o->d->dialect != DIALECT_SURICATA);
+           (s->fresh && (o->d->dialect != DIALECT_SURICATA || draft_is_multi(o->d, s->step.buffer)));
 }
 
 static bool moves_cursor(const struct draft_step *s)

@@ -65,6 +65,7 @@ struct builder *builder_new(const struct ruleset_source *src, struct err_list *e
         free(b);
         return NULL;
     }
+    b->draft.b = b;
     b->src = src;
     b->errs = errs;
     b->vars = (struct variables){.own = src->vars, .n_own = src->n_vars};
@@ -82,6 +83,7 @@ void builder_free(struct builder *b, bool arena)
     free(b->rules);
     free(b->steps);
     free(b->sid_slots);
+    free(b->disabled);
     free(b->scans);
     free(b->draft.references);
     sets_fini(&b->sets);
@@ -128,7 +130,7 @@ static void fill_stats(struct builder *b, struct ruleset *rs, uint64_t started_n
     rs->generation = b->src->generation;
     rs->stats.n_loaded = rs->n_rules;
     rs->stats.n_rejected = b->n_rejected;
-    rs->stats.n_disabled = b->n_disabled;
+    rs->stats.n_disabled = (uint32_t)b->n_disabled;
     rs->stats.n_skipped = b->n_skipped;
     rs->stats.memory_bytes += arena_bytes(b->arena) + b->pcre_bytes;
     rs->stats.load_ns = clock_mono_ns() - started_ns;
@@ -187,6 +189,12 @@ const struct rule_info *ruleset_info(const struct ruleset *rs, uint32_t index)
 const struct rule *ruleset_rule(const struct ruleset *rs, uint32_t index)
 {
     return &rs->rules[index];
+}
+
+const struct disabled_rule *ruleset_disabled(const struct ruleset *rs, uint32_t *n)
+{
+    *n = rs->n_disabled;
+    return rs->disabled;
 }
 
 uint32_t ruleset_generation(const struct ruleset *rs)

@@ -137,6 +137,12 @@ struct ruleset_source {
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
 };
 
+/* A rule that stands in a file and is not loaded: behind a '#' there, or turned off by the policy. */
+struct disabled_rule {
+    uint32_t sid, gid, rev, line;
+    const char *file, *msg; /* "" when there is none */
+};
+
 struct ruleset_stats {
     uint32_t n_loaded, n_rejected, n_disabled;
     uint32_t n_skipped;      /* said themselves, with `requires`, that they are not for this engine */
@@ -159,6 +165,8 @@ void ruleset_free(struct ruleset *rs);
 uint32_t ruleset_n_rules(const struct ruleset *rs);
 const struct rule_info *ruleset_info(const struct ruleset *rs, uint32_t index);
 const struct rule *ruleset_rule(const struct ruleset *rs, uint32_t index);
+/* n of them, in the order of the files; they live as long as the ruleset. */
+const struct disabled_rule *ruleset_disabled(const struct ruleset *rs, uint32_t *n);
 uint32_t ruleset_generation(const struct ruleset *rs);
 const struct ruleset_stats *ruleset_stats(const struct ruleset *rs);
 /* What became of the policy's lines, n of them, in order; they live as long as the ruleset. */

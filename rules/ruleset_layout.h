@@ -110,6 +110,8 @@ struct ruleset {
     const struct port_set *port_sets;
     uint32_t n_addr_sets, n_port_sets;
     void *geoip;       /* MMDB_s, when a rule asks for it */
+    const struct disabled_rule *disabled;
+    uint32_t n_disabled;
     const struct reference_kind *references; /* rules/references.h */
     size_t n_references;
     void **pcre_codes; /* pcre2_code *, n_pcre_codes of them; steps borrow them */

@@ -214,7 +214,11 @@ struct span transform_apply(const struct buffer_ref *ref, struct span in, uint8_
 
 void eval_begin(struct eval *e, const struct ruleset *rs)
 {
-    memset(e->buf, 0, BUF_N * sizeof(e->buf[0])); /* the others hold when e->made says so */
+    for (uint32_t word = 0; word < sizeof(e->is_set) / sizeof(e->is_set[0]); word++) {
+        for (uint64_t bits = e->is_set[word]; bits != 0; bits &= bits - 1)
+            e->buf[word * 64 + (uint32_t)__builtin_ctzll(bits)] = span_of(NULL, 0);
+        e->is_set[word] = 0;
+    }
     e->transformed = rs->transformed;
     e->n_transformed = rs->n_transformed;
     e->made = 0;
@@ -225,6 +229,7 @@ void eval_begin(struct eval *e, const struct ruleset *rs)
 void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes)
 {
     e->buf[buffer] = bytes;
+    e->is_set[buffer / 64] |= 1ull << buffer % 64;
     for (uint64_t made = e->made; made != 0; made &= made - 1) {
         int i = __builtin_ctzll(made);
 

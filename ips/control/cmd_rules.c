@@ -113,41 +113,111 @@ int rules_loaded(struct command_call *call, struct load_result *r)
     return code;
 }
 
+static json_t *references_json(const struct ruleset *rs, const struct rule_info *i)
+{
+    json_t *list = json_array();
+    char url[1024];
+
+    for (uint32_t r = 0; r < i->n_references; r++)
+        json_array_append_new(list, text_json(ruleset_reference_url(rs, i->references[r], url, sizeof(url))));
+    return list;
+}
+
 static json_t *rule_json(const struct ruleset *rs, uint32_t index)
 {
     const struct rule_info *i = ruleset_info(rs, index);
 
-    return json_pack("{s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:I}", "sid", (json_int_t)i->sid, "gid",
-                     (json_int_t)i->gid, "rev", (json_int_t)i->rev, "action",
+    return json_pack("{s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:I, s:o, s:o}", "sid", (json_int_t)i->sid,
+                     "gid", (json_int_t)i->gid, "rev", (json_int_t)i->rev, "action",
                      rule_action_name(ruleset_rule(rs, index)->action), "priority", (json_int_t)i->priority,
                      "msg", text_json(i->msg), "classtype", text_json(i->classtype), "file",
-                     text_json(i->file), "line", (json_int_t)i->line);
+                     text_json(i->file), "line", (json_int_t)i->line, "dormant",
+                     i->dormant != NULL ? text_json(i->dormant) : json_null(), "references",
+                     references_json(rs, i));
+}
+
+static json_t *disabled_json(const struct disabled_rule *r)
+{
+    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "sid", (json_int_t)r->sid, "gid", (json_int_t)r->gid,
+                     "rev", (json_int_t)r->rev, "msg", text_json(r->msg), "file", text_json(r->file), "line",
+                     (json_int_t)r->line);
+}
+
+struct listing { /* what a `rules list` asks for */
+    const struct ruleset *rs;
+    const struct disabled_rule *disabled; /* NULL: loaded rules */
+    bool dormant;                         /* only those */
+    const json_t *sid;                    /* only this one; NULL: all */
+    uint32_t at, n;
+};
+
+static bool is_listed(const struct listing *l, uint32_t i)
+{
+    uint32_t sid = l->disabled != NULL ? l->disabled[i].sid : ruleset_info(l->rs, i)->sid;
+
+    if (l->sid != NULL && (json_int_t)sid != json_integer_value(l->sid))
+        return false;
+    return !l->dormant || ruleset_info(l->rs, i)->dormant != NULL;
+}
+
+static json_t *list(struct listing *l)
+{
+    json_t *rules = json_array();
+
+    for (; l->at < l->n && json_array_size(rules) < PROTO_RULES_MAX; l->at++)
+        if (is_listed(l, l->at))
+            json_array_append_new(rules, l->disabled != NULL ? disabled_json(&l->disabled[l->at])
+                                                             : rule_json(l->rs, l->at));
+    return rules;
+}
+
+/* False: *code is the answer. */
+static bool read_listing(struct command_call *call, struct listing *l, int *code)
+{
+    const char *only = json_string_value(json_object_get(call->args, "only"));
+    const json_t *offset = json_object_get(call->args, "offset");
+
+    *l = (struct listing){.rs = *call->cfg->ruleset, .sid = json_object_get(call->args, "sid")};
+    if (json_object_get(call->args, "only") != NULL &&
+        (only == NULL || (strcmp(only, "dormant") != 0 && strcmp(only, "disabled") != 0))) {
+        *code = command_fail(call, PROTO_BAD_REQUEST, "give dormant or disabled", "rules list: only what?");
+        return false;
+    }
+    if ((l->sid != NULL && !json_is_integer(l->sid)) ||
+        (offset != NULL && (!json_is_integer(offset) || json_integer_value(offset) < 0))) {
+        *code = command_fail(call, PROTO_BAD_REQUEST, "give a number",
+                             "rules list: sid or offset is not a number");
+        return false;
+    }
+    l->dormant = only != NULL && strcmp(only, "dormant") == 0;
+    if (l->rs != NULL && only != NULL && !l->dormant)
+        l->disabled = ruleset_disabled(l->rs, &l->n);
+    else if (l->rs != NULL)
+        l->n = ruleset_n_rules(l->rs);
+    if (offset != NULL)
+        l->at = json_integer_value(offset) < (json_int_t)l->n ? (uint32_t)json_integer_value(offset) : l->n;
+    return true;
 }
 
 int cmd_rules_list(struct command_call *call)
 {
-    const struct ruleset *rs = *call->cfg->ruleset;
-    const json_t *sid = json_object_get(call->args, "sid"), *offset = json_object_get(call->args, "offset");
-    uint32_t n = rs != NULL ? ruleset_n_rules(rs) : 0, i = 0;
+    struct listing l;
     json_t *rules;
+    int code;
 
-    if ((sid != NULL && !json_is_integer(sid)) ||
-        (offset != NULL && (!json_is_integer(offset) || json_integer_value(offset) < 0)))
-        return command_fail(call, PROTO_BAD_REQUEST, "give a number",
-                            "rules list: sid or offset is not a number");
-    if (offset != NULL)
-        i = json_integer_value(offset) < (json_int_t)n ? (uint32_t)json_integer_value(offset) : n;
-    rules = json_array();
-    for (; i < n && json_array_size(rules) < PROTO_RULES_MAX; i++)
-        if (sid == NULL || (json_int_t)ruleset_info(rs, i)->sid == json_integer_value(sid))
-            json_array_append_new(rules, rule_json(rs, i));
-    if (sid != NULL && json_array_size(rules) == 0) {
+    if (!read_listing(call, &l, &code))
+        return code;
+    rules = list(&l);
+    if (l.sid != NULL && json_array_size(rules) == 0) {
         json_decref(rules);
         return command_fail(call, PROTO_NOT_FOUND, "see 'rules list' for those that are",
-                            "no rule with sid %lld is loaded", (long long)json_integer_value(sid));
+                            "no rule with sid %lld is %s", (long long)json_integer_value(l.sid),
+                            l.disabled != NULL ? "disabled"
+                            : l.dormant        ? "dormant"
+                                               : "loaded");
     }
     call->result =
-        json_pack("{s:I, s:I, s:o}", "total", (json_int_t)n, "next", (json_int_t)i, "rules", rules);
+        json_pack("{s:I, s:I, s:o}", "total", (json_int_t)l.n, "next", (json_int_t)l.at, "rules", rules);
     return call->result != NULL
                ? PROTO_OK
                : command_fail(call, PROTO_FAILED, "try again", "no memory for the list of rules");

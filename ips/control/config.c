@@ -22,7 +22,9 @@
 #define FILE_MAX_BYTES (4u << 20)
 
 const struct config_default config_defaults[] = {
+    {"rules.dialect", "auto"},
     {"rules.classification", ""},
+    {"rules.reference", ""},
     {"rules.policy", ""},
     {"rules.disable_conf", ""},
     {"rules.enable_conf", ""},

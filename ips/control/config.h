@@ -44,7 +44,8 @@ struct config {
         unsigned n_files;
         struct var_config *vars;
         unsigned n_vars;
-        char *classification;
+        uint32_t dialect; /* enum rule_dialect */
+        char *classification, *reference;
         char *geoip_database;
         char *policy, *disable_conf, *enable_conf, *drop_conf, *modify_conf; /* files; "": none */
         bool strict;

@@ -190,7 +190,7 @@ static int check_single_files(const struct config *c, struct err *e)
         {"rules.classification", c->rules.classification}, {"rules.policy", c->rules.policy},
         {"rules.disable_conf", c->rules.disable_conf},     {"rules.enable_conf", c->rules.enable_conf},
         {"rules.drop_conf", c->rules.drop_conf},           {"rules.modify_conf", c->rules.modify_conf},
-        {"rules.geoip_database", c->rules.geoip_database}};
+        {"rules.geoip_database", c->rules.geoip_database}, {"rules.reference", c->rules.reference}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].path[0] == '\0' || access(rows[i].path, R_OK) == 0)

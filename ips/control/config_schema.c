@@ -65,6 +65,10 @@ static const cyaml_strval_t mode_words[] = {
 static const cyaml_strval_t busy_words[] = {
     {"auto", BUSY_POLL_AUTO}, {"on", BUSY_POLL_ON}, {"off", BUSY_POLL_OFF}};
 static const cyaml_strval_t fail_words[] = {{"open", STEER_FAIL_OPEN}, {"closed", STEER_FAIL_CLOSED}};
+static const cyaml_strval_t dialect_words[] = {{"auto", DIALECT_AUTO},
+                                               {"suricata", DIALECT_SURICATA},
+                                               {"snort3", DIALECT_SNORT3},
+                                               {"snort2", DIALECT_SNORT2}};
 static const cyaml_strval_t forward_words[] = {{"forward", 0}, {"drop", 1}};
 static const cyaml_strval_t full_words[] = {{"inspect", 0}, {"drop", 1}};
 /* Ours first, then the words of Suricata's exception policies that mean the same here (ips.yaml(5)). */
@@ -116,7 +120,9 @@ static const cyaml_schema_field_t rules_rows[] = {
      .count_offset = IN(rules, n_vars),
      .count_size = sizeof(unsigned),
      .value = {CYAML_VALUE_SEQUENCE(OPT | CYAML_FLAG_POINTER, struct var_config, &var_entry, 0, LIST_MAX)}},
+    WORD_ROW("dialect", rules, dialect, dialect_words),
     TEXT_ROW("classification", rules, classification),
+    TEXT_ROW("reference", rules, reference),
     TEXT_ROW("policy", rules, policy),
     TEXT_ROW("disable_conf", rules, disable_conf),
     TEXT_ROW("enable_conf", rules, enable_conf),

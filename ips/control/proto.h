@@ -7,7 +7,8 @@
  * Replies come in the order of the requests. The peer's credentials are checked (SO_PEERCRED).
  *
  * A reply with code 422 also has "errors": [{"file", "line", "column", "what", "remedy"}, ...]. Arguments:
- *   rules reload  {"force": bool}           rules list  {"sid": N} or {"offset": N}, at most PROTO_RULES_MAX a reply
+ *   rules reload  {"force": bool}           rules list  {"sid": N} or {"offset": N}, at most PROTO_RULES_MAX a reply,
+ *   and {"only": "dormant"|"disabled"}
  *   block add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
  */
 #define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
@@ -42,7 +43,8 @@ enum proto_code {
       "check rule files without a daemon; without FILE, ask the daemon to check its own")                   \
     X(CMD_RULES_RELOAD, "rules reload", "[--force]",                                                        \
       "load the configured rule files anew; with an error the running rules stay, unless --force")          \
-    X(CMD_RULES_LIST, "rules list", "[SID]", "the rules that are loaded, in the order of evaluation")       \
+    X(CMD_RULES_LIST, "rules list", "[--dormant|--disabled] [SID]",                                        \
+      "the rules that are loaded, in the order of evaluation; only those that sleep, or those left out")    \
     X(CMD_BLOCK_ADD, "block add", "PREFIX [src|dst|both]",                                                  \
       "drop frames of an address or network in the kernel")                                                 \
     X(CMD_BLOCK_DEL, "block del", "PREFIX [src|dst|both]", "take an address or network off the block list") \

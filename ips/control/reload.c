@@ -118,7 +118,9 @@ static int source_init(struct source *s, const struct config *c, struct err_list
     s->src.n_files = s->files.n;
     s->src.vars = s->vars;
     s->src.n_vars = c->rules.n_vars;
+    s->src.dialect = (uint8_t)c->rules.dialect;
     s->src.classification_file = given(c->rules.classification);
+    s->src.reference_file = given(c->rules.reference);
     s->src.geoip_database = given(c->rules.geoip_database);
     s->src.threshold_file = given(c->detect.threshold_file);
     s->src.state_dir = given(c->detect.state_dir);

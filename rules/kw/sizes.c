@@ -88,7 +88,7 @@ static bool match_isdataat(const struct step *s, struct eval *e)
 /* The buffer's contents must fit into a length that the option lets through. */
 static bool check_fits(struct draft *d, struct draft_step *s)
 {
-    int64_t need = draft_shortest(d, s->step.buffer);
+    int64_t need = draft_shortest(d, s->step.buffer, s);
 
     if (s->step.relative || s->step.negated || need <= (uint32_t)s->step.b)
         return true;
