@@ -31,7 +31,7 @@ struct ipsd {
     unsigned n_bridges; /* opened */
     uint32_t n_workers;
     const struct ruleset *ruleset; /* published; swapped by the control server */
-    struct track *track; /* of hosts; all workers use it */
+    struct track *track;           /* of hosts; all workers use it */
     struct control_ops ops;
     struct control_server *control;
     struct logger *logger;
@@ -238,8 +238,8 @@ static int load_rules(struct ipsd *d, struct err *e)
     for (size_t i = 0; i < errs.n; i++)
         log_err(rs ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "rules", &errs.v[i]);
     if (rs) {
-        log_notice("rules", "%u rules loaded, %u rejected", ruleset_stats(rs)->n_loaded,
-                   ruleset_stats(rs)->n_rejected);
+        log_notice("rules", "%u rules loaded (%u of them dormant), %u rejected", ruleset_stats(rs)->n_loaded,
+                   ruleset_stats(rs)->n_dormant, ruleset_stats(rs)->n_rejected);
         d->ruleset = rs;
     } else {
         err_set(e, -EINVAL, "the rules cannot be loaded: %zu errors, listed above", errs.n + errs.n_dropped);
