@@ -3,6 +3,7 @@
  * The policy's part in loading a rule: before it is parsed, whether it is loaded and with what text; afterwards, its
  * action. Action is part of the order in which rules are evaluated, so this comes before anything is compiled.
  *
+ * A builder that only explains one sid (rules/explain.c) is shown the texts that have it, and admits no others.
  * Owns the changed text from admit_rule() to admit_end(). Control thread.
  */
 #include "rules/admit.h"
@@ -15,11 +16,15 @@ bool admit_rule(struct builder *b, const struct rule_text *t, const char *file, 
     a->file = file;
     a->n_errors = b->errs->n;
     a->policy = (struct policy_outcome){.text = t->text, .enabled = !t->disabled, .action = -1};
-    if (b->src->policy == NULL)
+    if (b->src->policy == NULL && b->explainer == NULL)
         return a->policy.enabled;
     a->facts = (struct policy_facts){.file = file, .enabled = !t->disabled};
     policy_facts_read(&a->facts, t->text, &b->classes);
-    if (policy_apply(b->src->policy, &a->facts, &b->classes, &a->policy) != 0) {
+    if (b->explainer != NULL && !explain_wants(b->explainer, &a->facts)) {
+        a->policy.enabled = false;
+        return false;
+    }
+    if (b->src->policy != NULL && policy_apply(b->src->policy, &a->facts, &b->classes, &a->policy) != 0) {
         b->no_memory = true;
         return false;
     }
@@ -31,6 +36,8 @@ bool admit_rule(struct builder *b, const struct rule_text *t, const char *file, 
         a->changed.n_pieces = 1;
         a->text = &a->changed;
     }
+    if (b->explainer != NULL && !a->policy.enabled)
+        explain_take(b->explainer, b, a);
     return a->policy.enabled;
 }
 
@@ -61,6 +68,8 @@ void admit_parsed(struct builder *b, struct admission *a)
         check_set_action(d, (enum rule_action)actions[o->action]);
     if (o->action_by != NULL)
         d->info.policy = &b->reports[policy_report_index(o->action_by)];
+    if (b->explainer != NULL)
+        explain_take(b->explainer, b, a);
     d->text = a->given;
 }
 

@@ -76,6 +76,7 @@ struct builder {
     bool no_memory;
     bool pcre_no_jit; /* the machine cannot: the interpreter is used */
     struct policy_report *reports; /* one per line of the policy, in the arena; filled at the end */
+    struct explainer *explainer;   /* only one sid is of interest (explain.c); NULL: all are */
 };
 
 /* errs takes the errors; both are borrowed until builder_free(). NULL: no memory. (ruleset.c) */
@@ -94,6 +95,14 @@ void builder_error(struct builder *b, struct err *e);
 int builder_load(struct builder *b, struct err *e);
 /* The rules of a file, and of what it includes. Their errors go to the list; -errno for those that end the build. (files.c) */
 int files_load(struct builder *b, const char *path, struct err *e);
+
+struct explainer;
+struct admission;
+struct policy_facts;
+/* For admit.c: whether these facts are of the rule in question; and what became of it. (explain.c) */
+bool explain_wants(const struct explainer *x, const struct policy_facts *f);
+void explain_take(struct explainer *x, struct builder *b, const struct admission *a);
+
 /* One logical rule's text: header and options into the draft, every error reported. (parse.c) */
 void parse_rule(struct draft *d, const struct rule_text *t);
 /* What can only be seen when all options are known: contradictions, drop scope. (check.c) */
