@@ -3,23 +3,27 @@
 #define SLUICE_CTL_CTL_H
 /*
  * ipsctl's parts: what the command line said, the conversation with the daemon, tables for people.
- * One thread, short-lived; includes only ips/base, ips/control/proto.h and rules/ (for `rules check`).
+ * One thread, short-lived; includes only ips/base, what of ips/control/ needs no daemon, and rules/ (to read rule
+ * files itself).
  */
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include "ips/base/err.h"
+#include "ips/control/policy_yaml.h"
 #include "ips/control/proto.h"
 
 #define CTL_ARGS_MAX 4096
+#define VARS_MAX     256
 
 struct ctl {
     const char *socket;
-    bool json;             /* print JSON instead of tables */
-    bool force;            /* --force */
-    const char *only;      /* --dormant, --disabled: without the dashes */
-    const char *vars[256]; /* --var NAME=VALUE */
+    bool json;                  /* print JSON instead of tables */
+    bool force;                 /* --force */
+    const char *only;           /* --dormant, --disabled: without the dashes */
+    const char *vars[VARS_MAX]; /* --var NAME=VALUE */
     unsigned n_vars;
+    struct policy_files policy;     /* --policy and suricata-update's files */
     const char *args[CTL_ARGS_MAX]; /* what follows the command's words */
     unsigned n_args;
     int fd; /* the daemon, -1: not connected */
@@ -30,8 +34,12 @@ json_t *client_ask(struct ctl *c, const char *command, json_t *args, struct err 
 void client_close(struct ctl *c);
 int client_exit_status(int code); /* of a reply's code, by proto.h's table */
 
-/* --- check.c: `rules check FILE...` in this process; the exit status. */
-int check_files(struct ctl *c);
+/* --- offline.c: commands that are given rule files, in this process; the exit status. */
+int offline_check(struct ctl *c);
+int offline_policy(struct ctl *c);
+int offline_explain(struct ctl *c);
+/* SID or GID:SID; gid is -1 when there is none. */
+bool explain_id(const char *text, long long *gid, long long *sid);
 
 /* --- print.c */
 void print_status(const json_t *result);
@@ -45,7 +53,12 @@ void print_checked(const json_t *result);
 void print_blocks(const json_t *result);
 void print_blocked(const json_t *result);
 void print_stopping(const json_t *result);
-void print_errors(FILE *out, const json_t *errors); /* "file:line:column: what; remedy" lines */
+void print_errors(FILE *out, const json_t *errors);     /* "file:line:column: what; remedy" lines */
+void print_warnings(FILE *out, const json_t *warnings); /* the same, with "warning: " before each */
+
+/* --- print_rules.c */
+void print_policy(const json_t *result);
+void print_explained(const json_t *result);
 
 /* --- table.c: columns as wide as their widest cell; numbers to the right. */
 struct table;

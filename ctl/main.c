@@ -7,6 +7,7 @@
  * or after the command. Exit status: proto.h's table; ipsctl(8) lists it.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,19 @@ static json_t *args_list(struct ctl *c)
                : NULL;
 }
 
+static json_t *args_explain(struct ctl *c)
+{
+    long long gid, sid;
+    json_t *args;
+
+    if (c->n_args != 1 || !explain_id(c->args[0], &gid, &sid))
+        return NULL;
+    args = json_pack("{s:I}", "sid", (json_int_t)sid);
+    if (gid >= 0)
+        json_object_set_new(args, "gid", json_integer(gid));
+    return args;
+}
+
 static json_t *args_block(struct ctl *c)
 {
     if (c->n_args < 1 || c->n_args > 2)
@@ -49,6 +63,9 @@ static const struct command {
     const char *name, *arguments, *help;
     args_fn args;
     void (*print)(const json_t *result);
+    int (*offline)(
+        struct ctl *c); /* instead of asking the daemon, when there are more than `alone` arguments */
+    unsigned alone;
 } commands[CMD_N] = {
 #define X(id, text, arguments_text, what) [id].name = text, [id].arguments = arguments_text, [id].help = what,
     PROTO_COMMAND_TABLE(X)
@@ -60,8 +77,16 @@ static const struct command {
     [CMD_STATS].print = print_stats,
     [CMD_DROPS].args = args_none,
     [CMD_DROPS].print = print_drops,
-    [CMD_RULES_CHECK].args = args_none, /* with FILE it does not come here */
+    [CMD_RULES_CHECK].args = args_none,
     [CMD_RULES_CHECK].print = print_checked,
+    [CMD_RULES_CHECK].offline = offline_check,
+    [CMD_RULES_POLICY].args = args_none,
+    [CMD_RULES_POLICY].print = print_policy,
+    [CMD_RULES_POLICY].offline = offline_policy,
+    [CMD_RULES_EXPLAIN].args = args_explain,
+    [CMD_RULES_EXPLAIN].print = print_explained,
+    [CMD_RULES_EXPLAIN].offline = offline_explain,
+    [CMD_RULES_EXPLAIN].alone = 1,
     [CMD_RULES_RELOAD].args = args_reload,
     [CMD_RULES_RELOAD].print = print_loaded,
     [CMD_RULES_LIST].args = args_list,
@@ -95,7 +120,10 @@ static void print_usage(FILE *out, const struct command *only)
     fputs("\n  --socket PATH  the daemon's control.socket (default " PROTO_SOCKET_DEFAULT ")\n"
           "  --json         print JSON instead of tables\n"
           "  --help         this, or of one command: ipsctl COMMAND --help\n"
-          "  --version      print the version\n",
+          "  --version      print the version\n\n"
+          "with rule FILEs, which are read without a daemon:\n"
+          "  --var NAME=VALUE\n"
+          "  --policy FILE, --disable-conf FILE, --enable-conf FILE, --drop-conf FILE, --modify-conf FILE\n",
           out);
 }
 
@@ -124,6 +152,39 @@ static const char *option_value(const char *name, char **argv, int *i)
     return argv[*i + 1] != NULL ? argv[++*i] : "";
 }
 
+/* The policy that rule files on the command line are read under: options as suricata-update has them. */
+static const struct {
+    const char *name;
+    size_t at;
+} policy_options[] = {{"--policy", offsetof(struct policy_files, policy)},
+                      {"--disable-conf", offsetof(struct policy_files, disable_conf)},
+                      {"--enable-conf", offsetof(struct policy_files, enable_conf)},
+                      {"--drop-conf", offsetof(struct policy_files, drop_conf)},
+                      {"--modify-conf", offsetof(struct policy_files, modify_conf)}};
+#define N_POLICY_OPTIONS (sizeof(policy_options) / sizeof(policy_options[0]))
+
+static bool policy_option(struct ctl *c, char **argv, int *i)
+{
+    for (size_t n = 0; n < N_POLICY_OPTIONS; n++) {
+        const char *v = option_value(policy_options[n].name, argv, i);
+
+        if (v == NULL)
+            continue;
+        *(const char **)((char *)&c->policy + policy_options[n].at) = v;
+        return true;
+    }
+    return false;
+}
+
+static bool has_policy(const struct ctl *c)
+{
+    bool has = false;
+
+    for (size_t n = 0; n < N_POLICY_OPTIONS; n++)
+        has |= *(const char *const *)((const char *)&c->policy + policy_options[n].at) != NULL;
+    return has;
+}
+
 static int parse(struct ctl *c, struct flags *f, char **argv)
 {
     bool options = true;
@@ -148,8 +209,10 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             f->version = true;
         } else if ((v = option_value("--socket", argv, &i)) != NULL) {
             c->socket = v;
+        } else if (policy_option(c, argv, &i)) {
+            continue;
         } else if ((v = option_value("--var", argv, &i)) != NULL) {
-            if (c->n_vars == sizeof(c->vars) / sizeof(c->vars[0]))
+            if (c->n_vars == VARS_MAX)
                 return usage_error("too many variables", NULL);
             c->vars[c->n_vars++] = v;
         } else {
@@ -346,11 +409,12 @@ int main(int argc, char **argv)
         print_usage(stdout, cmd);
         return 0;
     }
-    if (cmd == &commands[CMD_RULES_CHECK] && c.n_args > 0)
-        return check_files(&c);
+    if (cmd->offline != NULL && c.n_args > cmd->alone)
+        return cmd->offline(&c);
     if (c.only != NULL && cmd != &commands[CMD_RULES_LIST])
         return usage_error("--dormant and --disabled belong to 'rules list'", NULL);
-    if (c.n_vars > 0)
-        return usage_error("--var belongs to 'rules check FILE...'", NULL);
+    if (c.n_vars > 0 || has_policy(&c))
+        return usage_error("--var and --policy belong to 'rules check', 'policy' and 'explain' with FILE...",
+                           NULL);
     return run(&c, cmd);
 }

@@ -219,7 +219,7 @@ void print_rules(const json_t *result)
     table_print(t, "", stdout);
 }
 
-void print_errors(FILE *out, const json_t *errors)
+static void print_places(FILE *out, const json_t *errors, const char *before)
 {
     size_t i;
     json_t *e;
@@ -228,8 +228,12 @@ void print_errors(FILE *out, const json_t *errors)
     {
         const char *remedy = json_string_value(json_object_get(e, "remedy"));
 
+        fputs(before, out);
         print_clean(out, text(e, "file"));
-        fprintf(out, ":%lld:%lld: ", num(e, "line"), num(e, "column"));
+        fprintf(out, ":%lld:", num(e, "line"));
+        if (num(e, "column") > 0)
+            fprintf(out, "%lld:", num(e, "column"));
+        fputc(' ', out);
         print_clean(out, text(e, "what"));
         if (remedy != NULL && remedy[0] != '\0') {
             fputs("; ", out);
@@ -239,9 +243,20 @@ void print_errors(FILE *out, const json_t *errors)
     }
 }
 
+void print_errors(FILE *out, const json_t *errors)
+{
+    print_places(out, errors, "");
+}
+
+void print_warnings(FILE *out, const json_t *warnings)
+{
+    print_places(out, warnings, "warning: ");
+}
+
 static void print_numbers(const json_t *result, const char *before)
 {
     print_errors(stderr, json_object_get(result, "errors"));
+    print_warnings(stderr, json_object_get(result, "warnings"));
     printf("%s%lld rules loaded (%lld of them dormant), %lld rejected, %lld disabled; %lld ms, %.1f MB\n",
            before, num(result, "loaded"), num(result, "dormant"), num(result, "rejected"),
            num(result, "disabled"), num(result, "load_ms"), (double)num(result, "memory_bytes") / 1e6);

@@ -32,6 +32,8 @@ static int load_rules(struct capture *c, const struct config *cfg, struct err *e
     if (!c->ruleset) {
         err_set(e, -EINVAL, "the rules cannot be loaded: %zu errors, listed above", errs.n + errs.n_dropped);
         err_remedy(e, "mend them, or leave rules.strict off to go on without the bad ones");
+    } else {
+        ruleset_warn(c->ruleset);
     }
     err_list_fini(&errs);
     return c->ruleset ? 0 : -EINVAL;

@@ -240,6 +240,7 @@ static int load_rules(struct ipsd *d, struct err *e)
     if (rs) {
         log_notice("rules", "%u rules loaded (%u of them dormant), %u rejected", ruleset_stats(rs)->n_loaded,
                    ruleset_stats(rs)->n_dormant, ruleset_stats(rs)->n_rejected);
+        ruleset_warn(rs);
         d->ruleset = rs;
     } else {
         err_set(e, -EINVAL, "the rules cannot be loaded: %zu errors, listed above", errs.n + errs.n_dropped);

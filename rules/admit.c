@@ -8,6 +8,8 @@
  */
 #include "rules/admit.h"
 
+#include <xxhash.h>
+
 #include "rules/builder.h"
 
 bool admit_rule(struct builder *b, const struct rule_text *t, const char *file, struct admission *a)
@@ -68,6 +70,7 @@ void admit_parsed(struct builder *b, struct admission *a)
         check_set_action(d, (enum rule_action)actions[o->action]);
     if (o->action_by != NULL)
         d->info.policy = &b->reports[policy_report_index(o->action_by)];
+    d->info.text_hash = XXH3_64bits(a->text->text.p, a->text->text.len);
     if (b->explainer != NULL)
         explain_take(b->explainer, b, a);
     d->text = a->given;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "rules/admit.h"
+#include "rules/dialect.h"
 #include "rules/explain_words.h"
 
 #define ARENA_CHUNK_BYTES (64u << 10)
@@ -97,6 +98,9 @@ static void tell_state(struct explainer *x, struct explained *t, const struct ad
     } else if (d->failed) {
         t->state = "rejected";
         t->why = "it has errors";
+    } else if (d->skipped) {
+        t->state = "skipped";
+        t->why = "it says itself, with requires, that it is not for this engine";
     } else if (d->rule.flags & RULE_DORMANT) {
         t->state = "dormant";
         t->why = keep(x, explain_say(arena, "nothing fills or tells '%s' yet", d->info.dormant));
@@ -122,9 +126,11 @@ static void tell_rule(struct explainer *x, struct explained *t, struct builder *
     struct arena *arena = x->out->arena;
     struct step steps[STEPS_MAX];
     struct fast_pattern fast;
-    struct span text = a->text->text, head;
+    struct span head = a->facts.action, text = a->text->text;
     uint32_t f = d->rule.flags;
 
+    text = text_trim(text);
+    text = span_sub(text, head.len, text.len); /* the action is told apart */
     text_split(&text, '(', &head);
     t->header =
         keep(x, explain_say(arena, "%s%s%s", keep(x, explain_text(arena, text_trim(head))), flow_words(f),
@@ -178,8 +184,6 @@ static struct explained *new_text(struct explainer *x)
 
 void explain_take(struct explainer *x, struct builder *b, const struct admission *a)
 {
-    static const char *const dialects[] = {
-        [DIALECT_SURICATA] = "Suricata", [DIALECT_SNORT3] = "Snort 3", [DIALECT_SNORT2] = "Snort 2"};
     const struct policy_outcome *o = &a->policy;
     const struct policy_facts *f = &a->facts;
     const struct draft *d = &b->draft;
@@ -204,13 +208,15 @@ void explain_take(struct explainer *x, struct builder *b, const struct admission
     tell_state(x, t, a, d);
     if (!o->enabled)
         return;
-    if (!d->failed)
+    t->text_hash = d->info.text_hash;
+    t->loaded = !d->failed && !d->skipped;
+    if (t->loaded)
         t->action = rule_action_name(d->rule.action);
-    t->dialect = dialects[d->dialect];
+    t->dialect = dialect_name(d->dialect);
     for (size_t i = a->n_errors; i < b->errs->n; i++)
         add(x, &t->errors,
             keep(x, explain_say(x->out->arena, "%s", err_format(&b->errs->v[i], line, sizeof(line)))));
-    if (!d->failed)
+    if (t->loaded)
         tell_rule(x, t, b, a);
 }
 
@@ -230,8 +236,8 @@ static void tell_rest(struct explainer *x, struct builder *b)
                 mine = b->rules[r].dead ? NULL : &b->rules[r];
             else if (!b->rules[r].dead)
                 other = &b->rules[r];
-        if (mine == NULL && other != NULL &&
-            (strcmp(t->state, "loaded") == 0 || strcmp(t->state, "dormant") == 0)) {
+        if (mine == NULL && other != NULL && t->loaded) {
+            t->loaded = false;
             t->state = "replaced";
             t->why = keep(x, explain_say(x->out->arena, "%s:%u has the same sid, with rev %u",
                                          other->info.file, other->info.line, other->info.rev));

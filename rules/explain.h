@@ -23,7 +23,9 @@ struct explain_list {
 struct explained {
     const char *file;
     uint32_t line, gid, sid, rev;
-    const char *state;                /* loaded, dormant, rejected, disabled, off, replaced */
+    uint64_t text_hash;               /* of what was parsed */
+    bool loaded;                      /* it would be in a ruleset, dormant or not */
+    const char *state;                /* loaded, dormant, rejected, skipped, disabled, off, replaced */
     const char *why;                  /* of the state */
     const char *text;                 /* as the file has it, without '#' */
     const char *changed, *changed_by; /* by modify.conf */

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "rules/buffers.h"
 #include "rules/keywords.h"
 #include "rules/policy_parts.h"
 #include "rules/source.h"
@@ -84,16 +85,11 @@ static const char *const transform_words[TRANSFORM_N] = {
     [TRANSFORM_PCREXFORM] = "pcrexform",
 };
 
-static const char *const buffer_words[BUF_N] = {
-    [BUF_PAYLOAD] = "payload",       [BUF_IPV4_HDR] = "ipv4.hdr",  [BUF_IPV6_HDR] = "ipv6.hdr",
-    [BUF_TCP_HDR] = "tcp.hdr",       [BUF_UDP_HDR] = "udp.hdr",    [BUF_ICMPV4_HDR] = "icmpv4.hdr",
-    [BUF_ICMPV6_HDR] = "icmpv6.hdr", [BUF_BASE64] = "base64_data",
-};
-
 const char *explain_buffer(struct arena *a, const struct builder *b, uint8_t slot)
 {
     const struct buffer_ref *ref = slot >= BUF_N ? &b->transformed[slot - BUF_N] : NULL;
-    const char *s = buffer_words[ref != NULL ? ref->base : slot];
+    uint8_t base = ref != NULL ? ref->base : slot;
+    const char *s = base == BUF_PAYLOAD ? "payload" : buffers_name(base);
 
     for (uint32_t i = 0; ref != NULL && s != NULL && i < ref->n; i++)
         s = explain_say(a, "%s%s%s", s, i == 0 ? " after " : ", ", transform_words[ref->list[i].kind]);

@@ -103,6 +103,7 @@ struct rule_info {
     uint32_t n_references;
     const char *file;
     uint32_t line;
+    uint64_t text_hash;                 /* of what was parsed, to tell whether the file has changed since */
     const struct policy_report *policy; /* the line that decided its action; NULL: it is as written */
     uint8_t target; /* enum rule_target */
     const char *dormant; /* RULE_DORMANT: the word of the rule that has nothing behind it; NULL otherwise */

@@ -14,6 +14,7 @@
 #include "ips/base/log.h"
 #include "ips/base/rcu.h"
 #include "ips/control/command.h"
+#include "ips/control/rules_json.h"
 
 #define ERRORS_SHOWN_MAX 1000 /* in a reply; the number of all of them is always there */
 
@@ -44,35 +45,6 @@ int cmd_rules_reload(struct command_call *call)
     return begin(call, false, json_is_true(force));
 }
 
-/* File names and quoted rule text may be any bytes; JSON takes UTF-8 only. */
-static json_t *text_json(const char *s)
-{
-    char ascii[1024];
-    json_t *j = json_string(s);
-    size_t i;
-
-    if (j != NULL)
-        return j;
-    for (i = 0; i < sizeof(ascii) - 1 && s[i] != '\0'; i++)
-        ascii[i] = (unsigned char)s[i] < 0x80 ? s[i] : '?';
-    ascii[i] = '\0';
-    return json_string(ascii);
-}
-
-static json_t *errors_json(const struct err_list *errs)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < errs->n && i < ERRORS_SHOWN_MAX; i++) {
-        const struct err *e = &errs->v[i];
-
-        json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:o, s:o}", "file", text_json(e->file), "line",
-                                              e->line, "column", e->column, "what", text_json(e->text),
-                                              "remedy", text_json(e->remedy)));
-    }
-    return list;
-}
-
 static void publish(struct command_call *call, struct ruleset *rs)
 {
     const struct ruleset *old = __atomic_exchange_n(call->cfg->ruleset, rs, __ATOMIC_ACQ_REL);
@@ -89,20 +61,27 @@ int rules_loaded(struct command_call *call, struct load_result *r)
     size_t n_errors = r->errs.n + r->errs.n_dropped;
     int code = PROTO_OK;
 
+    if (r->job.explain)
+        return rule_explained(call, r);
     if (r->rs == NULL || (n_errors > 0 && !r->job.force)) {
         const char *remedy =
             r->job.check || r->rs == NULL
                 ? "correct the files; the running rules were not touched"
                 : "correct the files, or load the others with --force; the running rules stay";
 
-        call->errors = errors_json(&r->errs);
+        call->errors = rules_errors_json(&r->errs, ERRORS_SHOWN_MAX);
         code = command_fail(call, PROTO_INVALID, remedy, "the rule files have %zu error%s", n_errors,
                             n_errors == 1 ? "" : "s");
         ruleset_free(r->rs);
     } else {
         call->result = ruleset_json(r->rs);
-        if (call->result != NULL)
-            json_object_set_new(call->result, "errors", errors_json(&r->errs));
+        if (call->result != NULL) {
+            uint32_t n;
+            const struct policy_report *lines = ruleset_policy(r->rs, &n);
+
+            json_object_set_new(call->result, "errors", rules_errors_json(&r->errs, ERRORS_SHOWN_MAX));
+            json_object_set_new(call->result, "warnings", rules_warnings_json(lines, n));
+        }
         if (r->job.check)
             ruleset_free(r->rs);
         else
@@ -119,7 +98,8 @@ static json_t *references_json(const struct ruleset *rs, const struct rule_info 
     char url[1024];
 
     for (uint32_t r = 0; r < i->n_references; r++)
-        json_array_append_new(list, text_json(ruleset_reference_url(rs, i->references[r], url, sizeof(url))));
+        json_array_append_new(list,
+                              rules_text_json(ruleset_reference_url(rs, i->references[r], url, sizeof(url))));
     return list;
 }
 
@@ -130,17 +110,17 @@ static json_t *rule_json(const struct ruleset *rs, uint32_t index)
     return json_pack("{s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o, s:I, s:o, s:o}", "sid", (json_int_t)i->sid,
                      "gid", (json_int_t)i->gid, "rev", (json_int_t)i->rev, "action",
                      rule_action_name(ruleset_rule(rs, index)->action), "priority", (json_int_t)i->priority,
-                     "msg", text_json(i->msg), "classtype", text_json(i->classtype), "file",
-                     text_json(i->file), "line", (json_int_t)i->line, "dormant",
-                     i->dormant != NULL ? text_json(i->dormant) : json_null(), "references",
+                     "msg", rules_text_json(i->msg), "classtype", rules_text_json(i->classtype), "file",
+                     rules_text_json(i->file), "line", (json_int_t)i->line, "dormant",
+                     i->dormant != NULL ? rules_text_json(i->dormant) : json_null(), "references",
                      references_json(rs, i));
 }
 
 static json_t *disabled_json(const struct disabled_rule *r)
 {
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "sid", (json_int_t)r->sid, "gid", (json_int_t)r->gid,
-                     "rev", (json_int_t)r->rev, "msg", text_json(r->msg), "file", text_json(r->file), "line",
-                     (json_int_t)r->line);
+                     "rev", (json_int_t)r->rev, "msg", rules_text_json(r->msg), "file",
+                     rules_text_json(r->file), "line", (json_int_t)r->line);
 }
 
 struct listing { /* what a `rules list` asks for */

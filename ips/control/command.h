@@ -29,6 +29,8 @@ int cmd_drops(struct command_call *call);
 int cmd_rules_check(struct command_call *call);
 int cmd_rules_reload(struct command_call *call);
 int cmd_rules_list(struct command_call *call);
+int cmd_rules_policy(struct command_call *call);
+int cmd_rules_explain(struct command_call *call);
 int cmd_block_add(struct command_call *call);
 int cmd_block_del(struct command_call *call);
 int cmd_block_list(struct command_call *call);
@@ -37,6 +39,8 @@ int cmd_help(struct command_call *call);
 
 /* The answer to cmd_rules_check and cmd_rules_reload: publishes what was built when it may be. */
 int rules_loaded(struct command_call *call, struct load_result *r);
+/* The answer to cmd_rules_explain. */
+int rule_explained(struct command_call *call, struct load_result *r);
 json_t *ruleset_json(const struct ruleset *rs); /* the numbers of a ruleset; "null" for none */
 
 /* Sets call->err and returns code, so that `return command_fail(...)` reads well. */

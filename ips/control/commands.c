@@ -27,6 +27,8 @@ static const struct {
     [CMD_RULES_CHECK].run = cmd_rules_check,
     [CMD_RULES_RELOAD].run = cmd_rules_reload,
     [CMD_RULES_LIST].run = cmd_rules_list,
+    [CMD_RULES_POLICY].run = cmd_rules_policy,
+    [CMD_RULES_EXPLAIN].run = cmd_rules_explain,
     [CMD_BLOCK_ADD].run = cmd_block_add,
     [CMD_BLOCK_DEL].run = cmd_block_del,
     [CMD_BLOCK_LIST].run = cmd_block_list,

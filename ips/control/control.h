@@ -79,6 +79,14 @@ void control_stop(struct control_server *s);
 struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_t generation,
                              struct err_list *errs);
 
+/* reload.c: what becomes of one rule of the same files under the same policy; errs says why that cannot be told. */
+struct explanation;
+void ruleset_explain(const struct config *c, int64_t gid, uint32_t sid, struct explanation *out,
+                     struct err_list *errs);
+
+/* reload.c: policy lines that did nothing, or not what they say, to the log. */
+void ruleset_warn(const struct ruleset *rs);
+
 /* stats.c: the counters as nested objects along the dots of their names, drops under "drop" with '_' for ' '.
  */
 json_t *stats_counters_json(const struct counters *sum);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum state { IDLE, ASKED, DONE };
@@ -53,7 +54,12 @@ static void *loader_run(void *arg)
         pthread_mutex_unlock(&l->lock);
 
         err_list_init(&r.errs);
-        r.rs = ruleset_load(l->cfg, l->n_workers, r.job.generation, &r.errs);
+        r.rs = NULL;
+        memset(&r.explained, 0, sizeof(r.explained));
+        if (r.job.explain)
+            ruleset_explain(l->cfg, r.job.gid, r.job.sid, &r.explained, &r.errs);
+        else
+            r.rs = ruleset_load(l->cfg, l->n_workers, r.job.generation, &r.errs);
 
         pthread_mutex_lock(&l->lock);
         l->result = r;
@@ -103,6 +109,7 @@ void loader_free(struct loader *l)
     pthread_join(l->thread, NULL);
     if (l->state == DONE) {
         ruleset_free(l->result.rs);
+        explain_fini(&l->result.explained);
         err_list_fini(&l->result.errs);
     }
     pthread_cond_destroy(&l->asked);

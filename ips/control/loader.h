@@ -6,19 +6,24 @@
  * The server thread asks with loader_begin(), is woken through the eventfd, and collects with loader_take().
  */
 #include "ips/control/control.h"
+#include "rules/explain.h"
 
 struct loader;
 
 struct load_job {
     uint32_t generation;
-    bool check; /* build, say what is wrong, throw away */
-    bool force; /* publish in spite of rejected rules */
+    bool check;   /* build, say what is wrong, throw away */
+    bool force;   /* publish in spite of rejected rules */
+    bool explain; /* build nothing: say what becomes of one rule */
+    int64_t gid;  /* -1: any */
+    uint32_t sid;
 };
 
 struct load_result {
     struct load_job job;
-    struct ruleset *rs;   /* NULL when refused; the taker owns it */
-    struct err_list errs; /* the taker frees it */
+    struct ruleset *rs;           /* NULL when refused; the taker owns it */
+    struct err_list errs;         /* the taker frees it */
+    struct explanation explained; /* job.explain; the taker ends it */
 };
 
 struct loader *loader_new(const struct config *cfg, uint32_t n_workers, int wake_fd,

@@ -9,6 +9,7 @@
  * A reply with code 422 also has "errors": [{"file", "line", "column", "what", "remedy"}, ...]. Arguments:
  *   rules reload  {"force": bool}           rules list  {"sid": N} or {"offset": N}, at most PROTO_RULES_MAX a reply,
  *   and {"only": "dormant"|"disabled"}
+ *   rules explain {"sid": N, "gid": N} (any gid when left out)
  *   block add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
  */
 #define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
@@ -39,12 +40,16 @@ enum proto_code {
     X(CMD_STATUS, "status", "", "bridges, queues, workers, rules, and who owns the frames")                 \
     X(CMD_STATS, "stats", "", "all counters")                                                               \
     X(CMD_DROPS, "drops", "", "frames that did not leave, by reason")                                       \
-    X(CMD_RULES_CHECK, "rules check", "[--var NAME=VALUE]... [FILE...]",                                    \
+    X(CMD_RULES_CHECK, "rules check", "[FILE...]",                                                          \
       "check rule files without a daemon; without FILE, ask the daemon to check its own")                   \
     X(CMD_RULES_RELOAD, "rules reload", "[--force]",                                                        \
       "load the configured rule files anew; with an error the running rules stay, unless --force")          \
-    X(CMD_RULES_LIST, "rules list", "[--dormant|--disabled] [SID]",                                        \
+    X(CMD_RULES_LIST, "rules list", "[--dormant|--disabled] [SID]",                                         \
       "the rules that are loaded, in the order of evaluation; only those that sleep, or those left out")    \
+    X(CMD_RULES_POLICY, "rules policy", "[FILE...]",                                                        \
+      "what each line of the policy decides, of the running rules or of rule files")                        \
+    X(CMD_RULES_EXPLAIN, "rules explain", "[GID:]SID [FILE...]",                                            \
+      "what became of a rule and why, by the running configuration or in rule files")                       \
     X(CMD_BLOCK_ADD, "block add", "PREFIX [src|dst|both]",                                                  \
       "drop frames of an address or network in the kernel")                                                 \
     X(CMD_BLOCK_DEL, "block del", "PREFIX [src|dst|both]", "take an address or network off the block list") \

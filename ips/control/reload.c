@@ -12,9 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ips/base/log.h"
 #include "ips/control/config_schema.h"
 #include "ips/control/control.h"
 #include "ips/control/policy_yaml.h"
+#include "rules/explain.h"
 
 struct file_list {
     char **v;
@@ -143,4 +145,30 @@ struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_
     }
     source_fini(&s);
     return rs;
+}
+
+void ruleset_explain(const struct config *c, int64_t gid, uint32_t sid, struct explanation *out,
+                     struct err_list *errs)
+{
+    struct err e = {.code = 0};
+    struct source s;
+
+    memset(out, 0, sizeof(*out));
+    if (source_init(&s, c, errs) == 0 && explain_rule(&s.src, gid, sid, out, &e) < 0)
+        err_list_add(errs, &e);
+    source_fini(&s);
+}
+
+void ruleset_warn(const struct ruleset *rs)
+{
+    const struct policy_report *lines;
+    uint32_t n;
+
+    lines = ruleset_policy(rs, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct err e = {.code = 0};
+
+        if (policy_report_warning(&lines[i], &e))
+            log_err(LOG_LEVEL_WARNING, "policy", &e);
+    }
 }

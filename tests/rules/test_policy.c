@@ -521,7 +521,7 @@ static void bad_conf_lines(void **state)
 
 static struct ruleset *run_glob(const char *pattern, const struct policy_files *files, struct err_list *errs)
 {
-    struct ruleset_source src = {.n_workers = 1};
+    struct ruleset_source src = {.n_workers = 1, .dialect = DIALECT_AUTO};
     struct ruleset *rs;
     glob_t g;
 

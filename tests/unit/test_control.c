@@ -29,7 +29,7 @@
 #define WAIT_MS 30000 /* no test waits so long; it ends one that would hang */
 
 static struct {
-    char dir[64], sock[96], rules[96];
+    char dir[64], sock[96], rules[96], policy[96];
     struct config *config;
     struct control_ops ops;
     const struct ruleset *ruleset;
@@ -93,13 +93,18 @@ static void fake_shutdown(void *arg)
     __atomic_store_n(&t.shutdown, true, __ATOMIC_RELEASE);
 }
 
-static void write_rules(const char *text)
+static void write_text(const char *path, const char *text)
 {
-    FILE *f = fopen(t.rules, "w");
+    FILE *f = fopen(path, "w");
 
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
+}
+
+static void write_rules(const char *text)
+{
+    write_text(t.rules, text);
 }
 
 #define GOOD_RULE  "alert tcp any any -> any any (msg:\"one\"; content:\"evil\"; sid:1; rev:2;)\n"
@@ -118,6 +123,8 @@ static int start(void **state)
     snprintf(t.sock, sizeof(t.sock), "%s/run/ipsd.sock", t.dir);
     snprintf(t.rules, sizeof(t.rules), "%s/a[1].rules", t.dir); /* a name, not a glob */
     write_rules(GOOD_RULE);
+    snprintf(t.policy, sizeof(t.policy), "%s/policy.yaml", t.dir);
+    write_text(t.policy, "policy:\n");
     t.ops = (struct control_ops){.status = fake_status,
                                  .stats = fake_stats,
                                  .counters = fake_counters,
@@ -130,6 +137,9 @@ static int start(void **state)
     const char *files[] = {t.rules};
     snprintf(set, sizeof(set), "control.socket=%s", t.sock);
     if (t.config == NULL || config_set(t.config, set, &e) < 0 || config_set_rules(t.config, files, 1, &e) < 0)
+        return -1;
+    snprintf(set, sizeof(set), "rules.policy=%s", t.policy);
+    if (config_set(t.config, set, &e) < 0)
         return -1;
     err_list_init(&errs);
     t.ruleset = ruleset_load(t.config, 1, 1, &errs);
@@ -159,6 +169,7 @@ static int stop(void **state)
     config_free(t.config);
     snprintf(run, sizeof(run), "%s/run", t.dir);
     unlink(t.rules);
+    unlink(t.policy);
     return rmdir(run) == 0 && rmdir(t.dir) == 0 ? 0 : -1; /* the socket file must be gone */
 }
 
@@ -300,6 +311,65 @@ static void block_list(void **state)
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"::1\",\"side\":3}}", 400);
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":7}}", 400);
     expect(fd, "{\"command\":\"block add\"}", 400);
+    close(fd);
+}
+
+static void policy_and_explain(void **state)
+{
+    int fd = client();
+    json_t *r;
+    const json_t *o;
+
+    write_rules(GOOD_RULE OTHER_RULE "#alert tcp any any -> any any (msg:\"three\"; sid:3;)\n");
+    write_text(t.policy, "policy:\n- {action: drop, sid: 1, reason: why not}\n- {action: off, sid: 77}\n");
+    r = ask(fd, "{\"command\":\"rules policy\"}"); /* of what runs: nothing yet */
+    assert_int_equal(json_array_size(at(r, "result", "lines")), 0);
+    json_decref(r);
+    r = ask(fd, "{\"command\":\"rules explain\",\"args\":{\"sid\":1}}");
+    assert_int_equal(code_of(r), 200);
+    assert_true(json_is_true(at(r, "result", "stale"))); /* the policy has not been loaded */
+    o = json_array_get(at(r, "result", "running"), 0);
+    assert_string_equal(json_string_value(json_object_get(o, "action")), "alert");
+    o = json_array_get(at(r, "result", "rules"), 0);
+    assert_string_equal(json_string_value(json_object_get(o, "action")), "drop");
+    assert_string_equal(json_string_value(json_object_get(o, "state")), "loaded");
+    assert_string_equal(json_string_value(json_object_get(o, "file")), t.rules);
+    json_decref(r);
+
+    r = ask(fd, "{\"command\":\"rules reload\"}"); /* a line that fits nothing is no error */
+    assert_int_equal(code_of(r), 200);
+    assert_int_equal(json_array_size(at(r, "result", "errors")), 0);
+    assert_int_equal(json_array_size(at(r, "result", "warnings")), 1);
+    json_decref(r);
+    r = ask(fd, "{\"command\":\"rules explain\",\"args\":{\"sid\":1,\"gid\":1}}");
+    assert_false(json_is_true(at(r, "result", "stale")));
+    json_decref(r);
+    r = ask(fd, "{\"command\":\"rules policy\"}");
+    assert_int_equal(json_array_size(at(r, "result", "lines")), 2);
+    o = json_array_get(at(r, "result", "lines"), 0);
+    assert_int_equal(json_integer_value(json_object_get(o, "decided")), 1);
+    assert_string_equal(json_string_value(json_object_get(o, "reason")), "why not");
+    json_decref(r);
+    r = ask(fd, "{\"command\":\"rules explain\",\"args\":{\"sid\":3}}");
+    assert_int_equal(code_of(r), 200);
+    o = json_array_get(at(r, "result", "rules"), 0);
+    assert_string_equal(json_string_value(json_object_get(o, "state")), "disabled");
+    assert_int_equal(json_array_size(at(r, "result", "running")), 0);
+    assert_false(json_is_true(at(r, "result", "stale")));
+    json_decref(r);
+    expect(fd, "{\"command\":\"rules explain\",\"args\":{\"sid\":99}}", 404);
+    expect(fd, "{\"command\":\"rules explain\",\"args\":{\"sid\":0}}", 400);
+    expect(fd, "{\"command\":\"rules explain\",\"args\":{\"sid\":1,\"gid\":\"x\"}}", 400);
+    expect(fd, "{\"command\":\"rules explain\"}", 400);
+
+    write_text(t.policy, "policy:\n- {action: dorp, sid: 1}\n");
+    expect(fd, "{\"command\":\"rules reload\"}", 422);
+    expect(fd, "{\"command\":\"rules reload\",\"args\":{\"force\":true}}", 422);
+    expect(fd, "{\"command\":\"rules explain\",\"args\":{\"sid\":1}}", 422);
+    r = ask(fd, "{\"command\":\"rules list\",\"args\":{\"sid\":1}}"); /* what ran runs */
+    o = json_array_get(at(r, "result", "rules"), 0);
+    assert_string_equal(json_string_value(json_object_get(o, "action")), "drop");
+    json_decref(r);
     close(fd);
 }
 
@@ -646,6 +716,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(commands_answer, start, stop),
         cmocka_unit_test_setup_teardown(block_list, start, stop),
+        cmocka_unit_test_setup_teardown(policy_and_explain, start, stop),
         cmocka_unit_test_setup_teardown(reload_swaps_or_keeps, start, stop),
         cmocka_unit_test_setup_teardown(reload_under_readers, start, stop),
         cmocka_unit_test_setup_teardown(who_asked_may_leave, start, stop),
