@@ -115,7 +115,8 @@ static void check_payload_size(struct draft *d)
                    "dsize wants an empty payload, and the rule looks into the payload");
 }
 
-static void set_type(struct draft *d)
+/* How far a drop or pass of a rule of this kind reaches: Suricata's table, above. */
+static uint32_t reach(const struct draft *d)
 {
     bool looks_inside = (d->rule.flags & RULE_NEEDS_PAYLOAD) != 0, header_only = true;
 
@@ -123,25 +124,34 @@ static void set_type(struct draft *d)
         header_only &= d->steps[i].ip_only;
     for (uint32_t i = 0; i < d->n_posts; i++)
         header_only &= d->posts[i].ip_only;
-    if (d->dialect != DIALECT_SURICATA)
-        d->rule.flags |= d->action_holds_for_flow ? RULE_DROPS_FLOW : 0;
-    else if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
-        d->rule.flags |= RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
-    else if (looks_inside && !d->packet_only && d->rule.proto == PROTO_TCP)
-        d->rule.flags |= RULE_DROPS_FLOW;
-    else if (looks_inside && !d->packet_only && d->rule.proto == PROTO_IP)
-        d->rule.flags |= RULE_DROPS_STREAM;
+    if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
+        return RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
+    if (looks_inside && !d->packet_only && d->rule.proto == PROTO_TCP)
+        return RULE_DROPS_FLOW;
+    if (looks_inside && !d->packet_only && d->rule.proto == PROTO_IP)
+        return RULE_DROPS_STREAM;
+    return 0;
 }
 
-/* Snort 3's drop is about the packet, its reject about the flow; Snort 2's are both about the flow. */
+static void set_type(struct draft *d)
+{
+    if (d->dialect == DIALECT_SURICATA)
+        d->rule.flags |= reach(d);
+    else
+        d->rule.flags |= d->action_holds_for_flow ? RULE_DROPS_FLOW : 0;
+}
+
+/*
+ * The policy's action is this engine's own word, whatever the rule's dialect: it reaches as far as the kind of rule
+ * allows. A drop that held for one packet only would be undone by TCP's retransmission.
+ */
 void check_set_action(struct draft *d, enum rule_action action)
 {
     d->rule.action = (uint8_t)action;
     if (d->dialect == DIALECT_SURICATA)
         return;
-    d->rule.flags &= ~(uint32_t)RULE_DROPS_FLOW;
-    if (action == ACTION_REJECT || (action == ACTION_DROP && d->dialect == DIALECT_SNORT2))
-        d->rule.flags |= RULE_DROPS_FLOW;
+    d->rule.flags &= ~(uint32_t)(RULE_DROPS_FLOW | RULE_DROPS_STREAM);
+    d->rule.flags |= reach(d) & ~(uint32_t)RULE_IP_ONLY;
 }
 
 void check_rule(struct draft *d)

@@ -258,6 +258,34 @@ static void order_follows_the_policy(void **state)
     ruleset_free(rs);
 }
 
+/* Snort 3's own drop is about one packet; the policy's is about the flow where the rule's kind allows it. */
+static void drop_of_a_snort_rule(void **state)
+{
+    static const char rules[] = "drop tcp any any -> any 1 ( content:\"a\"; sid:1; )\n"
+                                "alert tcp any any -> any 1 ( content:\"a\"; sid:2; )\n"
+                                "alert tcp any any -> any 1 ( content:\"a\"; flags:S; sid:3; )\n"
+                                "block tcp any any -> any 1 ( content:\"a\"; sid:4; )\n";
+    struct facts f = {.flags = FACT_TCP | FACT_HAS_FLOW | FACT_IPV4};
+    struct policy *p = policy_new();
+    struct err e = {.code = 0};
+    struct policy_line *line = policy_line_add(p, POLICY_DROP, "x", 1, true);
+    struct loaded l;
+
+    (void)state;
+    assert_int_equal(policy_line_select(p, line, POLICY_SID, span_str("2-3"), &e), 0);
+    assert_int_equal(policy_line_finish(p, line, &e), 0);
+    l = load_source(rules, strlen(rules), (struct ruleset_source){.policy = p, .dialect = DIALECT_SNORT3});
+    err_list_print(&l.errs, stderr);
+    assert_int_equal(l.errs.n, 0);
+    assert_string_equal(actions(l.rs), "1:drop 2:drop 3:drop 4:drop");
+    assert_false(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 1)), &f));
+    assert_true(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 2)), &f));
+    assert_false(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 3)), &f));
+    assert_true(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 4)), &f));
+    unload(&l);
+    policy_free(p);
+}
+
 static void reports_and_warnings(void **state)
 {
     static const char yaml[] = "policy:\n"
@@ -418,14 +446,15 @@ static void modify(void **state)
         "alert tcp any any -> any 2 (msg:\"two\"; content:\"|0d 0a|MZ\"; sid:2; rev:1; )\n"
         "alert tcp any any -> any 3 (msg:\"three\"; cntent:\"c\"; sid:3; rev:1;)\n"
         "alert tcp $HOME_NET any -> any 4 (msg:\"four\"; sid:4;)\n";
-    static const char conf[] = "# modify.conf\n"
-                               "1 \"msg:\\\"(o)(n)e\\\"\" 'msg:\"${2}\\g<1>\\1 \\\\\\\\ $5\"' # swapped\n"
-                               "re:classtype:trojan-activity \"(alert)(.*)\" \"drop\\\\2\"\n"
-                               "2 \"\\|0d 0a\\|\" \"|ff ff|\"\n"
-                               "3 cntent content\n"
-                               "4 \"\\$HOME_NET any -> any 4 (.*)\\$\" \"\\$EXTERNAL_NET any -> \\$HOME_NET 4 \\1\"\n"
-                               "modifysid 2 \"^alert\" | \"reject\"\n"
-                               "metadata-add re:\"M[Z]\" \"box.action\" \"archive\"\n";
+    static const char conf[] =
+        "# modify.conf\n"
+        "1 \"msg:\\\"(o)(n)e\\\"\" 'msg:\"${2}\\g<1>\\1 \\\\\\\\ $5\"' # swapped\n"
+        "re:classtype:trojan-activity \"(alert)(.*)\" \"drop\\\\2\"\n"
+        "2 \"\\|0d 0a\\|\" \"|ff ff|\"\n"
+        "3 cntent content\n"
+        "4 \"\\$HOME_NET any -> any 4 (.*)\\$\" \"\\$EXTERNAL_NET any -> \\$HOME_NET 4 \\1\"\n"
+        "modifysid 2 \"^alert\" | \"reject\"\n"
+        "metadata-add re:\"M[Z]\" \"box.action\" \"archive\"\n";
     struct ruleset *rs = run_ok(rules, NULL, (const char *const[4]){NULL, NULL, NULL, conf});
     struct pkt p = {.proto = 6, .dport = 2, .payload = "\xff\xffMZ"};
     const struct policy_report *r;
@@ -618,6 +647,7 @@ int main(void)
         cmocka_unit_test(noalert_is_kept),
         cmocka_unit_test(off_rules_have_no_errors),
         cmocka_unit_test(order_follows_the_policy),
+        cmocka_unit_test(drop_of_a_snort_rule),
         cmocka_unit_test(reports_and_warnings),
         cmocka_unit_test(mistakes_name_line_and_remedy),
         cmocka_unit_test(every_mistake_in_one_pass),
