@@ -24,8 +24,7 @@ static bool parse_byte_jump(struct draft *d, const struct option *o)
            byte_op_words(d, o, s, rest,
                          BYTE_WORD_MULTIPLIER | BYTE_WORD_ALIGN | BYTE_WORD_FROM | BYTE_WORD_POST_OFFSET) &&
            operand_read(d, o, s, n_bytes, 0, BYTES_STRING_MAX, &op->n_bytes) &&
-           operand_read(d, o, s, offset, -UINT16_MAX, UINT16_MAX, &op->offset) &&
-           byte_op_check(d, o, s, 0);
+           operand_read(d, o, s, offset, -UINT16_MAX, UINT16_MAX, &op->offset) && byte_op_check(d, o, s, 0);
 }
 
 static bool match_byte_jump(const struct step *s, struct eval *e)

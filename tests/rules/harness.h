@@ -144,7 +144,8 @@ static inline uint32_t n_always(const struct ruleset *rs, uint32_t fact_flags)
 }
 
 /* The fast patterns that a buffer of packets of this protocol, to the server, is searched for; NULL: none. */
-static inline const struct prefilter *slot_patterns(const struct ruleset *rs, enum rule_proto proto, uint32_t slot)
+static inline const struct prefilter *slot_patterns(const struct ruleset *rs, enum rule_proto proto,
+                                                    uint32_t slot)
 {
     for (uint32_t i = 0; i < rs->scans[proto][0].n; i++)
         if (rs->scans[proto][0].v[i].slot == slot)
