@@ -11,7 +11,17 @@
 
 #include "ips/worker_setup.h"
 
-static void fill_flow_config(struct flow_config *fc, const struct config *cfg)
+/* Its own word, else the exception policy's, which by itself (auto) drops where dropping is possible. */
+static enum midstream_policy midstream_policy(const struct config *cfg, bool inline_mode)
+{
+    if (cfg->stream.midstream_policy != POLICY_DEFAULT)
+        return (enum midstream_policy)cfg->stream.midstream_policy;
+    if (cfg->exception_policy != POLICY_DEFAULT)
+        return (enum midstream_policy)cfg->exception_policy;
+    return inline_mode ? MIDSTREAM_DROP : MIDSTREAM_INSPECT;
+}
+
+static void fill_flow_config(struct flow_config *fc, const struct config *cfg, bool inline_mode)
 {
     *fc = (struct flow_config){
         .max_flows = cfg->flow.max,
@@ -24,7 +34,7 @@ static void fill_flow_config(struct flow_config *fc, const struct config *cfg)
         .icmp_s = cfg->flow.icmp_s,
         .other_s = cfg->flow.other_s,
         .midstream = cfg->stream.midstream,
-        .midstream_policy = cfg->stream.midstream_policy,
+        .midstream_policy = midstream_policy(cfg, inline_mode),
         .drop_when_full = cfg->flow.full_drop,
     };
 }
@@ -39,7 +49,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
                                .bridge = place->bridge,
                                .track_entries = cfg->detect.track_max};
 
-    fill_flow_config(&fc, cfg);
+    fill_flow_config(&fc, cfg, place->inline_mode);
     w->ring = event_ring_new(cfg->log.ring_bytes);
     if (!w->ring) {
         err_set(e, -ENOMEM, "no memory for an event ring of %u bytes", cfg->log.ring_bytes);

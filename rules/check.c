@@ -10,11 +10,12 @@
  * signature_properties table for what this engine knows:
  *
  *     type           which rules                                       drop and pass hold for
- *     ip-only        header only (flowbits:set, xbits, hostbits, iprep aside), no negated address, no flow option   the flow; tested once per direction
+ *     ip-only        header only, no negated address, no flow option   the flow; tested once per direction
  *     like ip-only   the same with a negated address                   the flow
  *     stream         content or pcre, and no keyword about one packet  the flow when it matched in TCP
  *     packet         everything else                                   the packet
  *
+ * flowbits:set, xbits, hostbits and iprep do not keep a rule from being ip-only (draft_step.ip_only).
  * Keywords about one packet are those with KEYWORD_PACKET (dsize, flags, ttl, id, itype, icode, ip_proto, sameip)
  * and flow:no_stream. In Snort's rules the action alone decides (rules/names.c). Control thread.
  */

@@ -40,6 +40,8 @@ const struct config_default config_defaults[] = {
     {"detect.track_max", "262144"},
     {"decode.malformed", "drop"},
     {"decode.checksums", "on"},
+    {"stream.midstream_policy", "default"},
+    {"exception_policy", "ignore"},
     {"flow.max", "262144"},
     {"flow.max_vars", "65536"},
     {"flow.tcp_new", "60"},

@@ -32,6 +32,8 @@ struct bridge_config {
     bool keep_offloads;
 };
 
+#define POLICY_DEFAULT 255 /* a policy that another setting decides */
+
 struct var_config {
     char *name, *value;
 };
@@ -71,7 +73,7 @@ struct config {
     } flow;
     struct {
         bool midstream;
-        uint32_t midstream_policy; /* enum midstream_policy */
+        uint32_t midstream_policy; /* enum midstream_policy, or POLICY_DEFAULT: what exception_policy says */
     } stream;
     struct {
         char *dir;
@@ -84,6 +86,7 @@ struct config {
         char *socket; /* path */
         char *group;  /* members may use it besides root; empty: root only */
     } control;
+    uint32_t exception_policy; /* enum midstream_policy, or POLICY_DEFAULT: drop in-line, else inspect */
     char *user; /* drop privileges to this user; empty: stay */
 };
 

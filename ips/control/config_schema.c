@@ -75,7 +75,11 @@ static const cyaml_strval_t full_words[] = {{"inspect", 0}, {"drop", 1}};
 static const cyaml_strval_t midstream_words[] = {
     {"inspect", MIDSTREAM_INSPECT}, {"pass", MIDSTREAM_PASS},      {"drop", MIDSTREAM_DROP},
     {"ignore", MIDSTREAM_INSPECT},  {"pass-flow", MIDSTREAM_PASS}, {"bypass", MIDSTREAM_PASS},
-    {"drop-flow", MIDSTREAM_DROP},  {"reject", MIDSTREAM_DROP}};
+    {"drop-flow", MIDSTREAM_DROP},  {"reject", MIDSTREAM_DROP},    {"default", POLICY_DEFAULT}};
+static const cyaml_strval_t exception_words[] = {
+    {"ignore", MIDSTREAM_INSPECT}, {"inspect", MIDSTREAM_INSPECT}, {"pass", MIDSTREAM_PASS},
+    {"pass-flow", MIDSTREAM_PASS}, {"bypass", MIDSTREAM_PASS},     {"drop", MIDSTREAM_DROP},
+    {"drop-flow", MIDSTREAM_DROP}, {"reject", MIDSTREAM_DROP},     {"auto", POLICY_DEFAULT}};
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, TEXT_MAX)};
 static const cyaml_schema_value_t cpu_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
 
@@ -185,6 +189,8 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("stream", stream, stream_rows),
     GROUP_ROW("log", log, log_rows),
     GROUP_ROW("control", control, control_rows),
+    CYAML_FIELD_ENUM("exception_policy", OPT_WORD, struct config, exception_policy, exception_words,
+                     N_OF(exception_words)),
     CYAML_FIELD_STRING_PTR("user", OPT, struct config, user, 0, 64),
     CYAML_FIELD_END};
 

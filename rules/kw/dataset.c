@@ -15,6 +15,7 @@
  */
 #include "rules/builder.h"
 #include "rules/datasets.h"
+#include "rules/dialect.h"
 #include "rules/kw/places.h"
 #include "rules/source.h"
 
@@ -210,6 +211,7 @@ const struct keyword kw_dataset = {
              "string, md5, "
              "sha256, ipv4 or ip",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_dataset,
     .match = match_dataset,
 };
@@ -218,6 +220,7 @@ const struct keyword kw_datarep = {
     .name = "datarep",
     .usage = "write datarep:NAME,>,VALUE,type string,load FILE; with a value from 0 to 65535",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_datarep,
     .match = match_datarep,
 };

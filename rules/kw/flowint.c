@@ -11,6 +11,7 @@
  * Kept like flowbits, see there. Matching runs in workers.
  */
 #include "rules/builder.h"
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/source.h"
 #include "rules/var_names.h"
@@ -138,5 +139,6 @@ const struct keyword kw_flowint = {
     .usage = "write flowint:NAME,+,1; with =, +, - or a comparison before a number or a name, or "
              "flowint:NAME,isset; or notset",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_flowint,
 };

@@ -9,6 +9,7 @@
  * before any content, and does not keep a rule from being decided by addresses alone. Matching runs in workers.
  */
 #include "rules/builder.h"
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/reputation.h"
 #include "rules/source.h"
@@ -110,6 +111,7 @@ const struct keyword kw_iprep = {
              "to 127, or "
              "isset or isnotset alone",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_iprep,
     .match = match_iprep,
 };

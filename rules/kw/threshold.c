@@ -10,6 +10,7 @@
  * them, as in Suricata, because two counts of the same matches have no agreed meaning. Control thread.
  */
 #include "rules/filter_parse.h"
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 
 static bool parse(struct draft *d, const struct option *o, enum filter_form form)
@@ -40,6 +41,7 @@ const struct keyword kw_threshold = {
     .name = "threshold",
     .usage = "write threshold:type limit, track by_src, count N, seconds N;",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA | IN_SNORT2,
     .parse = parse_threshold,
 };
 

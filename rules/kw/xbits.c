@@ -14,6 +14,7 @@
  * Kept in the table that all workers share (ips/base/track.h). Matching runs in workers.
  */
 #include "rules/builder.h"
+#include "rules/dialect.h"
 #include "rules/keywords.h"
 #include "rules/source.h"
 #include "rules/var_names.h"
@@ -201,6 +202,7 @@ const struct keyword kw_xbits = {
         "write xbits:set,NAME,track ip_src,expire SECONDS; with set, unset, toggle, isset or isnotset, and "
         "ip_src, ip_dst or ip_pair",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_xbits,
 };
 
@@ -208,5 +210,6 @@ const struct keyword kw_hostbits = {
     .name = "hostbits",
     .usage = "write hostbits:set,NAME,src; with set, unset, toggle, isset or isnotset, and src, dst or both",
     .value = VALUE_PLAIN,
+    .dialects = IN_SURICATA,
     .parse = parse_hostbits,
 };

@@ -153,7 +153,7 @@ static const struct {
     {"stream:\n  midstrem: on\n", 2, "unknown key 'stream.midstrem'", "did you mean 'stream.midstream'?"},
     {"detect:\n  xyzzy: x\n", 2, "unknown key 'detect.xyzzy'", ""},
     {"stream: {async: true}\n", 1, "unknown key 'stream.async'", ""},
-    {"exception_policy: ignore\n", 1, "unknown key 'exception_policy'", ""},
+    {"exception_policy: maybe\n", 1, "exception_policy cannot be 'maybe'", "ignore"},
     {"bridges:\n- name: a\n  interfaces: [a, b]\n  queus: 2\n", 4, "unknown key 'bridges[0].queus'",
      "bridges[0].queues"},
     {"flow:\n  max: many\n", 2, "flow.max cannot be 'many'", "whole number"},
@@ -251,6 +251,10 @@ static void settings(void **state)
     assert_non_null(c);
     assert_int_equal(config_set(c, "stream.midstream=true", &e), 0);
     assert_true(c->stream.midstream);
+    assert_int_equal(c->stream.midstream_policy, POLICY_DEFAULT);
+    assert_int_equal(c->exception_policy, MIDSTREAM_INSPECT);
+    assert_int_equal(config_set(c, "exception_policy=auto", &e), 0);
+    assert_int_equal(c->exception_policy, POLICY_DEFAULT);
     assert_int_equal(config_set(c, "stream.midstream_policy=pass-flow", &e), 0);
     assert_int_equal(c->stream.midstream_policy, MIDSTREAM_PASS);
     assert_int_equal(config_set(c, "detect.action_order=drop,pass,reject,alert", &e), 0);
