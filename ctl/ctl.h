@@ -21,6 +21,7 @@ struct ctl {
     bool json;                  /* print JSON instead of tables */
     bool force;                 /* --force */
     const char *only;           /* --dormant, --disabled: without the dashes */
+    const char *limit;          /* --limit N, or NULL */
     const char *vars[VARS_MAX]; /* --var NAME=VALUE */
     unsigned n_vars;
     struct policy_files policy;     /* --policy and suricata-update's files */
@@ -45,6 +46,7 @@ bool explain_id(const char *text, long long *gid, long long *sid);
 void print_status(const json_t *result);
 void print_stats(const json_t *result);
 void print_drops(const json_t *result);
+void print_profile(const json_t *result);
 void print_rules(const json_t *result);
 void print_disabled_rules(const json_t *result);
 void print_dormant_rules(const json_t *result);

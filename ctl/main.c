@@ -52,6 +52,16 @@ static json_t *args_explain(struct ctl *c)
     return args;
 }
 
+static json_t *args_profile(struct ctl *c)
+{
+    char *end = "";
+    long limit = c->limit != NULL ? strtol(c->limit, &end, 10) : 20;
+
+    if (c->n_args > 1 || *end != '\0' || limit < 1)
+        return NULL;
+    return json_pack("{s:s, s:I}", "action", c->n_args == 1 ? c->args[0] : "show", "limit", (json_int_t)limit);
+}
+
 static json_t *args_block(struct ctl *c)
 {
     if (c->n_args < 1 || c->n_args > 2)
@@ -91,6 +101,8 @@ static const struct command {
     [CMD_RULES_RELOAD].print = print_loaded,
     [CMD_RULES_LIST].args = args_list,
     [CMD_RULES_LIST].print = print_rules,
+    [CMD_RULES_PROFILE].args = args_profile,
+    [CMD_RULES_PROFILE].print = print_profile,
     [CMD_BLOCK_ADD].args = args_block,
     [CMD_BLOCK_ADD].print = print_blocked,
     [CMD_BLOCK_DEL].args = args_block,
@@ -211,6 +223,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             c->socket = v;
         } else if (policy_option(c, argv, &i)) {
             continue;
+        } else if ((v = option_value("--limit", argv, &i)) != NULL) {
+            c->limit = v;
         } else if ((v = option_value("--var", argv, &i)) != NULL) {
             if (c->n_vars == VARS_MAX)
                 return usage_error("too many variables", NULL);

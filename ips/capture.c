@@ -27,7 +27,7 @@ static int load_rules(struct capture *c, const struct config *cfg, struct err *e
     struct err_list errs;
 
     err_list_init(&errs);
-    c->ruleset = ruleset_load(cfg, 1, 1, &errs);
+    c->ruleset = ruleset_load(cfg, 1, 1, false, &errs);
     err_list_print(&errs, stderr);
     if (!c->ruleset) {
         err_set(e, -EINVAL, "the rules cannot be loaded: %zu errors, listed above", errs.n + errs.n_dropped);

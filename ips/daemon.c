@@ -234,7 +234,7 @@ static int load_rules(struct ipsd *d, struct err *e)
     struct err_list errs;
 
     err_list_init(&errs);
-    struct ruleset *rs = ruleset_load(d->cfg, d->n_workers, 1, &errs);
+    struct ruleset *rs = ruleset_load(d->cfg, d->n_workers, 1, true, &errs);
     for (size_t i = 0; i < errs.n; i++)
         log_err(rs ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "rules", &errs.v[i]);
     if (rs) {

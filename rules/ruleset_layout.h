@@ -76,9 +76,7 @@ struct always {
     uint32_t n_lists;
 };
 
-struct rule_cost { /* of one rule in one worker, since profiling began; the worker writes, relaxed */
-    uint64_t checks, matches, ns;
-};
+struct rule_cost; /* ips/detect/profile.h */
 
 /* What one worker needs to scan with this ruleset; made by the builder so that workers never allocate. */
 struct ruleset_worker {

@@ -14,6 +14,7 @@
 #include "ips/base/log.h"
 #include "ips/base/rcu.h"
 #include "ips/control/command.h"
+#include "ips/detect/profile.h"
 #include "ips/control/rules_json.h"
 
 #define ERRORS_SHOWN_MAX 1000 /* in a reply; the number of all of them is always there */
@@ -47,7 +48,12 @@ int cmd_rules_reload(struct command_call *call)
 
 static void publish(struct command_call *call, struct ruleset *rs)
 {
-    const struct ruleset *old = __atomic_exchange_n(call->cfg->ruleset, rs, __ATOMIC_ACQ_REL);
+    const struct ruleset *old;
+    struct err e;
+
+    if (*call->cfg->ruleset != NULL && profile_is_on(*call->cfg->ruleset) && profile_start(rs, &e) != 0)
+        log_err(LOG_LEVEL_WARNING, "rules", &e);
+    old = __atomic_exchange_n(call->cfg->ruleset, rs, __ATOMIC_ACQ_REL);
 
     synchronize_rcu();
     rcu_after_grace(call->cfg->ruleset);

@@ -31,6 +31,7 @@ int cmd_rules_reload(struct command_call *call);
 int cmd_rules_list(struct command_call *call);
 int cmd_rules_policy(struct command_call *call);
 int cmd_rules_explain(struct command_call *call);
+int cmd_rules_profile(struct command_call *call);
 int cmd_block_add(struct command_call *call);
 int cmd_block_del(struct command_call *call);
 int cmd_block_list(struct command_call *call);

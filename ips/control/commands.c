@@ -29,6 +29,7 @@ static const struct {
     [CMD_RULES_LIST].run = cmd_rules_list,
     [CMD_RULES_POLICY].run = cmd_rules_policy,
     [CMD_RULES_EXPLAIN].run = cmd_rules_explain,
+    [CMD_RULES_PROFILE].run = cmd_rules_profile,
     [CMD_BLOCK_ADD].run = cmd_block_add,
     [CMD_BLOCK_DEL].run = cmd_block_del,
     [CMD_BLOCK_LIST].run = cmd_block_list,

@@ -25,6 +25,7 @@ const struct config_default config_defaults[] = {
     {"rules.dialect", "auto"},
     {"rules.classification", ""},
     {"rules.reference", ""},
+    {"rules.cache", "/var/cache/sluice"},
     {"rules.policy", ""},
     {"rules.disable_conf", ""},
     {"rules.enable_conf", ""},

@@ -49,6 +49,7 @@ struct config {
         uint32_t dialect; /* enum rule_dialect */
         char *classification, *reference;
         char *geoip_database;
+        char *cache; /* directory of compiled pattern databases; "": none */
         char *policy, *disable_conf, *enable_conf, *drop_conf, *modify_conf; /* files; "": none */
         bool strict;
     } rules;

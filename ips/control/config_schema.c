@@ -127,6 +127,7 @@ static const cyaml_schema_field_t rules_rows[] = {
     WORD_ROW("dialect", rules, dialect, dialect_words),
     TEXT_ROW("classification", rules, classification),
     TEXT_ROW("reference", rules, reference),
+    TEXT_ROW("cache", rules, cache),
     TEXT_ROW("policy", rules, policy),
     TEXT_ROW("disable_conf", rules, disable_conf),
     TEXT_ROW("enable_conf", rules, enable_conf),

@@ -75,8 +75,9 @@ void control_stop(struct control_server *s);
  * reload.c: a ruleset from the configuration: globs expanded in order, each file once, variables,
  * classification, action order. NULL when refused: errs says why. Otherwise errs may still hold the rejected
  * rules.
+ * keep: what had to be compiled goes into the cache for the next load; else the cache is only read.
  */
-struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_t generation,
+struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_t generation, bool keep,
                              struct err_list *errs);
 
 /* reload.c: what becomes of one rule of the same files under the same policy; errs says why that cannot be told. */

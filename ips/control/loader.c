@@ -59,7 +59,7 @@ static void *loader_run(void *arg)
         if (r.job.explain)
             ruleset_explain(l->cfg, r.job.gid, r.job.sid, &r.explained, &r.errs);
         else
-            r.rs = ruleset_load(l->cfg, l->n_workers, r.job.generation, &r.errs);
+            r.rs = ruleset_load(l->cfg, l->n_workers, r.job.generation, !r.job.check, &r.errs);
 
         pthread_mutex_lock(&l->lock);
         l->result = r;

@@ -10,6 +10,7 @@
  *   rules reload  {"force": bool}           rules list  {"sid": N} or {"offset": N}, at most PROTO_RULES_MAX a reply,
  *   and {"only": "dormant"|"disabled"}
  *   rules explain {"sid": N, "gid": N} (any gid when left out)
+ *   rules profile {"action": "on"|"off"|"show", "limit": N}
  *   block add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
  */
 #define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
@@ -50,6 +51,8 @@ enum proto_code {
       "what each line of the policy decides, of the running rules or of rule files")                        \
     X(CMD_RULES_EXPLAIN, "rules explain", "[GID:]SID [FILE...]",                                            \
       "what became of a rule and why, by the running configuration or in rule files")                       \
+    X(CMD_RULES_PROFILE, "rules profile", "[on|off|show] [--limit N]",                                      \
+      "which rules cost most: checks, matches, nanoseconds")                                                \
     X(CMD_BLOCK_ADD, "block add", "PREFIX [src|dst|both]",                                                  \
       "drop frames of an address or network in the kernel")                                                 \
     X(CMD_BLOCK_DEL, "block del", "PREFIX [src|dst|both]", "take an address or network off the block list") \

@@ -123,6 +123,7 @@ static int source_init(struct source *s, const struct config *c, struct err_list
     s->src.dialect = (uint8_t)c->rules.dialect;
     s->src.classification_file = given(c->rules.classification);
     s->src.reference_file = given(c->rules.reference);
+    s->src.cache_dir = given(c->rules.cache);
     s->src.geoip_database = given(c->rules.geoip_database);
     s->src.threshold_file = given(c->detect.threshold_file);
     s->src.state_dir = given(c->detect.state_dir);
@@ -132,7 +133,7 @@ static int source_init(struct source *s, const struct config *c, struct err_list
     return policy_load(&policy_files, &s->src.policy, errs);
 }
 
-struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_t generation,
+struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_t generation, bool keep,
                              struct err_list *errs)
 {
     struct ruleset *rs = NULL;
@@ -141,6 +142,7 @@ struct ruleset *ruleset_load(const struct config *c, uint32_t n_workers, uint32_
     if (source_init(&s, c, errs) == 0) {
         s.src.n_workers = n_workers;
         s.src.generation = generation;
+        s.src.cache_read_only = !keep;
         rs = ruleset_build(&s.src, errs);
     }
     source_fini(&s);

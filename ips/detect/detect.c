@@ -331,7 +331,7 @@ static void set_buffers(struct eval *e, const struct ruleset *rs, const struct p
 static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     const struct ruleset_worker *w = &rs->workers[d->worker];
-    struct rule_cost *costs = profile_costs(w);
+    struct rule_cost *costs = __atomic_load_n(&w->costs, __ATOMIC_ACQUIRE);
     uint16_t iponly = iponly_flag(p);
     struct candidates found;
 

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <urcu-qsbr.h>
 
-#include "ips/base/rcu.h"
+#include "rules/ruleset_layout.h"
 
 static void publish(struct ruleset *rs, struct rule_cost *block)
 {
@@ -51,7 +51,7 @@ void profile_stop(struct ruleset *rs)
 
 bool profile_is_on(const struct ruleset *rs)
 {
-    return rs->n_workers > 0 && profile_costs(&rs->workers[0]) != NULL;
+    return __atomic_load_n(&rs->workers[0].costs, __ATOMIC_RELAXED) != NULL;
 }
 
 bool profile_is_there(const struct ruleset *rs)

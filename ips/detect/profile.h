@@ -6,7 +6,12 @@
  * workers run; when off, a worker pays one branch for each candidate.
  */
 #include "ips/base/err.h"
-#include "rules/ruleset_layout.h"
+#include "rules/ruleset.h"
+
+struct
+    rule_cost { /* of one rule, since profiling began; in a worker's rows only that worker writes, relaxed */
+    uint64_t checks, matches, ns;
+};
 
 /* Control thread, on the published ruleset. Starting again begins at zero. */
 int profile_start(struct ruleset *rs, struct err *e);
@@ -17,12 +22,7 @@ bool profile_is_there(const struct ruleset *rs);
 /* Summed over workers. */
 struct rule_cost profile_of(const struct ruleset *rs, uint32_t index);
 
-/* Worker: its rows, or NULL. Once a packet. */
-static inline struct rule_cost *profile_costs(const struct ruleset_worker *w)
-{
-    return __atomic_load_n(&w->costs, __ATOMIC_ACQUIRE);
-}
-
+/* Worker. */
 static inline void profile_add(struct rule_cost *c, bool match, uint64_t ns)
 {
     __atomic_store_n(&c->checks, c->checks + 1, __ATOMIC_RELAXED);

@@ -142,7 +142,7 @@ static int start(void **state)
     if (config_set(t.config, set, &e) < 0)
         return -1;
     err_list_init(&errs);
-    t.ruleset = ruleset_load(t.config, 1, 1, &errs);
+    t.ruleset = ruleset_load(t.config, 1, 1, false, &errs);
     err_list_print(&errs, stderr);
     err_list_fini(&errs);
     if (t.ruleset == NULL)
@@ -288,6 +288,15 @@ static void commands_answer(void **state)
     expect(fd, "{\"command\":\"rules list\",\"args\":{\"sid\":99}}", 404);
     expect(fd, "{\"command\":\"rules list\",\"args\":{\"offset\":99999999999}}", 200);
     expect(fd, "{\"command\":\"rules list\",\"args\":{\"offset\":-1}}", 400);
+    expect(fd, "{\"command\":\"rules profile\"}", 409); /* it was never on */
+    expect(fd, "{\"command\":\"rules profile\",\"args\":{\"action\":\"on\"}}", 200);
+    expect(fd, "{\"command\":\"rules profile\",\"args\":{\"action\":\"on\"}}", 200); /* again, from zero */
+    expect(fd, "{\"command\":\"rules profile\",\"args\":{\"action\":\"sideways\"}}", 400);
+    expect(fd, "{\"command\":\"rules profile\",\"args\":{\"limit\":0}}", 400);
+    r = ask(fd, "{\"command\":\"rules profile\",\"args\":{\"action\":\"off\"}}");
+    assert_false(json_is_true(json_object_get(json_object_get(r, "result"), "on")));
+    json_decref(r);
+    expect(fd, "{\"command\":\"rules profile\"}", 200);
     expect(fd, "{\"command\":\"rules list\",\"args\":{\"sid\":\"x\"}}", 400);
     expect(fd, "{\"command\":\"shutdown\"}", 200);
     assert_true(__atomic_load_n(&t.shutdown, __ATOMIC_ACQUIRE));

@@ -12,6 +12,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/detect/detect.h"
+#include "ips/detect/profile.h"
 #include "tests/unit/packets.h"
 
 enum { SYN = 2, RST = 4, ACK = 16, PSH = 8, EVENTS_MAX = 64 };
@@ -469,9 +470,37 @@ static void a_full_ring_loses_events_not_verdicts(void **state)
 
 #define T(name) cmocka_unit_test_teardown(name, teardown)
 
+static void rules_are_profiled_while_they_run(void **state)
+{
+    struct err e;
+
+    use("alert udp any any -> any any (content:\"evil\"; content:\"twin\"; sid:1;)\n"
+        "alert udp any any -> any any (content:\"good\"; sid:2;)\n");
+    udp("evil twin");
+    assert_false(profile_is_on(rs) || profile_is_there(rs));
+    assert_int_equal(profile_start(rs, &e), 0);
+    assert_true(profile_is_on(rs));
+    udp("evil twin");
+    udp("evil alone");
+    struct rule_cost one = profile_of(rs, 0), two = profile_of(rs, 1);
+    assert_int_equal(one.checks, 2);
+    assert_int_equal(one.matches, 1);
+    assert_true(one.ns > 0);
+    assert_int_equal(two.checks, 0);
+    profile_stop(rs);
+    udp("evil twin");
+    assert_int_equal(profile_of(rs, 0).checks, 2); /* what was counted stays */
+    assert_true(profile_is_there(rs) && !profile_is_on(rs));
+    assert_int_equal(profile_start(rs, &e), 0);
+    assert_int_equal(profile_of(rs, 0).checks, 0);
+    assert_int_equal(ctr.v[CTR_DETECT_CANDIDATES], 4);
+    assert_int_equal(ctr.v[CTR_DETECT_PREFILTER_FALSE], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(rules_are_profiled_while_they_run),
         T(alert_lets_the_packet_go),
         T(udp_payload_drop_is_for_the_packet),
         T(tcp_payload_drop_holds_for_the_connection),
