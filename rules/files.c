@@ -311,7 +311,7 @@ static int load_lines(struct builder *b, struct open_file *f, struct source *s, 
 {
     const uint8_t *unclosed = NULL;
     struct rule_text t;
-    int rc;
+    int rc = 0;
 
     f->dialect = b->src->dialect;
     if (f->dialect == DIALECT_AUTO)
