@@ -124,8 +124,10 @@ void print_explained(const json_t *result)
     if (!json_is_array(running))
         return;
     json_array_foreach((json_t *)running, i, r)
+    {
         printf("running: gid %lld, rev %lld, %s, in generation %lld, at rank %lld\n", num(r, "gid"),
                num(r, "rev"), text(r, "action"), num(result, "generation"), num(r, "rank"));
+    }
     if (json_array_size(running) == 0)
         printf("running: no rule with this sid, in generation %lld\n", num(result, "generation"));
     if (json_is_true(json_object_get(result, "stale")))

@@ -66,7 +66,7 @@ static const char *place_of(struct explainer *x, const struct policy_report *r)
 
 static void tell_policy(struct explainer *x, struct explained *t, const struct policy_outcome *o)
 {
-    for (uint32_t i = 0; i < o->n_seen && i < POLICY_SEEN_MAX; i++) {
+    for (uint32_t i = 0; i < o->n_seen && i < POLICY_SEEN_MAX && o->seen[i] != NULL; i++) {
         const struct policy_report *r = o->seen[i];
         const char *role = r == o->action_by || r == o->enabled_by ? ", decides"
                            : r == o->kept_from                     ? ", but it has noalert"

@@ -86,11 +86,11 @@ static int no_memory(struct err *e)
 static bool grow(void *array, uint32_t n, uint32_t *cap)
 {
     uint32_t bigger = *cap == 0 ? 64 : *cap * 2;
-    void **v = *(void ***)array;
+    void **old = *(void ***)array, **v;
 
     if (n < *cap)
         return true;
-    v = realloc(v, bigger * sizeof(*v));
+    v = realloc(old, bigger * sizeof(*v));
     if (v == NULL)
         return false;
     *(void ***)array = v;

@@ -45,7 +45,7 @@ static int seal(struct policy *p)
     for (uint32_t i = 0; i < p->n; i++)
         n_ids += by_sid(p->lines[i]) ? p->lines[i]->tests[POLICY_SID].n : 0;
     p->by_sid = malloc((n_ids + 1) * sizeof(*p->by_sid));
-    p->others = malloc(((size_t)p->n + 1) * sizeof(*p->others));
+    p->others = calloc((size_t)p->n + 1, sizeof(*p->others));
     if (p->by_sid == NULL || p->others == NULL)
         return -ENOMEM;
     for (uint32_t i = 0; i < p->n; i++) {

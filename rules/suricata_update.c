@@ -184,25 +184,33 @@ static int take_metadata_add(struct policy *p, struct policy_line *l, const stru
     return rc;
 }
 
-static int take_modify(struct policy *p, struct policy_line *l, struct span s, struct err *e)
+static int take_words(struct policy *p, struct policy_line *l, const struct words *w, struct err *e)
 {
-    struct words w;
     uint32_t rules = 0, to = 2;
-    int rc = split_words(s, &w, e);
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    if (w.n > 0 && strcmp(w.v[0], "metadata-add") == 0)
-        return take_metadata_add(p, l, &w, e);
-    if (w.n == 5 && strcmp(w.v[0], "modifysid") == 0 && strcmp(w.v[3], "|") == 0) {
+    if (w->n > 0 && strcmp(w->v[0], "metadata-add") == 0)
+        return take_metadata_add(p, l, w, e);
+    if (w->n == 5 && strcmp(w->v[0], "modifysid") == 0 && strcmp(w->v[3], "|") == 0) {
         rules = 1;
         to = 4;
-    } else if (w.n != 3) {
-        err_set(e, -EINVAL, "the line has %s%u words", w.n == WORDS_MAX ? "at least " : "", w.n);
+    } else if (w->n != 3) {
+        err_set(e, -EINVAL, "the line has %s%u words", w->n == WORDS_MAX ? "at least " : "", w->n);
         return err_remedy(e, "write: RULES \"from\" \"to\", with quotes around what has blanks"), -EINVAL;
     }
-    rc = select_rules(p, l, span_str(w.v[rules]), e);
-    return rc == 0 ? policy_line_modify(p, l, span_str(w.v[rules + 1]), span_str(w.v[to]), e) : rc;
+    rc = select_rules(p, l, span_str(w->v[rules]), e);
+    return rc == 0 ? policy_line_modify(p, l, span_str(w->v[rules + 1]), span_str(w->v[to]), e) : rc;
+}
+
+static int take_modify(struct policy *p, struct policy_line *l, struct span s, struct err *e)
+{
+    struct words *w = calloc(1, sizeof(*w));
+    int rc = w != NULL ? split_words(s, w, e) : err_set(e, -ENOMEM, "no memory for the policy");
+
+    if (rc == 0)
+        rc = take_words(p, l, w, e);
+    free(w);
+    return rc;
 }
 
 /* --- the file --------------------------------------------------------------------------------------------- */

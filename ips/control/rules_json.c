@@ -12,9 +12,12 @@
 
 json_t *rules_text_json(const char *s)
 {
-    json_t *j = json_string(s != NULL ? s : "");
     char *ascii;
+    json_t *j;
 
+    if (s == NULL)
+        s = "";
+    j = json_string(s);
     if (j != NULL)
         return j;
     ascii = strdup(s);
