@@ -6,9 +6,9 @@
  *               [, from_beginning | from_end] [, post_offset N];
  *
  * Extract, mask, multiply, align, add post_offset, then from behind what was read, from the buffer's beginning or
- * from its end (RULES.md 2A, 13). In Suricata's rules a place before the buffer is its start, and a place behind
- * its last byte fails; in Snort's the end itself is a place, and before the start is none. With 0 bytes and
- * without string nothing is read and the number is 0: byte_jump:0,0,from_end,post_offset -8. Matching runs in workers.
+ * from its end (RULES.md 2A, 13). The end itself is a place, what lies behind it is none; a place before the buffer
+ * is its start in Suricata's rules, and none in Snort's. With 0 bytes and without string nothing is read and the
+ * number is 0: byte_jump:0,0,from_end,post_offset -8. Matching runs in workers.
  */
 #include "rules/kw/places.h"
 
@@ -45,7 +45,7 @@ static bool match_byte_jump(const struct step *s, struct eval *e)
     to = jump + op->post_offset + (op->from == FROM_BEGINNING ? 0 : op->from == FROM_END ? len : end);
     if (to < 0 && !op->words_only)
         to = 0;
-    if (to < 0 || to > len || (to == len && !op->words_only))
+    if (to < 0 || to > len)
         return false;
     e->cursor = (uint32_t)to;
     return true;

@@ -115,12 +115,14 @@ static void trap13_jumps(void **state)
     /* a string takes as many bytes as it has digits */
     assert_false(M("byte_jump:4,0,string,dec; content:\"x\"; within:1;", "2 ..x.."));
     assert_true(M("byte_jump:4,0,string,dec; content:\"x\"; within:1;", "2 .x..."));
-    /* before the start is the start in Suricata, nothing in Snort; the end is a place only in Snort */
+    /* before the start is the start in Suricata, nothing in Snort; the end is a place in both */
     assert_true(
         M("content:\"b\"; byte_jump:1,0,relative,post_offset -9; content:\"ab\"; within:2;", "ab\x01..."));
     assert_false(
         S("content:\"b\"; byte_jump:1,0,relative,post_offset -9; content:\"ab\",within 2;", "ab\x01..."));
-    assert_false(M("byte_jump:1,0;", "\x02.."));
+    assert_true(M("byte_jump:1,0;", "\x02.."));
+    assert_false(M("byte_jump:1,0;", "\x03.."));
+    assert_true(M("byte_jump:0,0,from_end; isdataat:!1,relative;", "..."));
     assert_true(S("byte_jump:1,0;", "\x02.."));
     assert_false(S("byte_jump:1,0;", "\x03.."));
     /* a number with its top bit set points backwards in 64 bits, and in 32 in Snort */

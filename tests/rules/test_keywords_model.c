@@ -175,7 +175,7 @@ static bool model(const struct item *s, int n, struct world w, int cursor, const
     case TEST:
         return (w.b[at] == value(s->size, vars)) != s->negated && model(s + 1, n - 1, w, cursor, vars);
     case JUMP:
-        return at + 1 + w.b[at] < w.len && model(s + 1, n - 1, w, at + 1 + w.b[at], vars);
+        return at + 1 + w.b[at] <= w.len && model(s + 1, n - 1, w, at + 1 + w.b[at], vars);
     default:
         mine[s->var] = w.b[at];
         return model(s + 1, n - 1, w, at + 1, mine);
