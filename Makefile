@@ -51,7 +51,7 @@ BENCH_OBJ := $(patsubst %,$(BUILD)/tests/bench/%.o,inspector wire)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 DEPS_SH  := appliance/install-packages
 
-.PHONY: all check check-unit check-bpf check-net check-cases asan lint bench run install help deps clean fuzz programs
+.PHONY: all check check-unit check-bpf check-net check-cases check-differential asan lint bench run install help deps clean fuzz programs
 .DEFAULT_GOAL := all
 
 all: ## build ipsd and ipsctl
@@ -77,6 +77,10 @@ check-net: ## real programs across the bridge in network namespaces (root)
 
 check-cases: ## the recorded cases in ../shared/cases, when they are there
 	@tests/run-all BUILD=$(BUILD) cases
+
+check-differential: ## the same alerts as Suricata 7 on the recorded cases' captures; SURICATA_RUN says how to run it
+check-differential: $(BUILD)/ipsd
+	@tests/differential/run-differential --ipsd $(BUILD)/ipsd
 
 asan: ## all tests under address and undefined sanitizers; control path under the thread sanitizer
 	@$(DEPS_SH) --if-missing
