@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where engines get the meaning of rules wrong: one test per numbered trap of RULES.md that applies to the keywords
- * this engine has. The expected answers are Suricata's unless a test says otherwise.
+ * Where engines get the meaning of rules wrong: the numbered traps of ../shared/design/RULES.md, 2. The expected
+ * answers are Suricata's unless a test says otherwise; tests/differential compares them with Suricata itself. Where
+ * each trap is tested:
+ *
+ *     1-7, 16-19, 21, 35, 38-40, 42, 49, 50  here
+ *     1, 2, 13, 15         also test_keywords_model.c and test_model.c: random rules against a plain model
+ *     9, 10, 20, 21        test_keywords_sizes.c        11-15  test_keywords_bytes.c        16  test_keywords_misc.c
+ *     22                   test_keywords_transforms.c
+ *     30                   test_load.c: the letters; what is in the buffers waits for HTTP
+ *     38                   here the order of rules; tests/unit/test_state.c: set and read on one packet
+ *     34, 41, 43, 44, 47   tests/unit/test_detect.c, test_flow.c and test_reject.c
+ *     45, 46               tests/unit/test_state.c
+ *     50                   also test_load.c
+ *     8, 23-29, 31-33, 48  wait for the parsers of HTTP, TLS, DNS and files, and the detection of services
+ *     36, 37               wait for stream reassembly
+ *
+ * Recorded cases (make check-cases) have many of them again, on real traffic.
  */
 #include "harness.h"
 
@@ -141,6 +156,7 @@ static void trap07_negation(void **state)
     assert_true(options_match("content:\"end\"; content:!\"x\"; distance:10;", "the end"));
     assert_true(options_match("content:!\"abc\"; endswith;", "abc."));
     assert_false(options_match("content:!\"abc\"; endswith;", "..abc"));
+    assert_true(options_match("content:!\"abc\"; endswith;", "abc..")); /* also as the only content */
     /* nothing to look into: a rule with a payload option does not match, not even by negation */
     struct loaded l = load_ok("alert tcp any any -> any any (content:!\"evil\"; sid:1;)");
     struct pkt p = {.proto = 6};
@@ -290,6 +306,22 @@ static void trap35_flow(void **state)
     assert_options_refused("flow:established; flow:to_server;", "stands in the rule twice");
 }
 
+/* 38: who sets a bit comes before who reads it, whatever their order in the file and their priorities. */
+static void trap38_setters_first(void **state)
+{
+    struct loaded l = load_ok(
+        "alert tcp any any -> any any (content:\"a\"; flowbits:isset,x; priority:1; sid:1;)\n"
+        "alert tcp any any -> any any (content:\"a\"; flowbits:isset,w; flowbits:set,x; priority:2; sid:2;)\n"
+        "alert tcp any any -> any any (content:\"a\"; flowbits:set,w; priority:9; sid:3;)\n"
+        "alert tcp any any -> any any (content:\"a\"; priority:1; sid:4;)\n"
+        "drop tcp any any -> any any (content:\"a\"; flowbits:isset,x; sid:5;)\n");
+    static const uint32_t want[] = {5, 3, 2, 1, 4}; /* an action still comes before any bit */
+
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(ruleset_info(l.rs, i)->sid, want[i]);
+    unload(&l);
+}
+
 /* 39: pass before drop before reject before alert, then priority, then as loaded; or as configured. */
 static void trap39_order(void **state)
 {
@@ -380,6 +412,21 @@ static void trap49_nothing(void **state)
     assert_refused("alert tcp [10.0.0.1,!10.0.0.0/8] any -> any any (sid:1;)", 11, "is no address at all");
 }
 
+/* 50: one bad rule is told and stops no other; a rule whose requires is not met steps aside without an error. */
+static void trap50_one_bad_rule(void **state)
+{
+    struct loaded l = load("alert tcp any any -> any any (content:\"a\"; sid:1;)\n"
+                           "alert tcp any any -> any any (content:\"a\"; nonsense; sid:2;)\n"
+                           "alert tcp any any -> any any (requires:version < 1; nonsense; sid:3;)\n"
+                           "alert tcp any any -> any any (requires:version >= 7; content:\"b\"; sid:4;)\n");
+
+    assert_int_equal(l.errs.n, 1);
+    assert_int_equal(l.errs.v[0].line, 2);
+    assert_int_equal(ruleset_n_rules(l.rs), 2);
+    assert_int_equal(ruleset_stats(l.rs)->n_rejected, 1);
+    unload(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,7 +439,8 @@ int main(void)
         cmocka_unit_test(trap19_text),         cmocka_unit_test(trap21_ranges),
         cmocka_unit_test(trap35_flow),         cmocka_unit_test(trap39_order),
         cmocka_unit_test(trap40_scope),        cmocka_unit_test(trap42_noalert),
-        cmocka_unit_test(trap49_nothing),
+        cmocka_unit_test(trap49_nothing),      cmocka_unit_test(trap38_setters_first),
+        cmocka_unit_test(trap50_one_bad_rule),
     };
 
     return cmocka_run_group_tests_name("rules: traps", tests, NULL, NULL);
