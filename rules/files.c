@@ -231,7 +231,8 @@ static void draft_reset(struct draft *d, struct builder *b, const struct rule_te
 static void note_disabled(struct builder *b, const struct rule_text *t, const char *file)
 {
     const uint8_t *open = memchr(t->text.p, '(', t->text.len);
-    struct span rest = span_of(open, open != NULL ? (size_t)(t->text.p + t->text.len - open) : 0);
+    struct span rest = open != NULL ? span_of(open + 1, (size_t)(t->text.p + t->text.len - open - 1))
+                                    : span_sub(t->text, t->text.len, 0);
     struct disabled_rule r = {.gid = 1, .file = file, .msg = ""};
     void *v = b->disabled;
     struct option_text o;
@@ -241,7 +242,6 @@ static void note_disabled(struct builder *b, const struct rule_text *t, const ch
 
     text_place(t, text_trim(t->text).p, &line, &column);
     r.line = (uint32_t)line;
-    rest = span_sub(rest, 1, rest.len);
     while (dialect_next_option(&rest, &o, &at_end)) {
         if (span_eq_str(o.name, "msg") && o.value.len >= 2 && o.value.p[0] == '"')
             r.msg = draft_unescape(&b->draft, span_sub(o.value, 1, o.value.len - 2));
@@ -266,7 +266,8 @@ static void load_rule(struct builder *b, const struct rule_text *t, const char *
     struct admission a;
 
     if (!admit_rule(b, t, file, &a)) {
-        note_disabled(b, a.text, file);
+        if (b->explainer == NULL)
+            note_disabled(b, a.text, file);
         admit_end(&a);
         return;
     }

@@ -115,8 +115,13 @@ void policy_facts_read(struct policy_facts *f, struct span text, const struct cl
     uint32_t n = 0;
 
     text = text_trim(text);
-    *f = (struct policy_facts){
-        .text = text, .file = file, .enabled = enabled, .gid = 1, .severity = PRIORITY_DEFAULT};
+    *f = (struct policy_facts){.text = text,
+                               .file = file,
+                               .enabled = enabled,
+                               .gid = 1,
+                               .severity = PRIORITY_DEFAULT,
+                               .msg = span_sub(text, 0, 0),
+                               .classtype = span_sub(text, 0, 0)};
     while (n < text.len && !isspace(text.p[n]))
         n++;
     f->action = span_sub(text, 0, n);

@@ -205,8 +205,11 @@ static int take_words(struct policy *p, struct policy_line *l, const struct word
 static int take_modify(struct policy *p, struct policy_line *l, struct span s, struct err *e)
 {
     struct words *w = calloc(1, sizeof(*w));
-    int rc = w != NULL ? split_words(s, w, e) : err_set(e, -ENOMEM, "no memory for the policy");
+    int rc;
 
+    if (w == NULL)
+        return err_set(e, -ENOMEM, "no memory for the policy");
+    rc = split_words(s, w, e);
     if (rc == 0)
         rc = take_words(p, l, w, e);
     free(w);
