@@ -89,7 +89,8 @@ static void add_name(const char *name, uint32_t len, uint8_t buffer, uint8_t use
 static void names_make(void)
 {
     for (unsigned b = 0; b < BUF_N; b++) {
-        const char *const lists[] = {buffer_table[b].suricata, buffer_table[b].snort3, buffer_table[b].modifier};
+        const char *const lists[] = {buffer_table[b].suricata, buffer_table[b].snort3,
+                                     buffer_table[b].modifier};
 
         for (unsigned use = 0; use < 3; use++)
             for (const char *s = lists[use]; *s != '\0';) {
@@ -146,30 +147,33 @@ uint8_t buffers_use(const struct buffer_name *n, uint8_t dialect)
 
 /* --- in a rule ---------------------------------------------------------------------------------------------------- */
 
-static bool is_live(enum buffer_id b)
-{
-    return (buffer_table[b].flags & BUFFER_LIVE) != 0;
-}
-
-static void take_buffer(struct draft *d, enum buffer_id b)
+/* word: what the rule called it */
+static void take_buffer(struct draft *d, enum buffer_id b, const char *word)
 {
     d->info.apps |= buffer_table[b].apps;
-    if (!is_live(b))
-        draft_dormant(d, buffers_name(b));
+    if ((buffer_table[b].flags & BUFFER_LIVE) == 0)
+        draft_dormant(d, word);
 }
 
+/* Whether nothing has looked into the sticky buffer since it was named. */
 static bool is_empty(const struct draft *d)
 {
-    return d->sticky != NULL && d->sticky_steps == d->n_steps;
+    if (d->sticky == NULL)
+        return false;
+    for (uint32_t i = d->sticky_steps; i < d->n_steps; i++)
+        if (d->steps[i].step.flow != STEP_TEST)
+            return false;
+    return d->sticky_steps <= d->n_steps;
 }
 
 static bool empty_buffer(struct draft *d)
 {
-    return draft_fail(d, d->sticky_at,
-                      d->dialect == DIALECT_SNORT3
-                          ? "write a content behind it; in Snort 3's rules a buffer's name stands before its contents"
-                          : "write a content behind it, or remove it",
-                      "nothing looks into the buffer %s", d->sticky);
+    return draft_fail(
+        d, d->sticky_at,
+        d->dialect == DIALECT_SNORT3
+            ? "write a content behind it; in Snort 3's rules a buffer's name stands before its contents"
+            : "write a content behind it, or remove it",
+        "nothing looks into the buffer %s", d->sticky);
 }
 
 /*
@@ -178,8 +182,9 @@ static bool empty_buffer(struct draft *d)
  */
 static bool parse_arguments(struct draft *d, const struct buffer_name *n, struct span value)
 {
-    static const char *const words[] = {"request", "with_header", "with_body", "with_trailer", "scheme", "host",
-                                        "port",    "path",        "query",     "fragment",     "nocase"};
+    static const char *const words[] = {"request", "with_header", "with_body", "with_trailer",
+                                        "scheme",  "host",        "port",      "path",
+                                        "query",   "fragment",    "nocase"};
     struct span rest = value, one, name;
     bool more = true, first = true;
     char *reason;
@@ -198,7 +203,8 @@ static bool parse_arguments(struct draft *d, const struct buffer_name *n, struct
             continue;
         if (first && (buffer_table[n->buffer].flags & BUFFER_NEEDS_ARG))
             continue; /* a parameter's name may be anything */
-        return draft_fail(d, name.p, "write a word Snort 3 has there, such as field NAME, request, path or query",
+        return draft_fail(d, name.p,
+                          "write a word Snort 3 has there, such as field NAME, request, path or query",
                           "%s: unknown argument '%.*s'", n->name, TEXT_ARG(name));
     }
     reason = arena_alloc(d->b->arena, n->len + 1 + value.len + 1);
@@ -234,14 +240,14 @@ static bool name_sticky(struct draft *d, const struct buffer_name *n, const stru
     d->sticky = n->buffer == BUF_PAYLOAD ? NULL : n->name; /* pkt_data only takes back the buffer before it */
     d->sticky_at = o->name.p;
     d->sticky_steps = d->n_steps;
-    take_buffer(d, n->buffer);
+    take_buffer(d, n->buffer, n->name);
     return true;
 }
 
 void buffers_look(struct draft *d, struct draft_step *s, enum buffer_id b)
 {
     s->step.buffer = (uint8_t)b;
-    take_buffer(d, b);
+    take_buffer(d, b, buffers_name(b));
 }
 
 bool buffers_move_step(struct draft *d, struct draft_step *s, const uint8_t *at, enum buffer_id b)
@@ -259,7 +265,7 @@ bool buffers_move_step(struct draft *d, struct draft_step *s, const uint8_t *at,
         return draft_fail(d, at, "keep one of them", "a second buffer, %s, for one content", buffers_name(b));
     s->has |= LITERAL_BUFFER;
     s->step.buffer = (uint8_t)b;
-    take_buffer(d, b);
+    take_buffer(d, b, buffers_name(b));
     return true;
 }
 
@@ -268,10 +274,11 @@ static bool modify_content(struct draft *d, const struct buffer_name *n, const s
     if (o->value.p != NULL && o->value.len > 0)
         return draft_fail(d, o->value.p, "end the name with a ';'", "%s takes no value", n->name);
     if (d->last_content == NULL)
-        return draft_fail(d, o->name.p,
-                          "write it behind a content; if it stands before its contents, the rule is Snort 3's: "
-                          "set rules.dialect",
-                          "%s has no content before it", n->name);
+        return draft_fail(
+            d, o->name.p,
+            "write it behind a content; if it stands before its contents, the rule is Snort 3's: "
+            "set rules.dialect",
+            "%s has no content before it", n->name);
     return buffers_move_step(d, d->last_content, o->name.p, n->buffer);
 }
 
@@ -283,10 +290,10 @@ bool buffers_option(struct draft *d, const struct buffer_name *n, const struct o
         return modify_content(d, n, o);
     if (use != 0)
         return name_sticky(d, n, o);
-    return draft_fail(d, o->name.p, DIALECT_REMEDY, "the buffer '%s' is %s's, and this file is read as %s's",
-                      n->name,
-                      dialect_name(n->uses & (USE_SURICATA | USE_MODIFIER) ? DIALECT_SURICATA : DIALECT_SNORT3),
-                      dialect_name(d->dialect));
+    return draft_fail(
+        d, o->name.p, DIALECT_REMEDY, "the buffer '%s' is %s's, and this file is read as %s's", n->name,
+        dialect_name(n->uses & (USE_SURICATA | USE_MODIFIER) ? DIALECT_SURICATA : DIALECT_SNORT3),
+        dialect_name(d->dialect));
 }
 
 /* --- checks -------------------------------------------------------------------------------------------------------- */
@@ -320,7 +327,8 @@ static bool check_direction(struct draft *d, const struct draft_step *s, uint8_t
                           flow == TO_SERVER ? "to_server" : "to_client");
     if (*ways != 0 && *ways != way && !d->both_ways)
         return draft_fail(d, s->at, "make two rules and join them with flowbits",
-                          "%s and %s are filled in different directions, so both never hold", *first, buffers_name(b));
+                          "%s and %s are filled in different directions, so both never hold", *first,
+                          buffers_name(b));
     *ways = way;
     *first = buffers_name(b);
     return true;
@@ -335,7 +343,8 @@ static bool check_case(struct draft *d, struct draft_step *s)
     if (s->step.buffer >= BUF_N || !(flags & (BUFFER_LOWER | BUFFER_FOLDED)))
         return true;
     if ((flags & BUFFER_LOWER) && (s->has & LITERAL_NOCASE))
-        return draft_fail(d, s->at, "remove nocase", "nocase on %s, which is lower-cased already", buffers_name(b));
+        return draft_fail(d, s->at, "remove nocase", "nocase on %s, which is lower-cased already",
+                          buffers_name(b));
     for (uint32_t i = 0; i < s->literal.len; i++) {
         if (bytes[i] < 'A' || bytes[i] > 'Z')
             continue;

@@ -16,214 +16,223 @@
 #include "rules/service.h"
 
 enum buffer_flag {
-    BUFFER_LIVE = 1 << 0,  /* something fills it today */
-    BUFFER_MULTI = 1 << 1, /* several instances in one transaction; naming it again means another (RULES.md 2B, 32) */
+    BUFFER_LIVE = 1 << 0, /* something fills it today */
+    BUFFER_MULTI =
+        1 << 1, /* several instances in one transaction; naming it again means another (RULES.md 2B, 32) */
     BUFFER_LOWER = 1 << 2, /* its bytes are lower-cased: nocase and upper-case letters are errors (2B, 25) */
-    BUFFER_FOLDED = 1 << 3, /* lower-case hexadecimal: contents are folded at load, whatever their author wrote */
-    BUFFER_LATE = 1 << 4, /* short or common bytes: another buffer's content is the better fast pattern (2A, 17) */
-    BUFFER_ARGS = 1 << 5, /* Snort 3: may have a value, such as http_header:field user-agent */
+    BUFFER_FOLDED =
+        1 << 3, /* lower-case hexadecimal: contents are folded at load, whatever their author wrote */
+    BUFFER_LATE =
+        1 << 4, /* short or common bytes: another buffer's content is the better fast pattern (2A, 17) */
+    BUFFER_ARGS = 1 << 5,      /* Snort 3: may have a value, such as http_header:field user-agent */
     BUFFER_NEEDS_ARG = 1 << 6, /* Snort 3: has no meaning without one */
 };
 
 enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
 
-#define BUFFERS_OF_PACKETS(X)                                                                         \
-    X(PAYLOAD, "pkt_data", "pkt_data raw_data", "", 0, 0, BOTH_WAYS, LIVE | LATE) /* L4 payload */    \
-    X(IPV4_HDR, "ipv4.hdr", "", "", 0, 0, BOTH_WAYS, LIVE) /* headers as they are on the wire */      \
-    X(IPV6_HDR, "ipv6.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                            \
-    X(TCP_HDR, "tcp.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                              \
-    X(UDP_HDR, "udp.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                              \
-    X(ICMPV4_HDR, "icmpv4.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                        \
-    X(ICMPV6_HDR, "icmpv6.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                        \
-    /* what base64_decode made; lives while one rule is evaluated, so it is never scanned */          \
+#define BUFFERS_OF_PACKETS(X)                                                                      \
+    X(PAYLOAD, "pkt_data", "pkt_data raw_data", "", 0, 0, BOTH_WAYS, LIVE | LATE) /* L4 payload */ \
+    X(IPV4_HDR, "ipv4.hdr", "", "", 0, 0, BOTH_WAYS, LIVE) /* headers as they are on the wire */   \
+    X(IPV6_HDR, "ipv6.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                         \
+    X(TCP_HDR, "tcp.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                           \
+    X(UDP_HDR, "udp.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                           \
+    X(ICMPV4_HDR, "icmpv4.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                     \
+    X(ICMPV6_HDR, "icmpv6.hdr", "", "", 0, 0, BOTH_WAYS, LIVE)                                     \
+    /* what base64_decode made; lives while one rule is evaluated, so it is never scanned */       \
     X(BASE64, "base64_data", "base64_data", "", 0, 0, BOTH_WAYS, LIVE)
 
-#define BUFFERS_OF_HTTP(X)                                                                                            \
-    X(HTTP_URI, "http.uri", "http_uri", "http_uri", 'U', APP_HTTP, TO_SERVER, ARGS)                                   \
-    X(HTTP_URI_RAW, "http.uri.raw", "http_raw_uri", "http_raw_uri", 'I', APP_HTTP, TO_SERVER, ARGS)                   \
-    X(HTTP_METHOD, "http.method", "http_method", "http_method", 'M', APP_HTTP, TO_SERVER, LATE | ARGS)                \
-    X(HTTP_REQUEST_LINE, "http.request_line http_request_line", "http_raw_request", "", 0, APP_HTTP, TO_SERVER, ARGS) \
-    X(HTTP_HEADER, "http.header", "http_header", "http_header", 'H', APP_HTTP, BOTH_WAYS, ARGS)                       \
-    X(HTTP_HEADER_RAW, "http.header.raw", "http_raw_header", "http_raw_header", 'D', APP_HTTP, BOTH_WAYS, ARGS)       \
-    X(HTTP_REQUEST_HEADER, "http.request_header", "", "", 0, APP_HTTP, TO_SERVER, MULTI)                              \
-    X(HTTP_RESPONSE_HEADER, "http.response_header", "", "", 0, APP_HTTP, TO_CLIENT, MULTI)                            \
-    X(HTTP_HEADER_NAMES, "http.header_names http_header_names", "", "", 0, APP_HTTP, BOTH_WAYS, 0)                    \
-    X(HTTP_USER_AGENT, "http.user_agent", "", "http_user_agent", 'V', APP_HTTP, TO_SERVER, 0)                         \
-    X(HTTP_HOST, "http.host", "", "http_host", 'W', APP_HTTP, TO_SERVER, LOWER)                                       \
-    X(HTTP_HOST_RAW, "http.host.raw", "", "http_raw_host", 'Z', APP_HTTP, TO_SERVER, 0)                               \
-    X(HTTP_COOKIE, "http.cookie", "http_cookie", "http_cookie", 'C', APP_HTTP, BOTH_WAYS, ARGS)                       \
-    X(HTTP_COOKIE_RAW, "", "http_raw_cookie", "http_raw_cookie", 'K', APP_HTTP, BOTH_WAYS, ARGS)                      \
-    X(HTTP_REQUEST_BODY, "http.request_body", "http_client_body", "http_client_body", 'P', APP_HTTP, TO_SERVER, 0)    \
-    X(HTTP_RESPONSE_BODY, "http.response_body", "", "http_server_body", 'Q', APP_HTTP, TO_CLIENT, 0)                  \
-    X(HTTP_BODY_RAW, "", "http_raw_body", "", 0, APP_HTTP, BOTH_WAYS, 0)                                              \
-    X(HTTP_STAT_CODE, "http.stat_code", "http_stat_code", "http_stat_code", 'S', APP_HTTP, TO_CLIENT, LATE | ARGS)    \
-    X(HTTP_STAT_MSG, "http.stat_msg", "http_stat_msg", "http_stat_msg", 'Y', APP_HTTP, TO_CLIENT, LATE | ARGS)        \
-    X(HTTP_RESPONSE_LINE, "http.response_line http_response_line", "http_raw_status", "", 0, APP_HTTP, TO_CLIENT,     \
-      ARGS)                                                                                                           \
-    X(HTTP_PROTOCOL, "http.protocol http_protocol", "http_version", "", 0, APP_HTTP, BOTH_WAYS, ARGS)                 \
-    X(HTTP_START, "http.start http_start", "", "", 0, APP_HTTP, BOTH_WAYS, 0)                                         \
-    X(HTTP_ACCEPT, "http.accept http_accept", "", "", 0, APP_HTTP, TO_SERVER, 0)                                      \
-    X(HTTP_ACCEPT_ENC, "http.accept_enc http_accept_enc", "", "", 0, APP_HTTP, TO_SERVER, 0)                          \
-    X(HTTP_ACCEPT_LANG, "http.accept_lang http_accept_lang", "", "", 0, APP_HTTP, TO_SERVER, 0)                       \
-    X(HTTP_REFERER, "http.referer http_referer", "", "", 0, APP_HTTP, TO_SERVER, 0)                                   \
-    X(HTTP_CONNECTION, "http.connection http_connection", "", "", 0, APP_HTTP, BOTH_WAYS, 0)                          \
-    X(HTTP_CONTENT_LEN, "http.content_len http_content_len", "", "", 0, APP_HTTP, BOTH_WAYS, 0)                       \
-    X(HTTP_CONTENT_TYPE, "http.content_type http_content_type", "", "", 0, APP_HTTP, BOTH_WAYS, 0)                    \
-    X(HTTP_SERVER, "http.server", "", "", 0, APP_HTTP, TO_CLIENT, 0)                                                  \
-    X(HTTP_LOCATION, "http.location", "", "", 0, APP_HTTP, TO_CLIENT, 0)                                              \
-    X(HTTP_PARAM, "", "http_param", "", 0, APP_HTTP, TO_SERVER, ARGS | NEEDS_ARG)                              \
-    X(HTTP_TRAILER, "", "http_trailer", "", 0, APP_HTTP, BOTH_WAYS, ARGS)                                             \
-    X(HTTP_TRAILER_RAW, "", "http_raw_trailer", "", 0, APP_HTTP, BOTH_WAYS, ARGS)                                     \
-    X(HTTP_TRUE_IP, "", "http_true_ip", "", 0, APP_HTTP, TO_SERVER, ARGS)                                             \
-    X(HTTP2_HEADER, "http2.header", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, MULTI)                                      \
-    X(HTTP2_HEADER_NAME, "http2.header_name", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, MULTI)                            \
+#define BUFFERS_OF_HTTP(X)                                                                                \
+    X(HTTP_URI, "http.uri", "http_uri", "http_uri", 'U', APP_HTTP, TO_SERVER, ARGS)                       \
+    X(HTTP_URI_RAW, "http.uri.raw", "http_raw_uri", "http_raw_uri", 'I', APP_HTTP, TO_SERVER, ARGS)       \
+    X(HTTP_METHOD, "http.method", "http_method", "http_method", 'M', APP_HTTP, TO_SERVER, LATE | ARGS)    \
+    X(HTTP_REQUEST_LINE, "http.request_line http_request_line", "http_raw_request", "", 0, APP_HTTP,      \
+      TO_SERVER, ARGS)                                                                                    \
+    X(HTTP_HEADER, "http.header", "http_header", "http_header", 'H', APP_HTTP, BOTH_WAYS, ARGS)           \
+    X(HTTP_HEADER_RAW, "http.header.raw", "http_raw_header", "http_raw_header", 'D', APP_HTTP, BOTH_WAYS, \
+      ARGS)                                                                                               \
+    X(HTTP_REQUEST_HEADER, "http.request_header", "", "", 0, APP_HTTP, TO_SERVER, MULTI)                  \
+    X(HTTP_RESPONSE_HEADER, "http.response_header", "", "", 0, APP_HTTP, TO_CLIENT, MULTI)                \
+    X(HTTP_HEADER_NAMES, "http.header_names http_header_names", "", "", 0, APP_HTTP, BOTH_WAYS, 0)        \
+    X(HTTP_USER_AGENT, "http.user_agent", "", "http_user_agent", 'V', APP_HTTP, TO_SERVER, 0)             \
+    X(HTTP_HOST, "http.host", "", "http_host", 'W', APP_HTTP, TO_SERVER, LOWER)                           \
+    X(HTTP_HOST_RAW, "http.host.raw", "", "http_raw_host", 'Z', APP_HTTP, TO_SERVER, 0)                   \
+    X(HTTP_COOKIE, "http.cookie", "http_cookie", "http_cookie", 'C', APP_HTTP, BOTH_WAYS, ARGS)           \
+    X(HTTP_COOKIE_RAW, "", "http_raw_cookie", "http_raw_cookie", 'K', APP_HTTP, BOTH_WAYS, ARGS)          \
+    X(HTTP_REQUEST_BODY, "http.request_body", "http_client_body", "http_client_body", 'P', APP_HTTP,      \
+      TO_SERVER, 0)                                                                                       \
+    X(HTTP_RESPONSE_BODY, "http.response_body", "", "http_server_body", 'Q', APP_HTTP, TO_CLIENT, 0)      \
+    X(HTTP_BODY_RAW, "", "http_raw_body", "", 0, APP_HTTP, BOTH_WAYS, 0)                                  \
+    X(HTTP_STAT_CODE, "http.stat_code", "http_stat_code", "http_stat_code", 'S', APP_HTTP, TO_CLIENT,     \
+      LATE | ARGS)                                                                                        \
+    X(HTTP_STAT_MSG, "http.stat_msg", "http_stat_msg", "http_stat_msg", 'Y', APP_HTTP, TO_CLIENT,         \
+      LATE | ARGS)                                                                                        \
+    X(HTTP_RESPONSE_LINE, "http.response_line http_response_line", "http_raw_status", "", 0, APP_HTTP,    \
+      TO_CLIENT, ARGS)                                                                                    \
+    X(HTTP_PROTOCOL, "http.protocol http_protocol", "http_version", "", 0, APP_HTTP, BOTH_WAYS, ARGS)     \
+    X(HTTP_START, "http.start http_start", "", "", 0, APP_HTTP, BOTH_WAYS, 0)                             \
+    X(HTTP_ACCEPT, "http.accept http_accept", "", "", 0, APP_HTTP, TO_SERVER, 0)                          \
+    X(HTTP_ACCEPT_ENC, "http.accept_enc http_accept_enc", "", "", 0, APP_HTTP, TO_SERVER, 0)              \
+    X(HTTP_ACCEPT_LANG, "http.accept_lang http_accept_lang", "", "", 0, APP_HTTP, TO_SERVER, 0)           \
+    X(HTTP_REFERER, "http.referer http_referer", "", "", 0, APP_HTTP, TO_SERVER, 0)                       \
+    X(HTTP_CONNECTION, "http.connection http_connection", "", "", 0, APP_HTTP, BOTH_WAYS, 0)              \
+    X(HTTP_CONTENT_LEN, "http.content_len http_content_len", "", "", 0, APP_HTTP, BOTH_WAYS, 0)           \
+    X(HTTP_CONTENT_TYPE, "http.content_type http_content_type", "", "", 0, APP_HTTP, BOTH_WAYS, 0)        \
+    X(HTTP_SERVER, "http.server", "", "", 0, APP_HTTP, TO_CLIENT, 0)                                      \
+    X(HTTP_LOCATION, "http.location", "", "", 0, APP_HTTP, TO_CLIENT, 0)                                  \
+    X(HTTP_PARAM, "", "http_param", "", 0, APP_HTTP, TO_SERVER, ARGS | NEEDS_ARG)                         \
+    X(HTTP_TRAILER, "", "http_trailer", "", 0, APP_HTTP, BOTH_WAYS, ARGS)                                 \
+    X(HTTP_TRAILER_RAW, "", "http_raw_trailer", "", 0, APP_HTTP, BOTH_WAYS, ARGS)                         \
+    X(HTTP_TRUE_IP, "", "http_true_ip", "", 0, APP_HTTP, TO_SERVER, ARGS)                                 \
+    X(HTTP2_HEADER, "http2.header", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, MULTI)                          \
+    X(HTTP2_HEADER_NAME, "http2.header_name", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, MULTI)                \
     X(WEBSOCKET_PAYLOAD, "websocket.payload", "", "", 0, APP_BIT(WEBSOCKET), BOTH_WAYS, 0)
 
-#define BUFFERS_OF_FILES(X)                                                               \
-    X(FILE_DATA, "file.data file_data", "file_data", "", 0, 0, BOTH_WAYS, MULTI)          \
-    X(FILE_NAME, "file.name", "", "", 0, 0, BOTH_WAYS, MULTI)                             \
-    X(FILE_MAGIC, "file.magic", "", "", 0, 0, BOTH_WAYS, MULTI)                           \
-    X(JS_DATA, "", "js_data", "", 0, 0, BOTH_WAYS, 0)                                     \
+#define BUFFERS_OF_FILES(X)                                                      \
+    X(FILE_DATA, "file.data file_data", "file_data", "", 0, 0, BOTH_WAYS, MULTI) \
+    X(FILE_NAME, "file.name", "", "", 0, 0, BOTH_WAYS, MULTI)                    \
+    X(FILE_MAGIC, "file.magic", "", "", 0, 0, BOTH_WAYS, MULTI)                  \
+    X(JS_DATA, "", "js_data", "", 0, 0, BOTH_WAYS, 0)                            \
     X(VBA_DATA, "", "vba_data", "", 0, 0, BOTH_WAYS, 0)
 
-#define BUFFERS_OF_DNS(X)                                                                              \
-    X(DNS_QUERY, "dns.query dns_query", "", "", 0, APP_BIT(DNS), TO_SERVER, MULTI)                     \
-    X(DNS_QUERY_NAME, "dns.query.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)                     \
-    X(DNS_ANSWER_NAME, "dns.answer.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)                   \
-    X(DNS_QUERIES, "dns.queries.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)                    \
-    X(DNS_ANSWERS, "dns.answers.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)                    \
-    X(DNS_AUTHORITIES, "dns.authorities.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)            \
-    X(DNS_ADDITIONALS, "dns.additionals.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)            \
-    X(DNS_RESPONSE, "dns.response.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)                  \
-    X(MDNS_QUERIES, "mdns.queries.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)                 \
-    X(MDNS_ANSWERS, "mdns.answers.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)                 \
-    X(MDNS_AUTHORITIES, "mdns.authorities.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)         \
-    X(MDNS_ADDITIONALS, "mdns.additionals.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)         \
+#define BUFFERS_OF_DNS(X)                                                                      \
+    X(DNS_QUERY, "dns.query dns_query", "", "", 0, APP_BIT(DNS), TO_SERVER, MULTI)             \
+    X(DNS_QUERY_NAME, "dns.query.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)             \
+    X(DNS_ANSWER_NAME, "dns.answer.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)           \
+    X(DNS_QUERIES, "dns.queries.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)            \
+    X(DNS_ANSWERS, "dns.answers.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)            \
+    X(DNS_AUTHORITIES, "dns.authorities.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)    \
+    X(DNS_ADDITIONALS, "dns.additionals.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)    \
+    X(DNS_RESPONSE, "dns.response.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)          \
+    X(MDNS_QUERIES, "mdns.queries.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)         \
+    X(MDNS_ANSWERS, "mdns.answers.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)         \
+    X(MDNS_AUTHORITIES, "mdns.authorities.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI) \
+    X(MDNS_ADDITIONALS, "mdns.additionals.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI) \
     X(MDNS_RESPONSE, "mdns.response.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)
 
-#define BUFFERS_OF_TLS(X)                                                                                       \
-    X(TLS_SNI, "tls.sni tls_sni", "", "", 0, APP_BIT(TLS), TO_SERVER, 0)                                        \
-    X(TLS_ALPN, "tls.alpn", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)                                          \
-    X(TLS_CERTS, "tls.certs", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)                                        \
-    X(TLS_CERT_SUBJECT, "tls.cert_subject tls_cert_subject", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)         \
-    X(TLS_CERT_ISSUER, "tls.cert_issuer tls_cert_issuer", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                \
-    X(TLS_CERT_SERIAL, "tls.cert_serial tls_cert_serial", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                \
-    X(TLS_CERT_FINGERPRINT, "tls.cert_fingerprint tls_cert_fingerprint", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0) \
-    X(TLS_SUBJECTALTNAME, "tls.subjectaltname", "", "", 0, APP_BIT(TLS), TO_CLIENT, MULTI)                      \
-    X(TLS_RANDOM, "tls.random", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                                          \
-    X(TLS_RANDOM_TIME, "tls.random_time", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                                \
-    X(TLS_RANDOM_BYTES, "tls.random_bytes", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                              \
-    X(JA3_HASH, "ja3.hash ja3_hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, FOLDED)                 \
-    X(JA3_STRING, "ja3.string ja3_string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, 0)               \
-    X(JA3S_HASH, "ja3s.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, FOLDED)                        \
-    X(JA3S_STRING, "ja3s.string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, 0)                        \
-    X(JA4_HASH, "ja4.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, FOLDED)                          \
-    X(QUIC_SNI, "quic.sni", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                             \
-    X(QUIC_UA, "quic.ua", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                               \
-    X(QUIC_VERSION, "quic.version", "", "", 0, APP_BIT(QUIC), BOTH_WAYS, 0)                                     \
-    X(QUIC_CYU_HASH, "quic.cyu.hash", "", "", 0, APP_BIT(QUIC), TO_SERVER, MULTI | FOLDED)                       \
+#define BUFFERS_OF_TLS(X)                                                                                    \
+    X(TLS_SNI, "tls.sni tls_sni", "", "", 0, APP_BIT(TLS), TO_SERVER, 0)                                     \
+    X(TLS_ALPN, "tls.alpn", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)                                       \
+    X(TLS_CERTS, "tls.certs", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)                                     \
+    X(TLS_CERT_SUBJECT, "tls.cert_subject tls_cert_subject", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)      \
+    X(TLS_CERT_ISSUER, "tls.cert_issuer tls_cert_issuer", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)             \
+    X(TLS_CERT_SERIAL, "tls.cert_serial tls_cert_serial", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)             \
+    X(TLS_CERT_FINGERPRINT, "tls.cert_fingerprint tls_cert_fingerprint", "", "", 0, APP_BIT(TLS), BOTH_WAYS, \
+      0)                                                                                                     \
+    X(TLS_SUBJECTALTNAME, "tls.subjectaltname", "", "", 0, APP_BIT(TLS), TO_CLIENT, MULTI)                   \
+    X(TLS_RANDOM, "tls.random", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                                       \
+    X(TLS_RANDOM_TIME, "tls.random_time", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                             \
+    X(TLS_RANDOM_BYTES, "tls.random_bytes", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                           \
+    X(JA3_HASH, "ja3.hash ja3_hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, FOLDED)             \
+    X(JA3_STRING, "ja3.string ja3_string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, 0)            \
+    X(JA3S_HASH, "ja3s.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, FOLDED)                    \
+    X(JA3S_STRING, "ja3s.string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, 0)                     \
+    X(JA4_HASH, "ja4.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, FOLDED)                      \
+    X(QUIC_SNI, "quic.sni", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                          \
+    X(QUIC_UA, "quic.ua", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                            \
+    X(QUIC_VERSION, "quic.version", "", "", 0, APP_BIT(QUIC), BOTH_WAYS, 0)                                  \
+    X(QUIC_CYU_HASH, "quic.cyu.hash", "", "", 0, APP_BIT(QUIC), TO_SERVER, MULTI | FOLDED)                   \
     X(QUIC_CYU_STRING, "quic.cyu.string", "", "", 0, APP_BIT(QUIC), TO_SERVER, MULTI)
 
-#define BUFFERS_OF_MAIL_AND_FTP(X)                                                               \
-    X(SMTP_HELO, "smtp.helo", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                            \
-    X(SMTP_MAIL_FROM, "smtp.mail_from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                  \
-    X(SMTP_RCPT_TO, "smtp.rcpt_to", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)                  \
-    X(EMAIL_FROM, "email.from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                          \
-    X(EMAIL_SUBJECT, "email.subject", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                    \
-    X(EMAIL_TO, "email.to", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                              \
-    X(EMAIL_CC, "email.cc", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                              \
-    X(EMAIL_DATE, "email.date", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                          \
-    X(EMAIL_MESSAGE_ID, "email.message_id", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)              \
-    X(EMAIL_X_MAILER, "email.x_mailer", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                  \
-    X(EMAIL_URL, "email.url", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)                        \
-    X(EMAIL_RECEIVED, "email.received", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)              \
-    X(EMAIL_BODY_MD5, "email.body_md5", "", "", 0, APP_BIT(SMTP), TO_SERVER, FOLDED)              \
-    X(FTP_COMMAND, "ftp.command", "", "", 0, APP_BIT(FTP), TO_SERVER, 0)                         \
-    X(FTP_COMMAND_DATA, "ftp.command_data", "", "", 0, APP_BIT(FTP), TO_SERVER, 0)               \
-    X(FTP_REPLY, "ftp.reply", "", "", 0, APP_BIT(FTP), TO_CLIENT, MULTI)                         \
+#define BUFFERS_OF_MAIL_AND_FTP(X)                                                   \
+    X(SMTP_HELO, "smtp.helo", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                \
+    X(SMTP_MAIL_FROM, "smtp.mail_from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)      \
+    X(SMTP_RCPT_TO, "smtp.rcpt_to", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)      \
+    X(EMAIL_FROM, "email.from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)              \
+    X(EMAIL_SUBJECT, "email.subject", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)        \
+    X(EMAIL_TO, "email.to", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                  \
+    X(EMAIL_CC, "email.cc", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                  \
+    X(EMAIL_DATE, "email.date", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)              \
+    X(EMAIL_MESSAGE_ID, "email.message_id", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)  \
+    X(EMAIL_X_MAILER, "email.x_mailer", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)      \
+    X(EMAIL_URL, "email.url", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)            \
+    X(EMAIL_RECEIVED, "email.received", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)  \
+    X(EMAIL_BODY_MD5, "email.body_md5", "", "", 0, APP_BIT(SMTP), TO_SERVER, FOLDED) \
+    X(FTP_COMMAND, "ftp.command", "", "", 0, APP_BIT(FTP), TO_SERVER, 0)             \
+    X(FTP_COMMAND_DATA, "ftp.command_data", "", "", 0, APP_BIT(FTP), TO_SERVER, 0)   \
+    X(FTP_REPLY, "ftp.reply", "", "", 0, APP_BIT(FTP), TO_CLIENT, MULTI)             \
     X(FTP_COMPLETION_CODE, "ftp.completion_code", "", "", 0, APP_BIT(FTP), TO_CLIENT, MULTI)
 
-#define BUFFERS_OF_SSH_AND_SMB(X)                                                                           \
-    X(SSH_PROTO, "ssh.proto ssh_proto", "", "", 0, APP_BIT(SSH), BOTH_WAYS, 0)                              \
-    X(SSH_SOFTWARE, "ssh.software ssh_software", "", "", 0, APP_BIT(SSH), BOTH_WAYS, 0)                     \
+#define BUFFERS_OF_SSH_AND_SMB(X)                                                                            \
+    X(SSH_PROTO, "ssh.proto ssh_proto", "", "", 0, APP_BIT(SSH), BOTH_WAYS, 0)                               \
+    X(SSH_SOFTWARE, "ssh.software ssh_software", "", "", 0, APP_BIT(SSH), BOTH_WAYS, 0)                      \
     X(SSH_HASSH, "ssh.hassh", "", "", 0, APP_BIT(SSH), TO_SERVER, FOLDED)                                    \
-    X(SSH_HASSH_STRING, "ssh.hassh.string", "", "", 0, APP_BIT(SSH), TO_SERVER, 0)                          \
+    X(SSH_HASSH_STRING, "ssh.hassh.string", "", "", 0, APP_BIT(SSH), TO_SERVER, 0)                           \
     X(SSH_HASSH_SERVER, "ssh.hassh.server", "", "", 0, APP_BIT(SSH), TO_CLIENT, FOLDED)                      \
-    X(SSH_HASSH_SERVER_STRING, "ssh.hassh.server.string", "", "", 0, APP_BIT(SSH), TO_CLIENT, 0)            \
-    X(SMB_NAMED_PIPE, "smb.named_pipe smb_named_pipe", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)               \
-    X(SMB_SHARE, "smb.share smb_share", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                              \
-    X(SMB_NTLMSSP_USER, "smb.ntlmssp_user", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                          \
-    X(SMB_NTLMSSP_DOMAIN, "smb.ntlmssp_domain", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                      \
-    X(DCERPC_STUB_DATA, "dcerpc.stub_data dce_stub_data", "dce_stub_data", "", 0,                           \
-      APP_BIT(DCERPC) | APP_BIT(SMB), BOTH_WAYS, 0)                                                         \
-    X(KRB5_CNAME, "krb5.cname krb5_cname", "", "", 0, APP_BIT(KRB5), BOTH_WAYS, MULTI)                      \
-    X(KRB5_SNAME, "krb5.sname krb5_sname", "", "", 0, APP_BIT(KRB5), BOTH_WAYS, MULTI)                      \
-    X(LDAP_REQUEST_DN, "ldap.request.dn", "", "", 0, APP_BIT(LDAP), TO_SERVER, 0)                           \
-    X(LDAP_RESPONSES_DN, "ldap.responses.dn", "", "", 0, APP_BIT(LDAP), TO_CLIENT, MULTI)                   \
-    X(LDAP_RESPONSES_MESSAGE, "ldap.responses.message", "", "", 0, APP_BIT(LDAP), TO_CLIENT, MULTI)         \
-    X(LDAP_REQUEST_ATTRIBUTE, "ldap.request.attribute_type", "", "", 0, APP_BIT(LDAP), TO_SERVER, MULTI)    \
+    X(SSH_HASSH_SERVER_STRING, "ssh.hassh.server.string", "", "", 0, APP_BIT(SSH), TO_CLIENT, 0)             \
+    X(SMB_NAMED_PIPE, "smb.named_pipe smb_named_pipe", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                \
+    X(SMB_SHARE, "smb.share smb_share", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                               \
+    X(SMB_NTLMSSP_USER, "smb.ntlmssp_user", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                           \
+    X(SMB_NTLMSSP_DOMAIN, "smb.ntlmssp_domain", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                       \
+    X(DCERPC_STUB_DATA, "dcerpc.stub_data dce_stub_data", "dce_stub_data", "", 0,                            \
+      APP_BIT(DCERPC) | APP_BIT(SMB), BOTH_WAYS, 0)                                                          \
+    X(KRB5_CNAME, "krb5.cname krb5_cname", "", "", 0, APP_BIT(KRB5), BOTH_WAYS, MULTI)                       \
+    X(KRB5_SNAME, "krb5.sname krb5_sname", "", "", 0, APP_BIT(KRB5), BOTH_WAYS, MULTI)                       \
+    X(LDAP_REQUEST_DN, "ldap.request.dn", "", "", 0, APP_BIT(LDAP), TO_SERVER, 0)                            \
+    X(LDAP_RESPONSES_DN, "ldap.responses.dn", "", "", 0, APP_BIT(LDAP), TO_CLIENT, MULTI)                    \
+    X(LDAP_RESPONSES_MESSAGE, "ldap.responses.message", "", "", 0, APP_BIT(LDAP), TO_CLIENT, MULTI)          \
+    X(LDAP_REQUEST_ATTRIBUTE, "ldap.request.attribute_type", "", "", 0, APP_BIT(LDAP), TO_SERVER, MULTI)     \
     X(LDAP_RESPONSES_ATTRIBUTE, "ldap.responses.attribute_type", "", "", 0, APP_BIT(LDAP), TO_CLIENT, MULTI) \
-    X(PGSQL_QUERY, "pgsql.query", "", "", 0, APP_BIT(PGSQL), TO_SERVER, 0)                                  \
-    X(SNMP_COMMUNITY, "snmp.community", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, 0)                             \
-    X(SNMP_USM, "snmp.usm", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, 0)                                         \
-    X(RFB_NAME, "rfb.name", "", "", 0, APP_BIT(RFB), TO_CLIENT, 0)                                          \
+    X(PGSQL_QUERY, "pgsql.query", "", "", 0, APP_BIT(PGSQL), TO_SERVER, 0)                                   \
+    X(SNMP_COMMUNITY, "snmp.community", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, 0)                              \
+    X(SNMP_USM, "snmp.usm", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, 0)                                          \
+    X(RFB_NAME, "rfb.name", "", "", 0, APP_BIT(RFB), TO_CLIENT, 0)                                           \
     X(IKE_INIT_SPI, "ike.init_spi", "", "", 0, APP_BIT(IKE), BOTH_WAYS, FOLDED)                              \
     X(IKE_RESP_SPI, "ike.resp_spi", "", "", 0, APP_BIT(IKE), BOTH_WAYS, FOLDED)                              \
-    X(IKE_VENDOR, "ike.vendor", "", "", 0, APP_BIT(IKE), TO_SERVER, MULTI)                                  \
-    X(IKE_KEY_EXCHANGE, "ike.key_exchange_payload", "", "", 0, APP_BIT(IKE), BOTH_WAYS, 0)                  \
+    X(IKE_VENDOR, "ike.vendor", "", "", 0, APP_BIT(IKE), TO_SERVER, MULTI)                                   \
+    X(IKE_KEY_EXCHANGE, "ike.key_exchange_payload", "", "", 0, APP_BIT(IKE), BOTH_WAYS, 0)                   \
     X(IKE_NONCE, "ike.nonce_payload", "", "", 0, APP_BIT(IKE), BOTH_WAYS, 0)
 
-#define BUFFERS_OF_VOICE(X)                                                                                   \
-    X(SIP_METHOD, "sip.method", "", "", 0, APP_BIT(SIP), TO_SERVER, LATE)                                     \
-    X(SIP_URI, "sip.uri", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                                              \
-    X(SIP_REQUEST_LINE, "sip.request_line", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                            \
-    X(SIP_RESPONSE_LINE, "sip.response_line", "", "", 0, APP_BIT(SIP), TO_CLIENT, 0)                          \
-    X(SIP_STAT_CODE, "sip.stat_code", "", "", 0, APP_BIT(SIP), TO_CLIENT, LATE)                               \
-    X(SIP_STAT_MSG, "sip.stat_msg", "", "", 0, APP_BIT(SIP), TO_CLIENT, LATE)                                 \
-    X(SIP_PROTOCOL, "sip.protocol", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                    \
-    X(SIP_FROM, "sip.from", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                        \
-    X(SIP_TO, "sip.to", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                            \
-    X(SIP_VIA, "sip.via", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                          \
-    X(SIP_USER_AGENT, "sip.user_agent sip.ua", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                     \
-    X(SIP_CONTENT_TYPE, "sip.content_type", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                        \
-    X(SIP_CONTENT_LENGTH, "sip.content_length", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                    \
-    X(SIP_HEADER, "", "sip_header", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                        \
-    X(SIP_BODY, "", "sip_body", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                            \
-    X(SDP_ORIGIN, "sdp.origin", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                        \
-    X(SDP_SESSION_NAME, "sdp.session_name", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                            \
-    X(SDP_SESSION_INFO, "sdp.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                            \
-    X(SDP_URI, "sdp.uri", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                              \
-    X(SDP_EMAIL, "sdp.email", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                          \
-    X(SDP_PHONE_NUMBER, "sdp.phone_number", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                            \
-    X(SDP_CONNECTION_DATA, "sdp.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                      \
-    X(SDP_BANDWIDTH, "sdp.bandwidth", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                              \
-    X(SDP_TIME, "sdp.time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                        \
-    X(SDP_REPEAT_TIME, "sdp.repeat_time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                          \
-    X(SDP_TIMEZONE, "sdp.timezone", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                    \
-    X(SDP_ENCRYPTION_KEY, "sdp.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                        \
-    X(SDP_ATTRIBUTE, "sdp.attribute", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                              \
-    X(SDP_MEDIA, "sdp.media.media", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                \
-    X(SDP_MEDIA_INFO, "sdp.media.media_info sdp.media.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS,      \
-      MULTI)                                                                                                  \
-    X(SDP_MEDIA_CONNECTION, "sdp.media.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)           \
+#define BUFFERS_OF_VOICE(X)                                                                              \
+    X(SIP_METHOD, "sip.method", "", "", 0, APP_BIT(SIP), TO_SERVER, LATE)                                \
+    X(SIP_URI, "sip.uri", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                                         \
+    X(SIP_REQUEST_LINE, "sip.request_line", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                       \
+    X(SIP_RESPONSE_LINE, "sip.response_line", "", "", 0, APP_BIT(SIP), TO_CLIENT, 0)                     \
+    X(SIP_STAT_CODE, "sip.stat_code", "", "", 0, APP_BIT(SIP), TO_CLIENT, LATE)                          \
+    X(SIP_STAT_MSG, "sip.stat_msg", "", "", 0, APP_BIT(SIP), TO_CLIENT, LATE)                            \
+    X(SIP_PROTOCOL, "sip.protocol", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                               \
+    X(SIP_FROM, "sip.from", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                   \
+    X(SIP_TO, "sip.to", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                       \
+    X(SIP_VIA, "sip.via", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                     \
+    X(SIP_USER_AGENT, "sip.user_agent sip.ua", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                \
+    X(SIP_CONTENT_TYPE, "sip.content_type", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                   \
+    X(SIP_CONTENT_LENGTH, "sip.content_length", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)               \
+    X(SIP_HEADER, "", "sip_header", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                   \
+    X(SIP_BODY, "", "sip_body", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                       \
+    X(SDP_ORIGIN, "sdp.origin", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                   \
+    X(SDP_SESSION_NAME, "sdp.session_name", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                       \
+    X(SDP_SESSION_INFO, "sdp.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                       \
+    X(SDP_URI, "sdp.uri", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                         \
+    X(SDP_EMAIL, "sdp.email", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                     \
+    X(SDP_PHONE_NUMBER, "sdp.phone_number", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                       \
+    X(SDP_CONNECTION_DATA, "sdp.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                 \
+    X(SDP_BANDWIDTH, "sdp.bandwidth", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                         \
+    X(SDP_TIME, "sdp.time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                   \
+    X(SDP_REPEAT_TIME, "sdp.repeat_time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                     \
+    X(SDP_TIMEZONE, "sdp.timezone", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                               \
+    X(SDP_ENCRYPTION_KEY, "sdp.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                   \
+    X(SDP_ATTRIBUTE, "sdp.attribute", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                         \
+    X(SDP_MEDIA, "sdp.media.media", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                           \
+    X(SDP_MEDIA_INFO, "sdp.media.media_info sdp.media.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS, \
+      MULTI)                                                                                             \
+    X(SDP_MEDIA_CONNECTION, "sdp.media.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)      \
     X(SDP_MEDIA_KEY, "sdp.media.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)
 
-#define BUFFERS_OF_MACHINES(X)                                                                               \
-    X(MQTT_CLIENTID, "mqtt.connect.clientid", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)                        \
-    X(MQTT_USERNAME, "mqtt.connect.username", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)                        \
-    X(MQTT_PASSWORD, "mqtt.connect.password", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)                        \
-    X(MQTT_WILLTOPIC, "mqtt.connect.willtopic", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)                      \
-    X(MQTT_WILLMESSAGE, "mqtt.connect.willmessage", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)                  \
-    X(MQTT_PROTOCOL_STRING, "mqtt.connect.protocol_string", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)          \
-    X(MQTT_PUBLISH_TOPIC, "mqtt.publish.topic", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, 0)                      \
-    X(MQTT_PUBLISH_MESSAGE, "mqtt.publish.message", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, 0)                  \
-    X(MQTT_SUBSCRIBE_TOPIC, "mqtt.subscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, MULTI)              \
-    X(MQTT_UNSUBSCRIBE_TOPIC, "mqtt.unsubscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, MULTI)          \
-    X(MODBUS_DATA, "", "modbus_data", "", 0, APP_BIT(MODBUS), BOTH_WAYS, 0)                                  \
-    X(DNP3_DATA, "dnp3.data dnp3_data", "dnp3_data", "", 0, APP_BIT(DNP3), BOTH_WAYS, 0)                     \
-    X(ENIP_PRODUCT_NAME, "enip.product_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)                        \
-    X(ENIP_SERVICE_NAME, "enip.service_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)                        \
-    X(MMS_DATA, "", "mms_data", "", 0, APP_BIT(MMS), BOTH_WAYS, 0)                                           \
+#define BUFFERS_OF_MACHINES(X)                                                                      \
+    X(MQTT_CLIENTID, "mqtt.connect.clientid", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)               \
+    X(MQTT_USERNAME, "mqtt.connect.username", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)               \
+    X(MQTT_PASSWORD, "mqtt.connect.password", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)               \
+    X(MQTT_WILLTOPIC, "mqtt.connect.willtopic", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)             \
+    X(MQTT_WILLMESSAGE, "mqtt.connect.willmessage", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)         \
+    X(MQTT_PROTOCOL_STRING, "mqtt.connect.protocol_string", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0) \
+    X(MQTT_PUBLISH_TOPIC, "mqtt.publish.topic", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, 0)             \
+    X(MQTT_PUBLISH_MESSAGE, "mqtt.publish.message", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, 0)         \
+    X(MQTT_SUBSCRIBE_TOPIC, "mqtt.subscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, MULTI)     \
+    X(MQTT_UNSUBSCRIBE_TOPIC, "mqtt.unsubscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, MULTI) \
+    X(MODBUS_DATA, "", "modbus_data", "", 0, APP_BIT(MODBUS), BOTH_WAYS, 0)                         \
+    X(DNP3_DATA, "dnp3.data dnp3_data", "dnp3_data", "", 0, APP_BIT(DNP3), BOTH_WAYS, 0)            \
+    X(ENIP_PRODUCT_NAME, "enip.product_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)               \
+    X(ENIP_SERVICE_NAME, "enip.service_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)               \
+    X(MMS_DATA, "", "mms_data", "", 0, APP_BIT(MMS), BOTH_WAYS, 0)                                  \
     X(S7COMMPLUS_CONTENT, "", "s7commplus_content", "", 0, APP_BIT(S7COMM), BOTH_WAYS, 0)
 
 #define BUFFER_TABLE(X)        \
@@ -254,10 +263,10 @@ struct buffer_row {
 
 extern const struct buffer_row buffer_table[BUF_N];
 
-enum buffer_use { /* what a name is, by dialect */
-    USE_SURICATA = 1 << 0, /* sticky */
-    USE_SNORT3 = 1 << 1,   /* sticky */
-    USE_MODIFIER = 1 << 2, /* behind a content: Suricata, Snort 2 */
+enum buffer_use {                        /* what a name is, by dialect */
+                  USE_SURICATA = 1 << 0, /* sticky */
+                  USE_SNORT3 = 1 << 1,   /* sticky */
+                  USE_MODIFIER = 1 << 2, /* behind a content: Suricata, Snort 2 */
 };
 
 struct buffer_name {

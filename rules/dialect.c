@@ -28,8 +28,8 @@
 #define SIGNS_ENOUGH 64 /* of one dialect, and none of another */
 
 struct signs {
-    uint32_t n[3]; /* by enum rule_dialect */
-    bool has_content; /* the rule in hand has one */
+    uint32_t n[3];                           /* by enum rule_dialect */
+    bool has_content;                        /* the rule in hand has one */
     enum { CLOSED, OPEN, OPEN_JOINED } open; /* the line before left a rule open; ended in a backslash */
 };
 

@@ -23,7 +23,8 @@ static inline bool dialect_has(uint8_t in, uint8_t dialect)
 
 const char *dialect_name(uint8_t dialect); /* "Suricata", "Snort 3", "Snort 2" */
 /* "... is read as Suricata's": what to do when a rule is written in another dialect than its file is read in. */
-#define DIALECT_REMEDY "move it into a file of its own, or say what the files are with the dialect setting (rules.dialect)"
+#define DIALECT_REMEDY \
+    "move it into a file of its own, or say what the files are with the dialect setting (rules.dialect)"
 
 /* What the whole file's bytes are written in; Suricata's when nothing in it says. */
 enum rule_dialect dialect_detect(struct span bytes);

@@ -71,13 +71,15 @@ static struct fast_pattern of_content(const struct draft_step *s)
     return f;
 }
 
-static bool is_better(const struct draft *d, const struct draft_step *s, const struct draft_step *than)
+static bool is_better(const struct draft *d, const struct draft_step *s, const struct draft_step *than,
+                      bool by_buffer)
 {
     const uint8_t a = draft_base(d, s->step.buffer), b = draft_base(d, than->step.buffer);
-    bool late_a = (buffer_table[a].flags & BUFFER_LATE) != 0, late_b = (buffer_table[b].flags & BUFFER_LATE) != 0;
+    bool late_a = (buffer_table[a].flags & BUFFER_LATE) != 0,
+         late_b = (buffer_table[b].flags & BUFFER_LATE) != 0;
     uint32_t strength_a, strength_b;
 
-    if (late_a != late_b)
+    if (by_buffer && late_a != late_b)
         return late_b;
     if (s->literal.len != than->literal.len)
         return s->literal.len > than->literal.len;
@@ -86,6 +88,7 @@ static bool is_better(const struct draft *d, const struct draft_step *s, const s
     return strength_a != strength_b ? strength_a > strength_b : a > b;
 }
 
+/* wish: as the rule and its buffers would have it; else the longest of all. */
 static struct fast_pattern best_content(const struct draft *d, bool wish)
 {
     const struct draft_step *best = NULL;
@@ -97,7 +100,7 @@ static struct fast_pattern best_content(const struct draft *d, bool wish)
             continue;
         if (wish && (s->has & LITERAL_FAST))
             return of_content(s);
-        if (best == NULL || is_better(d, s, best))
+        if (best == NULL || is_better(d, s, best, wish))
             best = s;
     }
     return best != NULL ? of_content(best) : (struct fast_pattern){.kind = FAST_NONE};

@@ -39,16 +39,11 @@ static const struct {
     enum directive is;
     bool snort2;
 } words[] = {
-    {"include", DIRECTIVE_INCLUDE, false},
-    {"ipvar", DIRECTIVE_VARIABLE, true},
-    {"portvar", DIRECTIVE_VARIABLE, true},
-    {"var", DIRECTIVE_VARIABLE, true},
-    {"preprocessor", DIRECTIVE_FOREIGN, true},
-    {"dynamicpreprocessor", DIRECTIVE_FOREIGN, true},
-    {"dynamicengine", DIRECTIVE_FOREIGN, true},
-    {"dynamicdetection", DIRECTIVE_FOREIGN, true},
-    {"output", DIRECTIVE_FOREIGN, true},
-    {"ruletype", DIRECTIVE_FOREIGN, true},
+    {"include", DIRECTIVE_INCLUDE, false},      {"ipvar", DIRECTIVE_VARIABLE, true},
+    {"portvar", DIRECTIVE_VARIABLE, true},      {"var", DIRECTIVE_VARIABLE, true},
+    {"preprocessor", DIRECTIVE_FOREIGN, true},  {"dynamicpreprocessor", DIRECTIVE_FOREIGN, true},
+    {"dynamicengine", DIRECTIVE_FOREIGN, true}, {"dynamicdetection", DIRECTIVE_FOREIGN, true},
+    {"output", DIRECTIVE_FOREIGN, true},        {"ruletype", DIRECTIVE_FOREIGN, true},
 };
 
 static struct span first_word(struct span *rest)
@@ -116,7 +111,8 @@ static bool define(struct builder *b, const struct open_file *f, const struct ru
     if (f->dialect != DIALECT_SNORT2) {
         err_set(&e, -EINVAL, "variables in rule files are Snort 2's, and this file is read as %s's",
                 dialect_name(f->dialect));
-        line_error(b, t, text_trim(t->text).p, "define them in the configuration (rules.vars), or " DIALECT_REMEDY, &e);
+        line_error(b, t, text_trim(t->text).p,
+                   "define them in the configuration (rules.vars), or " DIALECT_REMEDY, &e);
         return true;
     }
     if (name.len == 0 || rest.len == 0) {
@@ -128,7 +124,8 @@ static bool define(struct builder *b, const struct open_file *f, const struct ru
 }
 
 /* A $NAME at the path's beginning, as snort.conf has it in $RULE_PATH/local.rules. False: it does not fit. */
-static bool expand_path(const struct builder *b, const struct open_file *f, struct span path, char out[PATH_LEN_MAX])
+static bool expand_path(const struct builder *b, const struct open_file *f, struct span path,
+                        char out[PATH_LEN_MAX])
 {
     const char *slash = strrchr(f->path, '/');
     uint32_t n = 1;
@@ -177,7 +174,8 @@ static int include(struct builder *b, const struct open_file *f, const struct ru
 }
 
 /* A line that is no rule. 0: done; 1: it may be a rule; -errno: the build ends. */
-static int run_directive(struct builder *b, const struct open_file *f, const struct rule_text *t, struct err *fatal)
+static int run_directive(struct builder *b, const struct open_file *f, const struct rule_text *t,
+                         struct err *fatal)
 {
     struct span rest;
     struct err e;
@@ -300,7 +298,8 @@ static void check_comments(struct builder *b, const struct open_file *f, const s
         err_set(&e, -EINVAL, "the comment that begins here does not end");
         err_remedy(&e, "write %s where it ends", *at == '#' ? "a line #end" : "*/");
     } else {
-        err_set(&e, -EINVAL, "#begin is a comment of many lines in Snort 3 only, and this file is read as %s's",
+        err_set(&e, -EINVAL,
+                "#begin is a comment of many lines in Snort 3 only, and this file is read as %s's",
                 dialect_name(f->dialect));
         err_remedy(&e, "put '#' before each line, or " DIALECT_REMEDY);
     }

@@ -37,8 +37,10 @@ static const struct header_word actions[] = {
     {"react", .id = ACTION_REJECT, .dialects = SNORT},
     {"rewrite", .id = ACTION_ALERT, .dialects = IN_SNORT3},
     {"file_id", .id = ACTION_ALERT, .dialects = IN_SNORT3, .dormant = true, .rule_flags = RULE_NOALERT},
-    {"activate", .id = -1, .dialects = IN_SNORT2, .remedy = "write alert with flowbits:set, and isset in the other"},
-    {"dynamic", .id = -1, .dialects = IN_SNORT2, .remedy = "write log with flowbits:isset, and set in the other"},
+    {"activate", .id = -1, .dialects = IN_SNORT2,
+     .remedy = "write alert with flowbits:set, and isset in the other"},
+    {"dynamic", .id = -1, .dialects = IN_SNORT2,
+     .remedy = "write log with flowbits:isset, and set in the other"},
 };
 
 static const struct header_word protos[] = {

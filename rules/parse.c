@@ -133,6 +133,7 @@ static void parse_direction(struct draft *d, struct span word)
             other_dialect(d, word, IN_SURICATA, "the direction");
         else if (d->info.apps == 0)
             draft_fail(d, word.p, "write -> for packets", "'=>' needs an application protocol in the header");
+        d->both_ways = true;
         draft_dormant(d, "=>");
     } else if (span_eq_str(word, "<-")) {
         draft_fail(d, word.p, "exchange the two sides and write ->", "'<-' is no direction");
@@ -173,9 +174,10 @@ static bool short_of_words(struct draft *d, const struct span *words, int n, str
         return false;
     }
     return draft_fail(d, rest.p,
-                      n == SRC ? "write: action proto source sport -> destination dport (options); a rule without "
-                                 "addresses is Snort 3's: " DIALECT_REMEDY
-                               : "write: action proto source sport -> destination dport (options)",
+                      n == SRC
+                          ? "write: action proto source sport -> destination dport (options); a rule without "
+                            "addresses is Snort 3's: " DIALECT_REMEDY
+                          : "write: action proto source sport -> destination dport (options)",
                       "the rule's header has %d words instead of %d", n, N_WORDS);
 }
 
@@ -265,8 +267,20 @@ static bool cut_list(struct draft *d, struct option *o, struct span *v)
                           "%s: a list with commas is Snort 3's, and this file is read as %s's", o->kw->name,
                           dialect_name(d->dialect));
     o->list = text_trim(span_sub(behind, 1, behind.len));
+    if (o->list.len == 0)
+        return draft_fail(d, behind.p, "remove the comma", "%s: nothing behind the comma", o->kw->name);
     *v = span_sub(*v, 0, end + 1);
     return true;
+}
+
+/* Expressions have bare quotes inside in many rules for Suricata, which looks at the last one only. */
+static bool is_quoted(const struct draft *d, const struct keyword *kw, struct span v)
+{
+    uint32_t semicolon;
+
+    if (v.len < 2 || v.p[0] != '"' || v.p[v.len - 1] != '"')
+        return false;
+    return (kw == &kw_pcre && d->dialect != DIALECT_SNORT3) || quote_end(v, 0, &semicolon) == v.len - 1;
 }
 
 /* Takes "!" and quotes off the value. */
@@ -280,7 +294,7 @@ static bool clean_value(struct draft *d, struct option *o)
     }
     if (v.len > 0 && v.p[0] == '"' && !cut_list(d, o, &v))
         return false;
-    if (v.len >= 2 && v.p[0] == '"' && v.p[v.len - 1] == '"') {
+    if (is_quoted(d, o->kw, v)) {
         v = span_sub(v, 1, v.len - 2);
         o->value = o->kw->value == VALUE_QUOTED ? v : text_trim(v);
         return true;
@@ -404,7 +418,8 @@ void parse_rule(struct draft *d, const struct rule_text *t)
                        "the rule has no options");
         return;
     }
-    if (d->dialect == DIALECT_SURICATA && !requires_met(d, span_of(open + 1, (size_t)(text.p + text.len - open - 1))))
+    if (d->dialect == DIALECT_SURICATA &&
+        !requires_met(d, span_of(open + 1, (size_t)(text.p + text.len - open - 1))))
         return;
     parse_header(d, span_of(text.p, (size_t)(open - text.p)));
     if (text.p[text.len - 1] != ')') {

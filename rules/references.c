@@ -90,9 +90,9 @@ bool references_line(struct builder *b, const struct rule_text *t)
         name = span_sub(rest, 0, n);
         rest = text_trim(span_sub(rest, n, rest.len));
         if (name.len > 0 && rest.len > 0)
-            return add_row(
-                b, (struct reference_kind){arena_strndup(b->arena, (const char *)name.p, name.len),
-                                           arena_strndup(b->arena, (const char *)rest.p, rest.len)});
+            return add_row(b,
+                           (struct reference_kind){arena_strndup(b->arena, (const char *)name.p, name.len),
+                                                   arena_strndup(b->arena, (const char *)rest.p, rest.len)});
     }
     text_place(t, text_trim(t->text).p, &line, &column);
     err_set(&e, -EINVAL, "not a reference type with its prefix");

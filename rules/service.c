@@ -85,7 +85,8 @@ static bool parse_service(struct draft *d, const struct option *o)
         more = text_split(&rest, ',', &one);
         one = text_trim(one);
         if (!is_name(one))
-            return draft_fail(d, one.p, o->kw->usage, "service: '%.*s' is no name of a service", TEXT_ARG(one));
+            return draft_fail(d, one.p, o->kw->usage, "service: '%.*s' is no name of a service",
+                              TEXT_ARG(one));
         d->info.apps |= service_apps(one);
     }
     return true;

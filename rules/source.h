@@ -24,7 +24,7 @@ struct rule_text {
     const struct text_piece *pieces; /* valid until the next logical line is asked for */
     uint32_t n_pieces;
     uint8_t dialect; /* enum rule_dialect that the file is read in */
-    bool disabled; /* it stood behind a '#', which is not part of the text */
+    bool disabled;   /* it stood behind a '#', which is not part of the text */
 };
 
 struct source {

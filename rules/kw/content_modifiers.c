@@ -161,7 +161,7 @@ static bool parse_fast_place(struct draft *d, const struct option *o, struct spa
 
 static bool parse_list_word(struct draft *d, struct span name, struct span value)
 {
-    static const struct keyword *const words[] = {&kw_nocase, &kw_offset, &kw_depth,
+    static const struct keyword *const words[] = {&kw_nocase,   &kw_offset, &kw_depth,
                                                   &kw_distance, &kw_within, &kw_fast_pattern};
     struct option o = {.name = name, .value = value};
 
@@ -172,8 +172,9 @@ static bool parse_list_word(struct draft *d, struct span name, struct span value
             continue;
         o.kw = words[i];
         if ((value.len > 0) != (o.kw->value == VALUE_PLAIN))
-            return draft_fail(d, name.p, "write nocase, fast_pattern, offset N, depth N, distance N or within N",
-                              "content: %s %s", o.kw->name, value.len > 0 ? "takes no value" : "needs a value");
+            return draft_fail(
+                d, name.p, "write nocase, fast_pattern, offset N, depth N, distance N or within N",
+                "content: %s %s", o.kw->name, value.len > 0 ? "takes no value" : "needs a value");
         return o.kw->parse(d, &o);
     }
     return draft_fail(d, name.p,
@@ -200,12 +201,9 @@ bool content_parse_list(struct draft *d, struct span list)
 }
 
 /* In Snort 3 they stand in the content's list only. */
-#define ROW(word, how, val)                                  \
-    const struct keyword kw_##word = {.name = #word,         \
-                                      .usage = how,          \
-                                      .value = val,          \
-                                      .dialects = IN_OTHERS, \
-                                      .parse = parse_##word}
+#define ROW(word, how, val)            \
+    const struct keyword kw_##word = { \
+        .name = #word, .usage = how, .value = val, .dialects = IN_OTHERS, .parse = parse_##word}
 #define IN_OTHERS (IN_SURICATA | IN_SNORT2)
 
 ROW(nocase, "write nocase;", VALUE_NONE);

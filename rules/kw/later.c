@@ -37,14 +37,14 @@ struct later {
 
 static bool parse_later(struct draft *d, const struct option *o);
 
-#define ROW(word, in, shape, bits, list)                                                                 \
-    {                                                                                                    \
-        {.name = word,                                                                                   \
-         .usage = (shape) == NOTHING ? "write " word ";" : "write " word ":value;",                      \
-         .value = (shape) == NOTHING ? VALUE_OPTIONAL : VALUE_RAW,                                       \
-         .dialects = in,                                                                                 \
-         .parse = parse_later},                                                                          \
-            list, shape, bits                                                                            \
+#define ROW(word, in, shape, bits, list)                                            \
+    {                                                                               \
+        {.name = word,                                                              \
+         .usage = (shape) == NOTHING ? "write " word ";" : "write " word ":value;", \
+         .value = (shape) == NOTHING ? VALUE_OPTIONAL : VALUE_RAW,                  \
+         .dialects = in,                                                            \
+         .parse = parse_later},                                                     \
+            list, shape, bits                                                       \
     }
 #define S  IN_SURICATA
 #define S3 IN_SNORT3
@@ -254,10 +254,11 @@ static bool check_numbers(struct draft *d, const struct option *o, struct span v
 
         digit |= isdigit(value.p[i]) != 0;
         if (!hex && !text_is_one_of(value.p[i], ",-<>=! "))
-            return draft_fail(d, value.p + i, "write numbers with commas, or a range", "%s: '%.*s' is no number",
-                              o->kw->name, TEXT_ARG(value));
+            return draft_fail(d, value.p + i, "write numbers with commas, or a range",
+                              "%s: '%.*s' is no number", o->kw->name, TEXT_ARG(value));
     }
-    return digit || draft_fail(d, value.p, o->kw->usage, "%s: '%.*s' is no number", o->kw->name, TEXT_ARG(value));
+    return digit ||
+           draft_fail(d, value.p, o->kw->usage, "%s: '%.*s' is no number", o->kw->name, TEXT_ARG(value));
 }
 
 /* uuid 4b324fc8-1670-01d3-1278-5a47bf6ee188, <2, any_frag; Snort 3 writes the word uuid, the others do not. */
