@@ -59,7 +59,8 @@ static json_t *args_profile(struct ctl *c)
 
     if (c->n_args > 1 || *end != '\0' || limit < 1)
         return NULL;
-    return json_pack("{s:s, s:I}", "action", c->n_args == 1 ? c->args[0] : "show", "limit", (json_int_t)limit);
+    return json_pack("{s:s, s:I}", "action", c->n_args == 1 ? c->args[0] : "show", "limit",
+                     (json_int_t)limit);
 }
 
 static json_t *args_block(struct ctl *c)

@@ -245,14 +245,15 @@ static void print_places(FILE *out, const json_t *errors, const char *before)
 
 void print_profile(const json_t *result)
 {
-    static const char *const heads[] = {"SID", "GID", "CHECKS", "MATCHES", "MICROSECONDS", "NS/CHECK", "MESSAGE"};
+    static const char *const heads[] = {"SID",          "GID",      "CHECKS", "MATCHES",
+                                        "MICROSECONDS", "NS/CHECK", "MESSAGE"};
     struct table *t = table_new(heads, N_OF(heads));
     size_t i;
     json_t *r;
 
     printf("profiling is %s; %lld rules were tried %lld times and matched %lld times, in %.3f s\n",
-           word(result, "on", "on", "off"), num(result, "checked"), num(result, "checks"), num(result, "matches"),
-           (double)num(result, "ns") / 1e9);
+           word(result, "on", "on", "off"), num(result, "checked"), num(result, "checks"),
+           num(result, "matches"), (double)num(result, "ns") / 1e9);
     json_array_foreach(json_object_get(result, "rules"), i, r)
     {
         long long checks = num(r, "checks");

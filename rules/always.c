@@ -203,7 +203,7 @@ static bool place_proto(struct work *w, struct always *a, struct rule_list *list
 
 static bool place_always(struct work *w)
 {
-    struct rule_list *lists = malloc((size_t)PROTO_N * ALWAYS_KEYS * sizeof(*lists));
+    struct rule_list *lists = calloc((size_t)PROTO_N * ALWAYS_KEYS, sizeof(*lists));
     uint32_t *scratch = malloc(((size_t)w->n_left + 1) * sizeof(*scratch));
     struct always *a = arena_alloc(w->b->arena, sizeof(*a));
     bool ok = lists != NULL && scratch != NULL && a != NULL;

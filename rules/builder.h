@@ -22,7 +22,7 @@ enum fast_kind {
     FAST_EXPRESSION /* this regular expression, as Hyperscan takes it, must match somewhere in the buffer */
 };
 
-struct fast_pattern { /* what stands for a rule in the prefilter */
+struct fast_pattern {     /* what stands for a rule in the prefilter */
     const uint8_t *bytes; /* in the arena; behind an expression stands a NUL */
     uint32_t len;
     uint32_t flags; /* HS_FLAG_*: how to look for it */
@@ -39,8 +39,8 @@ struct builder_rule {
     const struct rule_filter *filters; /* in the arena */
     uint32_t n_filters;
     uint8_t state_rank; /* see rules/compile.c */
-    bool dead;      /* replaced by a newer revision */
-    uint32_t order; /* load order */
+    bool dead;          /* replaced by a newer revision */
+    uint32_t order;     /* load order */
 };
 
 struct builder {
@@ -74,7 +74,7 @@ struct builder {
     struct cache cache;
     struct draft draft; /* one at a time */
     bool no_memory;
-    bool pcre_no_jit; /* the machine cannot: the interpreter is used */
+    bool pcre_no_jit;              /* the machine cannot: the interpreter is used */
     struct policy_report *reports; /* one per line of the policy, in the arena; filled at the end */
     struct explainer *explainer;   /* only one sid is of interest (explain.c); NULL: all are */
 };

@@ -117,7 +117,8 @@ struct draft_step *draft_post_add(struct draft *d, const struct keyword *kw, con
 bool draft_filter_add(struct draft *d, const struct rule_filter *f, const uint8_t *at)
 {
     if (d->n_filters == DRAFT_FILTERS_MAX)
-        return draft_fail(d, at, "remove some", "more than %d thresholds and tags in a rule", DRAFT_FILTERS_MAX);
+        return draft_fail(d, at, "remove some", "more than %d thresholds and tags in a rule",
+                          DRAFT_FILTERS_MAX);
     d->filters[d->n_filters++] = *f;
     return true;
 }

@@ -45,7 +45,7 @@ struct draft_step {
     struct span literal; /* content: its bytes, in the arena; p == NULL for other keywords */
     struct span pcre;    /* pcre: the expression, in the rule's text; p == NULL for other keywords */
     uint32_t pcre_options;
-    uint32_t has;        /* enum literal_flag */
+    uint32_t has;                            /* enum literal_flag */
     int32_t offset, depth, distance, within; /* content: as written */
     uint32_t fast_offset, fast_len;
     uint16_t uses, sets; /* bit per variable of the rule */

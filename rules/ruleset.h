@@ -75,15 +75,19 @@ enum rule_flag {
     RULE_BYPASS = 1 << 19,   /* bypass: a match ends the inspection of the flow */
 };
 
-enum rule_target { TARGET_UNKNOWN, TARGET_SRC, TARGET_DST }; /* which end of a packet is attacked, for events */
+enum rule_target {
+    TARGET_UNKNOWN,
+    TARGET_SRC,
+    TARGET_DST
+}; /* which end of a packet is attacked, for events */
 
 /* Hot part of a rule: what header checking and evaluation touch. */
 struct rule {
-    uint32_t flags; /* enum rule_flag */
-    uint8_t action; /* enum rule_action */
-    uint8_t proto;  /* enum rule_proto */
-    uint8_t n_steps; /* that must hold */
-    uint8_t n_post;  /* steps behind them: what the rule does when they held (flowbits:set) */
+    uint32_t flags;        /* enum rule_flag */
+    uint8_t action;        /* enum rule_action */
+    uint8_t proto;         /* enum rule_proto */
+    uint8_t n_steps;       /* that must hold */
+    uint8_t n_post;        /* steps behind them: what the rule does when they held (flowbits:set) */
     uint16_t src, dst;     /* address sets (index for ruleset_addr_in) */
     uint16_t sport, dport; /* port sets (index for ruleset_port_in) */
     uint32_t first_step;   /* index into the step array */
@@ -105,7 +109,7 @@ struct rule_info {
     uint32_t line;
     uint64_t text_hash;                 /* of what was parsed, to tell whether the file has changed since */
     const struct policy_report *policy; /* the line that decided its action; NULL: it is as written */
-    uint8_t target; /* enum rule_target */
+    uint8_t target;                     /* enum rule_target */
     const char *dormant; /* RULE_DORMANT: the word of the rule that has nothing behind it; NULL otherwise */
 };
 
@@ -125,13 +129,13 @@ struct ruleset_source {
     const char *geoip_database;      /* a MaxMind country file; NULL: rules with geoip are dormant */
     uint32_t n_workers;              /* scratch for so many; at least 1 */
     uint32_t generation;
-    uint8_t dialect;                /* enum rule_dialect: what the files are read as */
-    bool strict;                    /* any error refuses the whole load */
-    const char *state_dir; /* where rules may have datasets saved; NULL: beside their file */
+    uint8_t dialect;                   /* enum rule_dialect: what the files are read as */
+    bool strict;                       /* any error refuses the whole load */
+    const char *state_dir;             /* where rules may have datasets saved; NULL: beside their file */
     const char *reputation_categories; /* NULL: rules with iprep are dormant */
     const char *const *reputation_files;
     uint32_t n_reputation_files;
-    const char *threshold_file; /* Snort's and Suricata's threshold.config; NULL: none */
+    const char *threshold_file;     /* Snort's and Suricata's threshold.config; NULL: none */
     struct policy *policy;          /* rules/policy.h; counts in it. NULL: rules as they are written */
     const char *cache_dir;          /* compiled pattern databases are kept here; NULL: nowhere */
     bool cache_read_only;           /* use what is there, keep nothing */

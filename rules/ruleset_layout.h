@@ -46,7 +46,7 @@ struct rule_ref { /* a rule behind a fast pattern */
 };
 #define GATE_NEVER (1u << 31) /* no fact: the rule is dormant */
 
-struct prefilter {        /* the fast patterns of one buffer, for packets of one or more protocols and directions */
+struct prefilter { /* the fast patterns of one buffer, for packets of one or more protocols and directions */
     hs_database_t *db;    /* patterns 0 .. n_literals - 1, compiled as literals; NULL when there is none */
     hs_database_t *exprs; /* the others: expressions of rules that have no literal; NULL when there is none */
     uint32_t n_literals, n_patterns;
@@ -83,7 +83,8 @@ struct ruleset_worker {
     hs_scratch_t *scratch;
     uint64_t *seen;       /* bitmap over rules: candidate already noted; cleared by whoever set it */
     uint32_t *candidates; /* room for n_rules */
-    struct rule_cost *costs; /* a row for each rule while rules are profiled, else NULL; ips/detect/profile.h */
+    struct rule_cost
+        *costs; /* a row for each rule while rules are profiled, else NULL; ips/detect/profile.h */
 };
 
 struct ruleset {
@@ -91,7 +92,7 @@ struct ruleset {
     const struct rule *rules;
     const struct step *steps;
     const struct rule_info *info;
-    struct scan_list scans[PROTO_N][2]; /* [1]: to_client */
+    struct scan_list scans[PROTO_N][2];   /* [1]: to_client */
     const struct buffer_ref *transformed; /* what slot BUF_N + i is made of */
     uint32_t n_transformed;
     const struct always *always;
@@ -107,7 +108,7 @@ struct ruleset {
     const struct addr_set *addr_sets;
     const struct port_set *port_sets;
     uint32_t n_addr_sets, n_port_sets;
-    void *geoip;       /* MMDB_s, when a rule asks for it */
+    void *geoip; /* MMDB_s, when a rule asks for it */
     const struct disabled_rule *disabled;
     uint32_t n_disabled;
     const struct reference_kind *references; /* rules/references.h */
@@ -118,7 +119,7 @@ struct ruleset {
     uint32_t n_datasets;
     const struct rule_filter *filters;
     const struct filter_list *limits; /* rule.limits is an index into it; element 0 is empty */
-    struct prefilter *prefilters; /* all of them; scans point here */
+    struct prefilter *prefilters;     /* all of them; scans point here */
     uint32_t n_prefilters;
     struct rule_cost *costs; /* heap; of all workers, n_rules each. Stays when profiling stops, to be shown */
     void (*release)(struct ruleset *rs); /* frees what is outside the arena (pcre2 codes, databases) */
@@ -127,7 +128,10 @@ struct ruleset {
 /* The protocol under which a packet's rules are kept. */
 static inline enum rule_proto ruleset_proto_of(const struct facts *f)
 {
-    return f->flags & FACT_TCP ? PROTO_TCP : f->flags & FACT_UDP ? PROTO_UDP : f->flags & FACT_ICMP ? PROTO_ICMP : PROTO_IP;
+    return f->flags & FACT_TCP    ? PROTO_TCP
+           : f->flags & FACT_UDP  ? PROTO_UDP
+           : f->flags & FACT_ICMP ? PROTO_ICMP
+                                  : PROTO_IP;
 }
 
 /* TCP flags or ICMP type, whether there is a payload, the direction, whether RULE_IP_ONLY rules were decided before. */

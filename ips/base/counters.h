@@ -60,7 +60,8 @@
     X(CTR_DETECT_ALERTS, "detect.alerts", "alert events made")                                             \
     X(CTR_DETECT_STEP_LIMIT, "detect.step_limit", "evaluations stopped by the bound on backtracking")      \
     X(CTR_DETECT_PCRE_LIMIT, "detect.pcre_limit", "pcre evaluations stopped by PCRE2's match limit")       \
-    X(CTR_DETECT_TRANSFORM_LIMIT, "detect.transform_limit", "packets with a transformed buffer that found no room")\
+    X(CTR_DETECT_TRANSFORM_LIMIT, "detect.transform_limit",                                                \
+      "packets with a transformed buffer that found no room")                                              \
     X(CTR_DETECT_QUEUE_FULL, "detect.alert_queue_full", "alerts beyond the limit per packet, not logged")  \
     X(CTR_TRACK_EVICTED, "detect.track_evicted", "tracked hosts forgotten before their time: table full")  \
     X(CTR_TRACK_CONTENDED, "detect.track_contended",                                                       \

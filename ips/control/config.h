@@ -59,7 +59,7 @@ struct config {
         char *threshold_file;
         char *state_dir;
         char *reputation_categories, *reputation_files; /* the second is a glob */
-        unsigned track_max;  /* entries of the table of hosts that all workers share */
+        unsigned track_max; /* entries of the table of hosts that all workers share */
     } detect;
     struct {
         bool not_ip_drop;    /* decode.not_ip: forward|drop */
@@ -67,8 +67,8 @@ struct config {
         bool checksums;      /* decode.checksums: on|off */
     } decode;
     struct {
-        unsigned max;        /* flows per worker */
-        unsigned max_vars;   /* blocks of 7 flowbits and flowints per worker */
+        unsigned max;      /* flows per worker */
+        unsigned max_vars; /* blocks of 7 flowbits and flowints per worker */
         unsigned tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
         bool full_drop; /* flow.when_full: inspect|drop */
     } flow;
@@ -88,7 +88,7 @@ struct config {
         char *group;  /* members may use it besides root; empty: root only */
     } control;
     uint32_t exception_policy; /* enum midstream_policy, or POLICY_DEFAULT: drop in-line, else inspect */
-    char *user; /* drop privileges to this user; empty: stay */
+    char *user;                /* drop privileges to this user; empty: stay */
 };
 
 /* Defaults only. */

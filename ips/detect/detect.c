@@ -34,7 +34,7 @@
 #include "ips/detect/tag.h"
 #include "ips/detect/threshold.h"
 
-#define ALERTS_MAX    15   /* per packet; more matches act, and are counted instead of logged */
+#define ALERTS_MAX    15 /* per packet; more matches act, and are counted instead of logged */
 #define TRACK_DEFAULT 4096
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
 
@@ -139,7 +139,8 @@ static bool stream_sizes(const struct packet *p, uint32_t size[2])
 {
     const struct flow *f = p->flow;
     unsigned from = p->flags & PKT_TO_CLIENT ? 1 : 0;
-    uint32_t end = p->tcp_seq + p->payload_len + (p->tcp_flags & 0x02 ? 1 : 0) + (p->tcp_flags & 0x01 ? 1 : 0);
+    uint32_t end =
+        p->tcp_seq + p->payload_len + (p->tcp_flags & 0x02 ? 1 : 0) + (p->tcp_flags & 0x01 ? 1 : 0);
 
     size[0] = size[1] = 0;
     if (!f || p->ip_proto != IPPROTO_TCP || (f->flags & (FLOW_MIDSTREAM | FLOW_REOPEN_TS | FLOW_REOPEN_TC)) ||
@@ -255,7 +256,8 @@ static void pass(struct detect *d, const struct rule *r, struct packet *p)
     set_flow_verdict(d, r, p, FLOW_PASS);
 }
 
-static void block(struct detect *d, const struct rule *r, struct alert a, bool by_rate_filter, struct packet *p)
+static void block(struct detect *d, const struct rule *r, struct alert a, bool by_rate_filter,
+                  struct packet *p)
 {
     if (!d->has_drop)
         d->drop = a;

@@ -18,8 +18,8 @@ struct detect;
 struct detect_config {
     bool inline_mode; /* false: drop rules alert ("allowed") and nothing is dropped */
     bool log_payload, log_packet;
-    uint32_t steps_max; /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
-    uint32_t bridge;    /* index, for events */
+    uint32_t steps_max;       /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
+    uint32_t bridge;          /* index, for events */
     struct flow_table *flows; /* that packets' flows belong to; NULL: nothing is remembered about flows */
     uint32_t track_entries;   /* of the table of hosts; 0 = 4096 */
 };

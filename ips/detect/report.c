@@ -127,7 +127,8 @@ void report_event(const struct report *r, enum event_type type, const struct pac
         part[5] = span_of(p->data, cut(p->len));
     struct var vars[VARS_PER_OWNER_MAX];
     if (type == EVENT_ALERT && r->vars_owner != 0)
-        part[6] = span_of(vars, vars_list(r->vars, r->vars_owner, vars, VARS_PER_OWNER_MAX) * sizeof(vars[0]));
+        part[6] =
+            span_of(vars, vars_list(r->vars, r->vars_owner, vars, VARS_PER_OWNER_MAX) * sizeof(vars[0]));
 
     uint32_t size = sizeof(struct event);
     for (unsigned i = 0; i < N_PARTS; i++)
@@ -149,7 +150,8 @@ void report_event(const struct report *r, enum event_type type, const struct pac
         fill_rule(ev, rule, action);
 
     uint16_t *const lens[N_PARTS] = {&ev->msg_len,        &ev->category_len, &ev->metadata_len,
-                                     &ev->references_len, &ev->payload_len,  &ev->packet_len,   &ev->vars_len};
+                                     &ev->references_len, &ev->payload_len,  &ev->packet_len,
+                                     &ev->vars_len};
     uint8_t *out = (uint8_t *)(ev + 1);
     for (unsigned i = 0; i < N_PARTS; i++) {
         *lens[i] = (uint16_t)part[i].len;

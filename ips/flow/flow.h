@@ -33,7 +33,8 @@ struct flow {
     uint64_t start_ts_ns; /* real time */
     uint64_t pkts[2], bytes[2];
     uint32_t timer_next, timer_prev; /* wheel slot list */
-    uint32_t isn[2]; /* TCP: [0] of the opener's SYN; [1] of the SYN/ACK, and with FLOW_REOPEN_* of the later SYN that
+    uint32_t isn
+        [2]; /* TCP: [0] of the opener's SYN; [1] of the SYN/ACK, and with FLOW_REOPEN_* of the later SYN that
                         may reopen the connection */
 };
 _Static_assert(sizeof(struct flow) == 128, "a flow is two cache lines");

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include "ips/base/span.h"
 
-#define CONTENT_MAX  8192      /* bytes of one content */
-#define WINDOW_OPEN  INT32_MAX /* step.b: no depth, no within */
-#define PLACE_MAX    65535     /* offset, depth */
+#define CONTENT_MAX 8192      /* bytes of one content */
+#define WINDOW_OPEN INT32_MAX /* step.b: no depth, no within */
+#define PLACE_MAX   65535     /* offset, depth */
 struct draft;
 /* The bytes that a quoted text means, into out, which has room for s.len; *n begins at 0. False: reported. */
 bool content_parse_bytes(struct draft *d, struct span s, uint8_t *out, uint32_t *n);

@@ -108,8 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct {
         uint32_t fact;
         uint8_t number;
-    } kinds[] = {
-        {FACT_TCP, 6}, {FACT_UDP, 17}, {FACT_ICMP, 1}, {0, 47}};
+    } kinds[] = {{FACT_TCP, 6}, {FACT_UDP, 17}, {FACT_ICMP, 1}, {0, 47}};
     const uint8_t *nul = size > 0 ? memchr(data, 0, size) : NULL;
     size_t text_len = nul != NULL ? (size_t)(nul - data) : size;
     struct span payload = nul != NULL ? span_of(nul + 1, size - text_len - 1) : span_of(data, 0);

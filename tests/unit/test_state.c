@@ -619,8 +619,8 @@ static void bad_options_are_refused(void **state)
                                       "threshold:type limit, track by_src, count 1, seconds 1, seconds 2",
                                       "threshold:type some, track by_src, count 1, seconds 1",
                                       "threshold:type limit, track by_either, count 1, seconds 1",
-                                      "threshold:type limit, track by_src, count 1, seconds 1; "
-                                      "detection_filter:track by_src, count 1, seconds 1",
+                                      ("threshold:type limit, track by_src, count 1, seconds 1; "
+                                       "detection_filter:track by_src, count 1, seconds 1"),
                                       "detection_filter:track by_src, count 1, seconds 1, unique_on port",
                                       "tag:flow",
                                       "tag:session,5,apples",
