@@ -140,9 +140,9 @@ static void tell_rule(struct explainer *x, struct explained *t, struct builder *
     t->inspects = explain_inspects(d);
     t->verdict = explain_verdict(&d->rule);
     if (f & RULE_DORMANT)
-        t->fast_pattern = "none: it is never tried";
+        t->fast_pattern = "nothing: it is never tried";
     else if (fastpattern_choose(d, &fast))
-        t->fast_pattern = keep(x, explain_fast(arena, b, &fast));
+        t->fast_pattern = keep(x, explain_fast(arena, d, &fast));
     else
         x->no_memory = true;
     order_steps(d, steps, order);

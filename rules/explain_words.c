@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "rules/buffers.h"
+#include "rules/iplist.h"
 #include "rules/keywords.h"
 #include "rules/policy_parts.h"
 #include "rules/source.h"
@@ -265,13 +266,23 @@ const char *explain_filter(struct arena *a, const struct rule_filter *f)
     return explain_say(a, "filter of kind %u", f->kind);
 }
 
-const char *explain_fast(struct arena *a, const struct builder *b, const struct fast_pattern *f)
+/* Rules without a fast pattern that name few addresses are looked up by them (rules/always.c). */
+static bool found_by_address(const struct draft *d)
+{
+    const struct addr_set *sets = d->b->sets.addr;
+
+    return (!(d->rule.flags & RULE_ANY_SRC) && iplist_takes(&sets[d->rule.src])) ||
+           (!(d->rule.flags & RULE_ANY_DST) && iplist_takes(&sets[d->rule.dst]));
+}
+
+const char *explain_fast(struct arena *a, const struct draft *d, const struct fast_pattern *f)
 {
     const char *buffer, *bytes;
 
     if (f->kind == FAST_NONE)
-        return "none: tried whenever its header fits";
-    buffer = explain_buffer(a, b, f->buffer);
+        return found_by_address(d) ? "its addresses, in one lookup for all rules"
+                                   : "nothing: it is tried whenever its header fits";
+    buffer = explain_buffer(a, d->b, f->buffer);
     bytes = f->kind == FAST_LITERAL ? explain_literal(a, span_of(f->bytes, f->len))
                                     : explain_say(a, "an expression: /%s/", (const char *)f->bytes);
     if (buffer == NULL || bytes == NULL)
@@ -283,13 +294,19 @@ const char *explain_fast(struct arena *a, const struct builder *b, const struct 
 const char *explain_inspects(const struct draft *d)
 {
     uint32_t f = d->rule.flags;
+    bool others = false; /* buffers beside the payload */
 
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        others |= d->steps[i].step.flow != STEP_TEST && d->steps[i].step.buffer != BUF_PAYLOAD;
     if (f & RULE_IP_ONLY)
         return "addresses and ports, once for each direction of a flow";
     if (f & RULE_ONLY_STREAM)
         return "reassembled streams only";
     if (f & RULE_NO_STREAM || d->packet_only)
         return f & RULE_NEEDS_PAYLOAD ? "single packets with a payload" : "single packets";
+    if (others)
+        return f & RULE_NEEDS_PAYLOAD ? "payload and the buffers that its steps name"
+                                      : "the buffers that its steps name";
     return f & RULE_NEEDS_PAYLOAD ? "payload, of packets and streams" : "every packet its header fits";
 }
 

@@ -15,7 +15,8 @@ const char *explain_buffer(struct arena *a, const struct builder *b, uint8_t slo
 const char *explain_step(struct arena *a, const struct draft *d, const struct draft_step *s, bool first,
                          struct span text);
 const char *explain_filter(struct arena *a, const struct rule_filter *f);
-const char *explain_fast(struct arena *a, const struct builder *b, const struct fast_pattern *f);
+/* What leads to the rule: its fast pattern, or what there is instead. */
+const char *explain_fast(struct arena *a, const struct draft *d, const struct fast_pattern *f);
 /* What of a packet the rule looks at, and how far its verdict reaches. */
 const char *explain_inspects(const struct draft *d);
 const char *explain_verdict(const struct rule *r);

@@ -21,8 +21,10 @@ static struct asked ask(const char *rules, const char *policy, const char *modif
     const char *files[] = {a.rules};
     struct policy_files pf = {.policy = policy != NULL ? a.policy : NULL,
                               .modify_conf = modify != NULL ? a.modify : NULL};
-    struct ruleset_source src = {
-        .files = files, .n_files = 1, .threshold_file = threshold != NULL ? a.threshold : NULL};
+    struct ruleset_source src = {.files = files,
+                                 .n_files = 1,
+                                 .dialect = DIALECT_AUTO,
+                                 .threshold_file = threshold != NULL ? a.threshold : NULL};
     struct err_list errs;
     struct err e = {.code = 0};
 
@@ -196,7 +198,7 @@ static void other_states(void **state)
             "new_action drop, timeout 30\n",
             -1, 4);
     assert_says("inspects", a.x.v->inspects, "once for each direction");
-    assert_says("fast_pattern", a.x.v->fast_pattern, "none");
+    assert_says("fast_pattern", a.x.v->fast_pattern, "its addresses");
     assert_int_equal(a.x.v->limits.n, 2);
     assert_says("limits", a.x.v->limits.v[0], "no alert");
     assert_says("limits", a.x.v->limits.v[1],
@@ -205,7 +207,26 @@ static void other_states(void **state)
     a = ask(rules, NULL, NULL, NULL, -1, 5);
     assert_string_equal(a.x.v->verdict, "for the packet");
     assert_string_equal(a.x.v->inspects, "single packets");
+    assert_says("fast_pattern", a.x.v->fast_pattern, "nothing: it is tried whenever");
     ASSERT_LISTS("step", &a.x.v->steps, "time to live of the IP header: ttl:1");
+    explain_fini(&a.x);
+}
+
+static void a_rule_of_snort(void **state)
+{
+    static const char rules[] = "alert tcp any any -> any 80 ( msg:\"one\"; flow:to_server; http_uri; "
+                                "content:\"/Evil\",nocase,offset 2; content:\"x\",distance 1,within 5; "
+                                "pkt_data; content:\"raw\"; sid:1; )\n";
+    struct asked a = ask(rules, "policy: [{action: drop, sid: 1}]", NULL, NULL, -1, 1);
+
+    (void)state;
+    assert_string_equal(a.x.v->dialect, "Snort 3");
+    assert_string_equal(a.x.v->action, "drop");
+    assert_string_equal(a.x.v->verdict, "for the rest of the flow");
+    assert_string_equal(a.x.v->inspects, "payload and the buffers that its steps name");
+    ASSERT_LISTS("step", &a.x.v->steps, "http.uri has \"/evil\" from byte 2 on, letters of either case",
+                 "http.uri has \"x\" within 5 bytes, from 1 bytes behind the last match on",
+                 "payload has \"raw\"");
     explain_fini(&a.x);
 }
 
@@ -264,8 +285,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loaded_rule), cmocka_unit_test(what_a_policy_does),
-        cmocka_unit_test(other_states),  cmocka_unit_test(hostile_text),
-        cmocka_unit_test(et_open),
+        cmocka_unit_test(other_states),  cmocka_unit_test(a_rule_of_snort),
+        cmocka_unit_test(hostile_text),  cmocka_unit_test(et_open),
     };
 
     return cmocka_run_group_tests_name("rules: explain", tests, NULL, NULL);
