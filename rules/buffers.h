@@ -253,6 +253,8 @@ enum buffer_id {
         BUF_N
 };
 
+#define BUFFERS_OF_PACKETS_N (BUF_BASE64 + 1) /* the first rows: headers, payload, and what is made of them */
+
 struct buffer_row {
     const char *suricata, *snort3, *modifier;
     uint64_t apps;     /* APP_BIT(); 0: of the packet, or of whatever carries files */

@@ -61,7 +61,7 @@ struct eval {
     struct span buf[BUF_SLOTS];           /* unset buffers have p == NULL; read them with eval_buffer() */
     const struct buffer_ref *transformed; /* of the ruleset in hand */
     uint32_t n_transformed;
-    uint64_t is_set[(BUF_N + 63) / 64]; /* buffers of the table that hold something */
+    uint64_t is_set[(BUF_N + 63) / 64]; /* buffers that eval_buffer_set() gave something */
     uint64_t made;            /* bit i: buf[BUF_N + i] is the transform of what its base holds now */
     bool hit_transform_limit; /* a transformed buffer found no room and counts as absent */
     struct eval_scratch *scratch;
@@ -79,7 +79,10 @@ struct eval {
 };
 
 struct ruleset;
-/* Once a packet, before its buffers are set: forgets all of them. (rules/transforms.c) */
+/*
+ * Once a packet, before its buffers are set: forgets all of them. Then the buffers of packets may be written into buf
+ * as they are; all others, and any of them later on, are set by eval_buffer_set(). (rules/transforms.c)
+ */
 void eval_begin(struct eval *e, const struct ruleset *rs);
 /* Gives a buffer its bytes and forgets what was made of the old ones. */
 void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes);

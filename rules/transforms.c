@@ -214,6 +214,7 @@ struct span transform_apply(const struct buffer_ref *ref, struct span in, uint8_
 
 void eval_begin(struct eval *e, const struct ruleset *rs)
 {
+    memset(e->buf, 0, BUFFERS_OF_PACKETS_N * sizeof(e->buf[0])); /* their owner writes them without telling */
     for (uint32_t word = 0; word < sizeof(e->is_set) / sizeof(e->is_set[0]); word++) {
         for (uint64_t bits = e->is_set[word]; bits != 0; bits &= bits - 1)
             e->buf[word * 64 + (uint32_t)__builtin_ctzll(bits)] = span_of(NULL, 0);

@@ -258,6 +258,24 @@ static void trap17_fast_pattern(void **state)
     assert_int_equal(scanned_slot("tcp.hdr; content:\"abcd\"; ipv4.hdr; content:\"efgh\";"), BUF_TCP_HDR);
 }
 
+/* A buffer of one packet is not there for the next. */
+static void forgotten(void **state)
+{
+    struct loaded l = load_ok("alert tcp any any -> any any (tcp.hdr; content:\"abcd\"; sid:1;)");
+    struct eval e = {.scratch = eval_scratch_new(NULL)};
+
+    eval_begin(&e, l.rs);
+    e.buf[BUF_TCP_HDR] = span_str("abcd");
+    eval_buffer_set(&e, BUF_HTTP_URI, span_str("/"));
+    eval_buffer_set(&e, BUF_PAYLOAD, span_str("x"));
+    assert_non_null(eval_buffer(&e, BUF_HTTP_URI).p);
+    eval_begin(&e, l.rs);
+    for (unsigned b = 0; b < BUF_N; b++)
+        assert_null(eval_buffer(&e, (uint8_t)b).p);
+    eval_scratch_free(e.scratch);
+    unload(&l);
+}
+
 /* --- options that wait --------------------------------------------------------------------------------------------- */
 
 static void options_without_parser(void **state)
@@ -316,6 +334,7 @@ int main(void)
         cmocka_unit_test(trap17_fast_pattern),
         cmocka_unit_test(options_without_parser),
         cmocka_unit_test(tables_do_not_overlap),
+        cmocka_unit_test(forgotten),
     };
 
     return cmocka_run_group_tests_name("rules: buffers", tests, NULL, NULL);
