@@ -19,6 +19,7 @@
 #include "rules/builder.h"
 #include "rules/keywords.h"
 
+#define LIST_RANGES_MIN 8
 #define BY_VALUE_MAX \
     2048 /* rules; more are not listed by TCP flags and ICMP type, so that lists stay small */
 
@@ -32,6 +33,7 @@ struct candidate { /* a rule that is left for the always lists */
 struct work {
     struct builder *b;
     struct ruleset *rs;
+    uint32_t *uses; /* of each address set, by headers of rules */
     struct iplist_entry *once, *each;
     uint32_t n_once, n_each;
     struct candidate *left;
@@ -40,24 +42,35 @@ struct work {
 
 /* --- by address -------------------------------------------------------------------------------------------------- */
 
-/* Which end of the rule's header to look up; -1 when neither is a list. */
-static int listed_end(const struct ruleset *rs, const struct rule *r)
+/*
+ * Whether to look the set up. What is asked about on each packet must be a list: our own network would be in every
+ * packet, and TCP flags or an ICMP type tell more.
+ */
+static bool is_list(const struct addr_set *s, bool once)
 {
-    bool src = !(r->flags & RULE_ANY_SRC) && iplist_takes(&rs->addr_sets[r->src]);
-    bool dst = !(r->flags & RULE_ANY_DST) && iplist_takes(&rs->addr_sets[r->dst]);
+    return iplist_takes(s) && (once || s->n4 + s->n6 >= LIST_RANGES_MIN);
+}
 
-    if (src && dst) { /* the one with more ranges is a list of hosts, the other our own network */
-        const struct addr_set *s = &rs->addr_sets[r->src], *d = &rs->addr_sets[r->dst];
+/*
+ * Which end of the rule's header to look up; -1 when neither is a list. When both are, the one that fewer rules name: it
+ * is the list, and the other our own network.
+ */
+static int listed_end(const struct work *w, const struct rule *r)
+{
+    const struct addr_set *sets = w->rs->addr_sets;
+    bool once = (r->flags & RULE_IP_ONLY) != 0;
+    bool src = !(r->flags & RULE_ANY_SRC) && is_list(&sets[r->src], once);
+    bool dst = !(r->flags & RULE_ANY_DST) && is_list(&sets[r->dst], once);
 
-        return s->n4 + s->n6 >= d->n4 + d->n6 ? IPLIST_SRC : IPLIST_DST;
-    }
+    if (src && dst)
+        return w->uses[r->src] <= w->uses[r->dst] ? IPLIST_SRC : IPLIST_DST;
     return src ? IPLIST_SRC : dst ? IPLIST_DST : -1;
 }
 
 static bool take_by_address(struct work *w, uint32_t index)
 {
     const struct rule *r = &w->rs->rules[index];
-    int end = listed_end(w->rs, r);
+    int end = listed_end(w, r);
     bool once = (r->flags & RULE_IP_ONLY) != 0;
     struct iplist_entry *v = once ? w->once : w->each;
     uint32_t *n = once ? &w->n_once : &w->n_each;
@@ -252,6 +265,10 @@ static bool sort_out(struct work *w, const uint32_t *order, uint32_t *slot_of, u
     uint64_t slots[(BUF_SLOTS + 63) / 64] = {0};
 
     for (uint32_t i = 0; i < n; i++) {
+        w->uses[w->rs->rules[i].src]++;
+        w->uses[w->rs->rules[i].dst]++;
+    }
+    for (uint32_t i = 0; i < n; i++) {
         const struct rule *r = &w->rs->rules[i];
         int slot;
 
@@ -281,13 +298,14 @@ int always_build(struct builder *b, struct ruleset *rs, const uint32_t *order)
     size_t n = (size_t)rs->n_rules + 1;
     struct work w = {.b = b,
                      .rs = rs,
+                     .uses = calloc((size_t)rs->n_addr_sets + 1, sizeof(*w.uses)),
                      .once = malloc(2 * n * sizeof(*w.once)),
                      .each = malloc(2 * n * sizeof(*w.each)),
                      .left = malloc(n * sizeof(*w.left))};
     uint32_t *slot_of = malloc(n * sizeof(*slot_of));
     uint8_t *left = calloc(n, 1);
-    bool ok = w.once != NULL && w.each != NULL && w.left != NULL && slot_of != NULL && left != NULL &&
-              sort_out(&w, order, slot_of, left);
+    bool ok = w.uses != NULL && w.once != NULL && w.each != NULL && w.left != NULL && slot_of != NULL &&
+              left != NULL && sort_out(&w, order, slot_of, left);
 
     if (ok) {
         for (uint32_t i = 0; i < rs->n_rules; i++)
@@ -295,6 +313,7 @@ int always_build(struct builder *b, struct ruleset *rs, const uint32_t *order)
                 leave(&w, i);
         ok = place_always(&w);
     }
+    free(w.uses);
     free(w.once);
     free(w.each);
     free(w.left);

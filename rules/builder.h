@@ -72,6 +72,7 @@ struct builder {
     uint64_t pcre_bytes;
     struct scan (*scans)[PACKET_KINDS]; /* heap; by slot */
     struct cache cache;
+    uint32_t n_expressions; /* that stand for rules, so far */
     struct draft draft; /* one at a time */
     bool no_memory;
     bool pcre_no_jit;              /* the machine cannot: the interpreter is used */

@@ -23,7 +23,8 @@
 
 #define FAST_PATTERN_MAX 64 /* longer ones are cut: their beginning is as necessary as the whole */
 #define SHORT_LITERAL    4
-#define SHORTEST_LITERAL 2 /* below that an expression is better */
+#define EXPRESSIONS_MAX  512 /* of a ruleset: each takes up to a tenth of a second to compile */
+#define SHORTEST_LITERAL 2   /* below that an expression is better */
 
 static uint32_t strength(struct span s)
 {
@@ -132,7 +133,7 @@ static bool longer_in_pcre(const struct draft *d, struct fast_pattern *out)
 /* The first pcre that Hyperscan takes. A relative one sees only a part of its buffer as its subject. */
 static bool whole_pcre(const struct draft *d, struct fast_pattern *out)
 {
-    for (uint32_t i = 0; i < d->n_steps; i++) {
+    for (uint32_t i = 0; i < d->n_steps && d->b->n_expressions < EXPRESSIONS_MAX; i++) {
         const struct draft_step *s = &d->steps[i];
         struct pcre_scan x;
 
@@ -144,6 +145,7 @@ static bool whole_pcre(const struct draft *d, struct fast_pattern *out)
                                      .kind = FAST_EXPRESSION,
                                      .buffer = s->step.buffer};
         out->bytes = arena_memdup(d->b->arena, x.text, out->len + 1);
+        d->b->n_expressions++;
         return out->bytes != NULL;
     }
     return true;

@@ -23,8 +23,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#define REPEAT_MAX 256  /* the largest number in braces */
-#define WORK_MAX   4096 /* bytes of the expression, and 8 for each repetition asked for */
+#define REPEAT_MAX 128  /* the largest number in braces */
+#define WORK_MAX   2048 /* bytes of the expression, and 8 for each repetition asked for */
 
 /* A rough measure of what the numbers in braces multiply to; the expression is plain text to it. */
 static bool is_small(struct span text)

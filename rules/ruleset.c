@@ -11,6 +11,7 @@
  * running ruleset uses, so it may take place beside traffic.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -164,6 +165,7 @@ struct ruleset *ruleset_build(const struct ruleset_source *src, struct err_list 
     if (rs != NULL)
         fill_stats(b, rs, started_ns);
     builder_free(b, rs == NULL);
+    malloc_trim(0); /* compiling takes several times what is left of it */
     return rs;
 }
 
@@ -174,6 +176,7 @@ void ruleset_free(struct ruleset *rs)
     rs->release(rs);
     datasets_release(rs->datasets, rs->n_datasets);
     arena_free(rs->arena); /* the ruleset itself lies in it */
+    malloc_trim(0);
 }
 
 uint32_t ruleset_n_rules(const struct ruleset *rs)
