@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "rules/admit.h"
 #include "rules/builder.h"
@@ -151,6 +152,16 @@ static bool expand_path(const struct builder *b, const struct open_file *f, stru
     return len > 0 && len < PATH_LEN_MAX;
 }
 
+/* A pipe would hold the load up for ever. What is not there is source_open()'s to report. */
+static int check_regular(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return 0;
+    return err_set(e, -EINVAL, "%s is no ordinary file", path);
+}
+
 static int include(struct builder *b, const struct open_file *f, const struct rule_text *t, struct span rest,
                    struct err *fatal)
 {
@@ -165,7 +176,9 @@ static int include(struct builder *b, const struct open_file *f, const struct ru
         line_error(b, t, text_trim(t->text).p, "write: include FILE", &e);
         return 0;
     }
-    rc = load_file(b, path, f, &e);
+    rc = check_regular(path, &e);
+    if (rc == 0)
+        rc = load_file(b, path, f, &e);
     if (rc == -ENOMEM)
         return err_set(fatal, rc, "no memory for the rules in %s", path);
     if (rc != 0)

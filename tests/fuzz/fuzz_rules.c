@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span payload = nul != NULL ? span_of(nul + 1, size - text_len - 1) : span_of(data, 0);
     const char *files[] = {file_path};
     struct ruleset_source source = {
-        .files = files, .n_files = 1, .n_workers = 1, .dialect = payload.len > 0 ? payload.p[0] % 3 : 0};
+        .files = files, .n_files = 1, .n_workers = 1, .dialect = payload.len > 0 ? payload.p[0] % 4 : 0};
     struct err_list errs;
     struct ruleset *rs;
 

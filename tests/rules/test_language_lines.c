@@ -164,14 +164,16 @@ static void includes(void **state)
 
     make_dir();
     put("top.rules",
-        "include sub/a.rules\n" RULE("sid:1;") "\ninclude gone.rules\ninclude\ninclude 'snort3.rules'\n");
+        "include sub/a.rules\n" RULE("sid:1;") "\ninclude gone.rules\ninclude\ninclude 'snort3.rules'\n"
+                                               "include /dev/zero\n");
     put("sub/a.rules", RULE("sid:2;") "\ninclude b.rules\n");
     put("sub/b.rules", RULE("http.uri; content:\"x\"; sid:3;") "\n" RULE("bad; sid:4;"));
     put("snort3.rules", RULE("content:\"x\",nocase; sid:5;"));
     l = load_path("top.rules", DIALECT_AUTO);
     assert_non_null(l.rs);
     assert_int_equal(ruleset_n_rules(l.rs), 4);
-    assert_int_equal(l.errs.n, 3);
+    assert_int_equal(l.errs.n, 4);
+    assert_non_null(strstr(l.errs.v[3].text, "/dev/zero is no ordinary file"));
     assert_non_null(strstr(l.errs.v[0].file, "sub/b.rules"));
     assert_int_equal(l.errs.v[0].line, 2);
     assert_non_null(strstr(l.errs.v[1].text, "gone.rules"));
