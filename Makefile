@@ -81,6 +81,7 @@ check-cases: ## the recorded cases in ../shared/cases, when they are there
 check-differential: ## the same alerts as Suricata 7 on the recorded cases' captures; SURICATA_RUN says how to run it
 check-differential: $(BUILD)/ipsd
 	@tests/differential/run-differential --ipsd $(BUILD)/ipsd
+	@tests/differential/run-stateful --ipsd $(BUILD)/ipsd
 
 asan: ## all tests under address and undefined sanitizers; control path under the thread sanitizer
 	@$(DEPS_SH) --if-missing

@@ -259,11 +259,12 @@ static void pass(struct detect *d, const struct rule *r, struct packet *p)
 static void block(struct detect *d, const struct rule *r, struct alert a, bool by_rate_filter,
                   struct packet *p)
 {
-    if (!d->has_drop)
+    if (!d->has_drop) {
         d->drop = a;
+        drop(p, by_rate_filter ? DROP_RATE : DROP_RULES);
+    }
     d->has_drop = true;
     d->report.rejected |= a.action == ACTION_REJECT;
-    drop(p, by_rate_filter ? DROP_RATE : DROP_RULES);
     set_flow_verdict(d, r, p, FLOW_DROP);
 }
 

@@ -12,10 +12,11 @@
  *     both       nothing up to count, an alert at count, then silent
  *     backoff    alert at count, count * multiplier, ..., silent in between
  *     detection  nothing up to count, then an alert each time
- *     rate       counts, and from count + 1 on the action is another one for `timeout` seconds
- *     suppress   silent for some addresses
+ *     rate       counts, and from count + 1 on the action is another one for `timeout` seconds, again and again
+ *                while the window lasts
+ *     suppress   silent for some addresses; without addresses the same as noalert
  *
- * The first that does not say alert decides, so what is suppressed is not counted. If the table has no room for an entry the
+ * The first that does not say alert decides, so what is suppressed for its addresses is not counted. If the table has no room for an entry the
  * answer is that of a first match (and counted there): a limit then alerts too often, a threshold too rarely.
  *
  * Worker thread. No memory of its own.
@@ -24,8 +25,9 @@
 
 #include "ips/flow/flow.h"
 
-#define BACKOFF_MS  (3600 * 1000ull) /* a flow that is quiet for longer starts anew */
-#define RATE_ACTIVE (1u << (TRACK_DATA_BITS - 1))
+#define BACKOFF_MS   (3600 * 1000ull) /* a flow that is quiet for longer starts anew */
+#define RATE_ACTIVE  (1u << (TRACK_DATA_BITS - 1))
+#define RATE_UNIT_MS 125
 
 static uint64_t end_of(uint64_t now_ms, uint32_t seconds)
 {
@@ -42,17 +44,35 @@ static bool backoff_hit(const struct rule_filter *f, uint32_t n)
     return at == n;
 }
 
+/*
+ * While the other action holds, the entry lives until that ends or until the window does, whichever is later, and its
+ * number is the flag and by how much the first comes before the second. The first match behind it is as the rule says;
+ * when the window is still open the next one changes the action again, since its count was exceeded.
+ */
+static void rate_begin(struct track_value *v, struct threshold_step *s)
+{
+    uint64_t until = s->now_ms + s->filter->timeout_s * 1000ull, ahead = 0;
+
+    if (v->deadline_ms > until)
+        ahead = (v->deadline_ms - until) / RATE_UNIT_MS;
+    if (ahead >= RATE_ACTIVE)
+        ahead = RATE_ACTIVE - 1;
+    s->active = true;
+    *v = (struct track_value){until + ahead * RATE_UNIT_MS, RATE_ACTIVE | (uint32_t)ahead};
+}
+
 static void count_rate(struct track_value *v, bool alive, struct threshold_step *s)
 {
     const struct rule_filter *f = s->filter;
 
-    if (alive && (v->data & RATE_ACTIVE)) {
-        s->active = true;
-    } else if (!alive) {
+    if (!alive) {
         *v = (struct track_value){end_of(s->now_ms, f->seconds), 1};
+    } else if (v->data & RATE_ACTIVE) {
+        s->active = s->now_ms + (v->data & ~RATE_ACTIVE) * (uint64_t)RATE_UNIT_MS <= v->deadline_ms;
+        if (!s->active)
+            v->data = f->count;
     } else if (++v->data > f->count) {
-        s->active = true;
-        *v = (struct track_value){s->now_ms + f->timeout_s * 1000ull, RATE_ACTIVE};
+        rate_begin(v, s);
     }
 }
 
@@ -186,7 +206,7 @@ static bool suppressed(const struct ruleset *rs, const struct rule_filter *f, co
     bool src = f->track == TRACK_SRC || f->track == TRACK_EITHER;
     bool dst = f->track == TRACK_DST || f->track == TRACK_EITHER;
 
-    return (!src && !dst) || (src && ruleset_addr_in(rs, f->addr_set, p->src.b)) ||
+    return (src && ruleset_addr_in(rs, f->addr_set, p->src.b)) ||
            (dst && ruleset_addr_in(rs, f->addr_set, p->dst.b));
 }
 
@@ -196,6 +216,7 @@ struct threshold_verdict threshold_ask(const struct ruleset *rs, uint32_t rule, 
     const struct filter_list *list = &rs->limits[rs->rules[rule].limits];
     struct threshold_verdict v = {.answer = THRESHOLD_ALERT,
                                   .action = (enum rule_action)rs->rules[rule].action};
+    bool mute = false;
 
     for (uint32_t i = 0; i < list->n && v.answer == THRESHOLD_ALERT; i++) {
         const struct rule_filter *f = &rs->filters[list->first + i];
@@ -204,7 +225,9 @@ struct threshold_verdict threshold_ask(const struct ruleset *rs, uint32_t rule, 
         if (f->kind == FILTER_TAG)
             break; /* the last kind */
         if (f->kind == FILTER_SUPPRESS) {
-            if (suppressed(rs, f, p))
+            if (f->track == TRACK_RULE)
+                mute = true;
+            else if (suppressed(rs, f, p))
                 v.answer = THRESHOLD_SILENT;
             continue;
         }
@@ -215,5 +238,7 @@ struct threshold_verdict threshold_ask(const struct ruleset *rs, uint32_t rule, 
             v.by_rate_filter = true;
         }
     }
+    if (mute && v.answer == THRESHOLD_ALERT)
+        v.answer = THRESHOLD_SILENT;
     return v;
 }

@@ -508,6 +508,20 @@ static void suppressed_and_dropped_all_the_same(void **state)
     assert_string_equal(said(udp("a")), "-1(rules) ");
 }
 
+/* Without addresses a suppress is a noalert: below the threshold's count nothing is dropped. */
+static void suppressed_for_all_and_counted(void **state)
+{
+    use_with("drop udp any any -> any any (content:\"a\"; threshold:type both,track by_src,count 2,seconds "
+             "60; sid:1;)\n",
+             "suppress gen_id 1, sig_id 1\n");
+    assert_string_equal(said(udp("a")), "");
+    assert_string_equal(said(udp("a")), "-1(rules) ");
+    use_with("drop udp any any -> any any (content:\"a\"; threshold:type both,track by_src,count 2,seconds "
+             "60; sid:1;)\n",
+             "suppress gen_id 1, sig_id 1, track by_src, ip 10.0.0.1\n");
+    assert_string_equal(said(udp("a")), "-1(rules) ");
+}
+
 static void a_line_for_the_rule_replaces_its_own(void **state)
 {
     const char *rules =
@@ -555,6 +569,27 @@ static void rates_change_the_action(void **state)
         "rate_filter gen_id 1, sig_id 1, track by_rule, count 1, seconds 5, new_action pass, timeout 10\n");
     assert_string_equal(said(udp("a")), "1 2 ");
     assert_string_equal(said(udp("a")), ""); /* passed: the second rule is not asked */
+}
+
+/* While the window lasts its count stays exceeded: one packet between two timeouts. */
+static void rates_change_it_again(void **state)
+{
+    char text[32] = "";
+
+    use_with(
+        "alert udp any any -> any any (content:\"a\"; sid:1;)\n",
+        "rate_filter gen_id 1, sig_id 1, track by_src, count 1, seconds 60, new_action drop, timeout 3\n");
+    for (unsigned i = 0; i < 12; i++) {
+        strcat(text, udp("a").verdict == VERDICT_DROP ? "!" : ".");
+        now_ms += 1000;
+    }
+    assert_string_equal(text, ".!!!!.!!!!.!");
+    use_with(
+        "drop udp any any -> any any (content:\"a\"; sid:1;)\n"
+        "alert udp any any -> any any (content:\"a\"; sid:2;)\n",
+        "rate_filter gen_id 1, sig_id 2, track by_src, count 1, seconds 60, new_action drop, timeout 3\n");
+    udp("a"), events();
+    assert_string_equal(said(udp("a")), "1! 2! -1(rules) "); /* the first reason is the reason */
 }
 
 static void bad_lines_are_named(void **state)
@@ -708,8 +743,10 @@ int main(void)
         T(counts_go_on_across_reloads),
         T(counting_against_a_model),
         T(suppressed_and_dropped_all_the_same),
+        T(suppressed_for_all_and_counted),
         T(a_line_for_the_rule_replaces_its_own),
         T(rates_change_the_action),
+        T(rates_change_it_again),
         T(bad_lines_are_named),
         T(bad_options_are_refused),
         T(tagged_packets_follow),
