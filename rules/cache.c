@@ -99,7 +99,7 @@ static void file_name(const struct cache_key *key, char name[NAME_BYTES])
 {
     for (int i = 0; i < CACHE_KEY_BYTES; i++)
         snprintf(name + 2 * i, 3, "%02x", key->bytes[i]);
-    strcpy(name + 2 * CACHE_KEY_BYTES, SUFFIX);
+    memcpy(name + 2 * CACHE_KEY_BYTES, SUFFIX, sizeof(SUFFIX));
 }
 
 /* --- the directory -------------------------------------------------------------------------------------------------- */

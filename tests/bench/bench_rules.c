@@ -93,7 +93,7 @@ static struct ruleset *load(const char *cache, char **files, int n)
 static double address_ns(const struct ruleset *rs)
 {
     enum { N = 1 << 16 };
-    uint8_t (*addr)[16] = calloc(N, sizeof(*addr));
+    uint8_t(*addr)[16] = calloc(N, sizeof(*addr));
     uint64_t best = UINT64_MAX, sum = 0;
 
     if (!addr)
@@ -128,8 +128,10 @@ static void bench_load(const char *cache, char **files, int n)
 
     cpu = cpu_ns() - cpu;
     wall = wire_now_ns() - wall;
-    printf("{\"loaded\": %u, \"rejected\": %u, \"dormant\": %u, \"patterns\": %u, \"databases\": %u, \"cached\": %u, "
-           "\"always\": %u, \"cpu_ms\": %.1f, \"wall_ms\": %.1f, \"rss_kb\": %ld, \"peak_kb\": %ld, \"own_kb\": %llu, "
+    printf("{\"loaded\": %u, \"rejected\": %u, \"dormant\": %u, \"patterns\": %u, \"databases\": %u, "
+           "\"cached\": %u, "
+           "\"always\": %u, \"cpu_ms\": %.1f, \"wall_ms\": %.1f, \"rss_kb\": %ld, \"peak_kb\": %ld, "
+           "\"own_kb\": %llu, "
            "\"address_ns\": %.1f}\n",
            st->n_loaded, st->n_rejected, st->n_dormant, st->n_patterns, st->n_databases, st->n_cached,
            st->n_no_prefilter, (double)cpu / 1e6, (double)wall / 1e6, status_kb("VmRSS:") - before_kb,
@@ -182,7 +184,8 @@ static int on_file(const char *path, const struct stat *st, int kind, struct FTW
     struct err e;
     unsigned n;
 
-    if (kind != FTW_F || (len < 5 || (strcmp(path + len - 5, ".pcap") != 0 && strcmp(path + len - 5, "pcapng") != 0)))
+    if (kind != FTW_F ||
+        (len < 5 || (strcmp(path + len - 5, ".pcap") != 0 && strcmp(path + len - 5, "pcapng") != 0)))
         return 0;
     p = pcapio_open(path, NULL, &e);
     if (!p)
@@ -204,13 +207,33 @@ static int on_file(const char *path, const struct stat *st, int kind, struct FTW
 static void fill_payload(uint8_t out[PAYLOAD_LEN], unsigned kind)
 {
     static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    static const char *const words[] = {"the ", "of ", "<p>", "</p>\n", "network ", "and ", "<a href=\"/index.html\">",
-                                        "packet ", "</a> ", "which ", "people ", "<div class=\"main\">", "</div>\n",
-                                        "content ", "server ", "with ", "2024 ", "more ", "about ", "page "};
+    static const char *const words[] = {"the ",
+                                        "of ",
+                                        "<p>",
+                                        "</p>\n",
+                                        "network ",
+                                        "and ",
+                                        "<a href=\"/index.html\">",
+                                        "packet ",
+                                        "</a> ",
+                                        "which ",
+                                        "people ",
+                                        "<div class=\"main\">",
+                                        "</div>\n",
+                                        "content ",
+                                        "server ",
+                                        "with ",
+                                        "2024 ",
+                                        "more ",
+                                        "about ",
+                                        "page "};
     static const char request[] =
-        "GET /articles/index.html?page=2&sort=date HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 "
-        "(X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0\r\nAccept: text/html,application/xhtml+xml,"
-        "application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\n"
+        "GET /articles/index.html?page=2&sort=date HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: "
+        "Mozilla/5.0 "
+        "(X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0\r\nAccept: "
+        "text/html,application/xhtml+xml,"
+        "application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, "
+        "deflate, br\r\n"
         "Connection: keep-alive\r\nCookie: session=8127361287361287361; theme=dark\r\n\r\n";
 
     for (uint32_t n = 0; n < PAYLOAD_LEN;) {
@@ -238,12 +261,15 @@ static void make_synthetic(void)
     struct frame f;
 
     for (uint32_t i = 0; i < SYNTHETIC + 3; i++) {
-        bool server = i == 1 || (i > 2 && i % 8 != 7); /* seven packets come from the server for one that goes there */
+        bool server =
+            i == 1 || (i > 2 && i % 8 != 7); /* seven packets come from the server for one that goes there */
         struct pkt k = {.src = server ? 2 : 1,
                         .dst = server ? 1 : 2,
                         .sport = server ? 80 : 40000,
                         .dport = server ? 40000 : 80,
-                        .tcp_flags = i == 0 ? 2 : i == 1 ? 18 : 16};
+                        .tcp_flags = i == 0   ? 2
+                                     : i == 1 ? 18
+                                              : 16};
 
         if (i > 2) {
             fill_payload(payload, server ? i % 3 : 3);
@@ -327,7 +353,8 @@ static void bench_scan(const char *what, char **files, int n)
     for (uint32_t i = 0; i <= FRAMES_MAX / BURST_MAX; i++)
         ns += best[i];
     packets = n_stored;
-    printf("{\"packets\": %u, \"ns_per_packet\": %.0f, \"scan_bytes_per_packet\": %.0f, \"scans_per_packet\": %.2f, "
+    printf("{\"packets\": %u, \"ns_per_packet\": %.0f, \"scan_bytes_per_packet\": %.0f, "
+           "\"scans_per_packet\": %.2f, "
            "\"candidates_per_packet\": %.3f, \"false_per_packet\": %.3f, \"matches_per_packet\": %.3f}\n",
            n_stored, (double)ns / packets, (double)c.v[CTR_DETECT_SCAN_BYTES] / packets,
            (double)c.v[CTR_DETECT_SCANS] / packets, (double)c.v[CTR_DETECT_CANDIDATES] / packets,

@@ -278,7 +278,7 @@ static void awkward_expressions(void **state)
 static void try_line(const char *line, hs_scratch_t **scratch, unsigned rounds, struct tally *sum)
 {
     for (const char *p = line; (p = strstr(p, "pcre:")) != NULL; p++) {
-        const char *open = strchr(p, '"'), *end = open, *slash;
+        const char *open = strchr(p, '"'), *end, *slash;
         uint32_t options = 0;
 
         if (open == NULL || open[1] != '/')
