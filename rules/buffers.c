@@ -227,6 +227,9 @@ static bool check_value(struct draft *d, const struct buffer_name *n, const stru
         return parse_arguments(d, n, o->value);
     if (d->dialect == DIALECT_SNORT2 && n->buffer == BUF_FILE_DATA && span_eq_str(o->value, "mime"))
         return true;
+    if (d->both_ways && buffer_table[n->buffer].direction == BOTH_WAYS &&
+        (span_eq_str(o->value, "to_server") || span_eq_str(o->value, "to_client")))
+        return true; /* Suricata's =>, which makes the rule dormant: whose of the two it is */
     return draft_fail(d, o->value.p, "end the name with a ';'", "%s takes no value", n->name);
 }
 

@@ -46,7 +46,7 @@ static bool parse_byte_test(struct draft *d, const struct option *o)
            parse_operator(d, o, sign, op) && byte_op_words(d, o, s, rest, 0) &&
            operand_read(d, o, s, n_bytes, 0, BYTES_STRING_MAX, &op->n_bytes) &&
            operand_read(d, o, s, value, 0, UINT64_MAX, &op->value) &&
-           operand_read(d, o, s, offset, -UINT16_MAX, UINT16_MAX, &op->offset) && byte_op_check(d, o, s, 1);
+           operand_read(d, o, s, offset, -INT32_MAX, INT32_MAX, &op->offset) && byte_op_check(d, o, s, 1);
 }
 
 static bool compare(uint8_t op, uint64_t v, uint64_t value)

@@ -9,7 +9,7 @@
  * match's start (RULES.md 2A, 2); an expression anchored with A has one place only.
  *
  * Flags: i s m x A E G as in PCRE, R relative, B accepted without effect, O raises the step limit. In Suricata's
- * and Snort 2's rules other letters name an HTTP buffer (rules/buffers.h).
+ * and Snort 2's rules other letters name an HTTP buffer (rules/buffers.h). Names for captures are read and not logged.
  *
  * The builder owns the compiled codes and hands them to the ruleset, which frees them.
  */
@@ -46,10 +46,35 @@ static bool parse_buffer_letter(struct draft *d, const uint8_t *at, struct draft
     return buffers_move_step(d, s, at, b);
 }
 
+/* Suricata: what the groups capture gets names for the log, "/(a)(b)/i, flow:x, alert:y". They change no match. */
+static bool check_captures(struct draft *d, struct span list)
+{
+    static const char *const kinds[] = {"flow:", "pkt:", "alert:"};
+    struct span one;
+    bool more = true;
+
+    while (more) {
+        size_t i = 0;
+
+        more = text_split(&list, ',', &one);
+        one = text_trim(one);
+        while (i < 3 && (one.len <= strlen(kinds[i]) || memcmp(one.p, kinds[i], strlen(kinds[i])) != 0))
+            i++;
+        if (i == 3)
+            return draft_fail(d, one.p, "write flow:NAME, pkt:NAME or alert:NAME for each group",
+                              "pcre: '%.*s' names no capture", TEXT_ARG(one));
+    }
+    return true;
+}
+
 static bool parse_letters(struct draft *d, struct span letters, struct draft_step *s, uint32_t *options)
 {
+    struct span captures = letters;
     bool ok = true;
 
+    if (text_split(&captures, ',', &letters))
+        ok = check_captures(d, captures);
+    letters = text_trim(letters);
     for (uint32_t i = 0; i < letters.len; i++) {
         uint8_t c = letters.p[i];
         size_t row = 0, n = sizeof(option_letters) / sizeof(option_letters[0]);
@@ -178,7 +203,7 @@ static bool match_pcre(const struct step *s, struct eval *e)
 const struct keyword kw_pcre = {
     .name = "pcre",
     .usage = "write pcre:\"/expression/flags\"; or pcre:!\"/expression/flags\";",
-    .value = VALUE_QUOTED,
+    .value = VALUE_PLAIN,
     .flags = KEYWORD_NEGATED,
     .parse = parse_pcre,
     .match = match_pcre,

@@ -123,6 +123,12 @@ static void pcre_letters(void **state)
     assert_options_refused("pcre:\"/x/UP\";", "a second buffer, http.request_body");
     assert_options_refused("http.uri; pcre:\"/x/P\";", "named before it");
     assert_options_refused("pcre:\"/x/q\";", "unknown flag 'q'");
+    /* without quotes, and with names for what groups capture */
+    assert_int_equal(buffer_of_step("pcre:/one/U;", 0), BUF_HTTP_URI);
+    assert_int_equal(buffer_of_step("pcre:\"/(a)(b)/i, flow:x, alert:y\";", 0), BUF_PAYLOAD);
+    assert_true(options_match("pcre:\"/(a)(b)/i, flow:x, pkt:y\";", "AB"));
+    assert_options_refused("pcre:\"/(a)/, x\";", "'x' names no capture");
+    assert_options_refused("pcre:\"/(a)/, flow:\";", "'flow:' names no capture");
 }
 
 static void directions(void **state)

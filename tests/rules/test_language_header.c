@@ -200,6 +200,12 @@ static void directions(void **state)
     accepted(
         "alert http any any => any any (http.uri; content:\"a\"; http.stat_code; content:\"200\"; sid:1;)",
         DIALECT_SURICATA, 1);
+    accepted("alert http any any => any any (http.connection: to_client; content:\"a\"; sid:1;)",
+             DIALECT_SURICATA, 1);
+    refused_at("alert http any any -> any any (http.connection: to_client; content:\"a\"; sid:1;)",
+               DIALECT_SURICATA, 1, 0, "http.connection takes no value");
+    refused_at("alert http any any => any any (http.uri: to_client; content:\"a\"; sid:1;)", DIALECT_SURICATA,
+               1, 0, "http.uri takes no value");
     refused_at(
         "alert http any any -> any any (http.uri; content:\"a\"; http.stat_code; content:\"200\"; sid:1;)",
         DIALECT_SURICATA, 1, 0, "filled in different directions");
