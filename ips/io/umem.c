@@ -61,7 +61,7 @@ static void depot_give(struct frame_cache *c)
         c->n += FRAME_BATCH; /* full although it has room for all frames: keep them */
         return;
     }
-    c->worker += FRAME_BATCH;
+    c->depot += FRAME_BATCH;
 }
 
 static bool depot_take(struct frame_cache *c)
@@ -73,13 +73,13 @@ static bool depot_take(struct frame_cache *c)
         return false;
     memcpy(&c->addr[c->n], b->addr, sizeof(b->addr));
     c->n += FRAME_BATCH;
-    c->worker -= FRAME_BATCH;
+    c->depot -= FRAME_BATCH;
     return true;
 }
 
 static void cache_publish(struct frame_cache *c)
 {
-    __atomic_store_n(&c->seen.free, c->n + c->closed, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->seen.free, c->n + c->depot + c->closed, __ATOMIC_RELAXED);
     __atomic_store_n(&c->seen.fill, c->fill, __ATOMIC_RELAXED);
     __atomic_store_n(&c->seen.worker, c->worker, __ATOMIC_RELAXED);
     __atomic_store_n(&c->seen.tx, c->tx, __ATOMIC_RELAXED);
@@ -87,7 +87,7 @@ static void cache_publish(struct frame_cache *c)
 
 void frame_cache_settle(struct frame_cache *c)
 {
-    int64_t holds = c->n + c->fill + c->tx + c->closed;
+    int64_t holds = c->n + c->fill + c->tx + c->closed; /* what lies in the depot is nobody's */
 
     if (holds >= c->share + FRAME_BATCH) {
         for (; holds >= c->share + FRAME_BATCH && c->n >= FRAME_BATCH; holds -= FRAME_BATCH)
@@ -111,7 +111,7 @@ void umem_reset(struct umem *u)
         for (uint32_t i = 0; i < share; i++)
             c->addr[i] = (uint64_t)(w * share + share - 1 - i) * FRAME_BYTES;
         c->n = share;
-        c->fill = c->tx = c->closed = 0; /* `worker` stays: what was not given back keeps the sum wrong */
+        c->fill = c->tx = c->depot = c->closed = 0; /* `worker` stays: what was not given back keeps the sum wrong */
         cache_publish(c);
     }
 }

@@ -23,6 +23,7 @@ struct frame_cache {
     /* Frames this worker moved to an owner less those it moved away. A frame that is handed to another worker is
      * counted into one worker's hand and out of the other's, so each may be negative; the sums are right. */
     int64_t fill, worker, tx;
+    int64_t depot;  /* put into the depot less taken out of it: free, and nobody's yet */
     int64_t closed; /* came back from ports that were closed; in `addr` again when the last port is */
     struct umem *umem;
     /* cold: what other threads see, written once a service */
