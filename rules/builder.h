@@ -73,7 +73,7 @@ struct builder {
     struct scan (*scans)[PACKET_KINDS]; /* heap; by slot */
     struct cache cache;
     uint32_t n_expressions; /* that stand for rules, so far */
-    struct draft draft; /* one at a time */
+    struct draft draft;     /* one at a time */
     bool no_memory;
     bool pcre_no_jit;              /* the machine cannot: the interpreter is used */
     struct policy_report *reports; /* one per line of the policy, in the arena; filled at the end */

@@ -227,7 +227,7 @@ static void look_at_line(struct signs *s, struct span line)
 enum rule_dialect dialect_detect(struct span bytes)
 {
     struct signs s = {0};
-    uint32_t at = 0;
+    uint32_t at = bytes.len >= 3 && memcmp(bytes.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
     while (at < bytes.len) {
         const uint8_t *p = bytes.p + at, *nl = memchr(p, '\n', bytes.len - at);

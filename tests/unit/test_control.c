@@ -288,6 +288,14 @@ static void commands_answer(void **state)
     expect(fd, "{\"command\":\"rules list\",\"args\":{\"sid\":99}}", 404);
     expect(fd, "{\"command\":\"rules list\",\"args\":{\"offset\":99999999999}}", 200);
     expect(fd, "{\"command\":\"rules list\",\"args\":{\"offset\":-1}}", 400);
+    r = ask(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"dormant\"}}");
+    assert_int_equal(json_array_size(at(r, "result", "rules")), 0);
+    json_decref(r);
+    expect(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"disabled\"}}", 200);
+    expect(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"disabled\",\"sid\":1}}", 404);
+    expect(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"dormant\",\"sid\":1}}", 404);
+    expect(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"old\"}}", 400);
+    expect(fd, "{\"command\":\"rules list\",\"args\":{\"only\":7}}", 400);
     expect(fd, "{\"command\":\"rules profile\"}", 409); /* it was never on */
     expect(fd, "{\"command\":\"rules profile\",\"args\":{\"action\":\"on\"}}", 200);
     expect(fd, "{\"command\":\"rules profile\",\"args\":{\"action\":\"on\"}}", 200); /* again, from zero */
@@ -378,6 +386,32 @@ static void policy_and_explain(void **state)
     r = ask(fd, "{\"command\":\"rules list\",\"args\":{\"sid\":1}}"); /* what ran runs */
     o = json_array_get(at(r, "result", "rules"), 0);
     assert_string_equal(json_string_value(json_object_get(o, "action")), "drop");
+    json_decref(r);
+    close(fd);
+}
+
+/* What is not evaluated is named, with the reason. */
+static void lists_what_sleeps(void **state)
+{
+    int fd = client();
+    const json_t *rule;
+    json_t *r;
+
+    write_rules(GOOD_RULE "alert http any any -> any any (http.uri; content:\"x\"; sid:3;)\n"
+                          "#alert tcp any any -> any any (msg:\"off\"; sid:4; rev:5;)\n");
+    r = ask(fd, "{\"command\":\"rules reload\"}");
+    assert_int_equal(json_integer_value(at(r, "result", "dormant")), 1);
+    json_decref(r);
+    r = ask(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"dormant\"}}");
+    assert_int_equal(json_array_size(at(r, "result", "rules")), 1);
+    rule = json_array_get(at(r, "result", "rules"), 0);
+    assert_int_equal(json_integer_value(json_object_get(rule, "sid")), 3);
+    assert_string_equal(json_string_value(json_object_get(rule, "dormant")), "http");
+    json_decref(r);
+    r = ask(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"disabled\",\"sid\":4}}");
+    rule = json_array_get(at(r, "result", "rules"), 0);
+    assert_string_equal(json_string_value(json_object_get(rule, "msg")), "off");
+    assert_int_equal(json_integer_value(json_object_get(rule, "line")), 3);
     json_decref(r);
     close(fd);
 }
@@ -726,6 +760,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(commands_answer, start, stop),
         cmocka_unit_test_setup_teardown(block_list, start, stop),
         cmocka_unit_test_setup_teardown(policy_and_explain, start, stop),
+        cmocka_unit_test_setup_teardown(lists_what_sleeps, start, stop),
         cmocka_unit_test_setup_teardown(reload_swaps_or_keeps, start, stop),
         cmocka_unit_test_setup_teardown(reload_under_readers, start, stop),
         cmocka_unit_test_setup_teardown(who_asked_may_leave, start, stop),
