@@ -111,7 +111,8 @@ void umem_reset(struct umem *u)
         for (uint32_t i = 0; i < share; i++)
             c->addr[i] = (uint64_t)(w * share + share - 1 - i) * FRAME_BYTES;
         c->n = share;
-        c->fill = c->tx = c->depot = c->closed = 0; /* `worker` stays: what was not given back keeps the sum wrong */
+        c->fill = c->tx = c->depot = c->closed =
+            0; /* `worker` stays: what was not given back keeps the sum wrong */
         cache_publish(c);
     }
 }
