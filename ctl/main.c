@@ -135,7 +135,7 @@ static void print_usage(FILE *out, const struct command *only)
           "  --help         this, or of one command: ipsctl COMMAND --help\n"
           "  --version      print the version\n\n"
           "with rule FILEs, which are read without a daemon:\n"
-          "  --var NAME=VALUE\n"
+          "  --var NAME=VALUE, --dialect auto|suricata|snort3|snort2\n"
           "  --policy FILE, --disable-conf FILE, --enable-conf FILE, --drop-conf FILE, --modify-conf FILE\n",
           out);
 }
@@ -226,6 +226,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             continue;
         } else if ((v = option_value("--limit", argv, &i)) != NULL) {
             c->limit = v;
+        } else if ((v = option_value("--dialect", argv, &i)) != NULL) {
+            c->dialect = v;
         } else if ((v = option_value("--var", argv, &i)) != NULL) {
             if (c->n_vars == VARS_MAX)
                 return usage_error("too many variables", NULL);
@@ -428,8 +430,9 @@ int main(int argc, char **argv)
         return cmd->offline(&c);
     if (c.only != NULL && cmd != &commands[CMD_RULES_LIST])
         return usage_error("--dormant and --disabled belong to 'rules list'", NULL);
-    if (c.n_vars > 0 || has_policy(&c))
-        return usage_error("--var and --policy belong to 'rules check', 'policy' and 'explain' with FILE...",
-                           NULL);
+    if (c.n_vars > 0 || c.dialect != NULL || has_policy(&c))
+        return usage_error(
+            "--var, --dialect and --policy belong to 'rules check', 'policy' and 'explain' with FILE...",
+            NULL);
     return run(&c, cmd);
 }

@@ -11,6 +11,7 @@
 #include "ctl/ctl.h"
 #include "ips/base/clock.h"
 #include "ips/control/rules_json.h"
+#include "rules/dialect.h"
 #include "rules/ruleset.h"
 
 struct source {
@@ -59,6 +60,10 @@ static int source_init(struct source *s, const struct ctl *c, unsigned first)
                                      .n_workers = 1,
                                      .generation = 1,
                                      .dialect = DIALECT_AUTO};
+    if (c->dialect != NULL && !dialect_read(c->dialect, &s->src.dialect)) {
+        fprintf(stderr, "ipsctl: no dialect '%s'; write auto, suricata, snort3 or snort2\n", c->dialect);
+        return client_exit_status(PROTO_BAD_REQUEST);
+    }
     status = take_vars(c, s);
     if (status == 0 && policy_load(&c->policy, &s->src.policy, &s->errs) < 0)
         status = 1;
@@ -100,11 +105,12 @@ static int report(const struct ctl *c, const struct ruleset *rs, const struct er
         print_report(st, errs, warnings, took_ns);
         json_decref(warnings);
     } else {
-        print_json(json_pack(
-            "{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "loaded", (json_int_t)st->n_loaded, "rejected",
-            (json_int_t)st->n_rejected, "dormant", (json_int_t)st->n_dormant, "disabled",
-            (json_int_t)st->n_disabled, "errors", rules_errors_json(errs, errs->n), "warnings", warnings,
-            "load_ms", (json_int_t)(took_ns / NS_PER_MS), "memory_bytes", (json_int_t)st->memory_bytes));
+        print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "loaded",
+                             (json_int_t)st->n_loaded, "rejected", (json_int_t)st->n_rejected, "dormant",
+                             (json_int_t)st->n_dormant, "skipped", (json_int_t)st->n_skipped, "disabled",
+                             (json_int_t)st->n_disabled, "errors", rules_errors_json(errs, errs->n),
+                             "warnings", warnings, "load_ms", (json_int_t)(took_ns / NS_PER_MS),
+                             "memory_bytes", (json_int_t)st->memory_bytes));
     }
     return rs == NULL || errs->n > 0 ? 1 : 0;
 }

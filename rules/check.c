@@ -162,6 +162,7 @@ void check_rule(struct draft *d)
                    "the rule has no sid");
     check_steps(d);
     buffers_check(d);
+    service_take_metadata(d);
     if (d->failed)
         return;
     check_payload_size(d);

@@ -40,6 +40,19 @@ const char *dialect_name(uint8_t dialect)
     return words[dialect];
 }
 
+bool dialect_read(const char *word, uint8_t *dialect)
+{
+    static const char *const words[] = {[DIALECT_SURICATA] = "suricata",
+                                        [DIALECT_SNORT3] = "snort3",
+                                        [DIALECT_SNORT2] = "snort2",
+                                        [DIALECT_AUTO] = "auto"};
+
+    for (*dialect = DIALECT_SURICATA; *dialect <= DIALECT_AUTO; ++*dialect)
+        if (strcmp(word, words[*dialect]) == 0)
+            return true;
+    return false;
+}
+
 static void sign_of(struct signs *s, uint8_t in)
 {
     for (unsigned i = 0; i < 3; i++)

@@ -5,7 +5,8 @@
  * A rule about an application protocol carries it in info.apps for the day when flows know theirs. In the header
  * it restricts the rule to flows of that protocol, so the rule is dormant until protocols are recognised
  * (rules/parse.c). Snort 3's `service` does not: such a rule is matched by its header's ports while the service of a
- * flow is unknown (RULES.md 2C, 48), and unknown it is today, so it runs.
+ * flow is unknown (RULES.md 2C, 48), and unknown it is today, so it runs. Snort 2 writes the service among the
+ * metadata.
  *
  * The table is APP_TABLE in service.h. Control thread.
  */
@@ -90,6 +91,19 @@ static bool parse_service(struct draft *d, const struct option *o)
         d->info.apps |= service_apps(one);
     }
     return true;
+}
+
+void service_take_metadata(struct draft *d)
+{
+    struct span rest = span_str(d->info.metadata), one;
+    bool more = d->dialect == DIALECT_SNORT2;
+
+    while (more) {
+        more = text_split(&rest, ',', &one);
+        one = text_trim(one);
+        if (one.len > 8 && memcmp(one.p, "service ", 8) == 0)
+            d->info.apps |= service_apps(text_trim(span_sub(one, 8, one.len)));
+    }
 }
 
 const struct keyword kw_service = {

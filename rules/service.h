@@ -76,6 +76,9 @@ struct service_word {
 
 /* The application protocol that a rule header names; false when there is none of that name in the dialect. */
 bool service_header_word(struct span word, uint8_t dialect, struct service_word *out);
+struct draft;
+/* Snort 2's "service http" among the metadata, when the rule is known. */
+void service_take_metadata(struct draft *d);
 /* What Snort 3's service option calls a protocol; 0: a service that no parser will know, matched by its ports. */
 uint64_t service_apps(struct span name);
 #endif

@@ -175,6 +175,11 @@ static void trap48_service(void **state)
     assert_true(ruleset_info(l.rs, find_rule(l.rs, 1))->apps == (APP_BIT(FTP) | APP_BIT(IMAP)));
     assert_true(ruleset_info(l.rs, find_rule(l.rs, 2))->apps == 0);
     unload(&l);
+    l = load_as_ok(
+        "alert tcp any any -> any 80 (metadata:policy a drop, service http; content:\"x\"; sid:1;)",
+        DIALECT_SNORT2, 1);
+    assert_true(ruleset_info(l.rs, 0)->apps == APP_BIT(HTTP1));
+    unload(&l);
     assert_options_refused_as(DIALECT_SNORT3, "service:a b;", "'a b' is no name of a service");
     assert_options_refused_as(DIALECT_SURICATA, "service:ftp;", "'service' is Snort 3's");
 }
