@@ -12,7 +12,7 @@
 #include "ips/base/span.h"
 
 #define SOURCE_FILE_MAX (256u << 20) /* bytes of a rule file */
-#define RULE_TEXT_MAX   (512u << 10) /* bytes of one rule: tens of thousands of addresses in a header fit */
+#define RULE_TEXT_MAX   (1u << 20)   /* bytes of one rule: sixty thousand addresses in a header fit */
 
 struct text_piece { /* from `off` of the logical line on, bytes come from this line and column */
     uint32_t off, line, column;
