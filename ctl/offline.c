@@ -11,7 +11,6 @@
 #include "ctl/ctl.h"
 #include "ips/base/clock.h"
 #include "ips/control/rules_json.h"
-#include "rules/dialect.h"
 #include "rules/ruleset.h"
 
 struct source {
@@ -60,7 +59,7 @@ static int source_init(struct source *s, const struct ctl *c, unsigned first)
                                      .n_workers = 1,
                                      .generation = 1,
                                      .dialect = DIALECT_AUTO};
-    if (c->dialect != NULL && !dialect_read(c->dialect, &s->src.dialect)) {
+    if (c->dialect != NULL && !rule_dialect_read(c->dialect, &s->src.dialect)) {
         fprintf(stderr, "ipsctl: no dialect '%s'; write auto, suricata, snort3 or snort2\n", c->dialect);
         return client_exit_status(PROTO_BAD_REQUEST);
     }

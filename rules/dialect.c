@@ -40,7 +40,7 @@ const char *dialect_name(uint8_t dialect)
     return words[dialect];
 }
 
-bool dialect_read(const char *word, uint8_t *dialect)
+bool rule_dialect_read(const char *word, uint8_t *dialect)
 {
     static const char *const words[] = {[DIALECT_SURICATA] = "suricata",
                                         [DIALECT_SNORT3] = "snort3",

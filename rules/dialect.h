@@ -21,8 +21,6 @@ static inline bool dialect_has(uint8_t in, uint8_t dialect)
     return in == 0 || (in >> dialect & 1) != 0;
 }
 
-/* "auto", "suricata", "snort3", "snort2" into enum rule_dialect; false when it is none of them. */
-bool dialect_read(const char *word, uint8_t *dialect);
 const char *dialect_name(uint8_t dialect); /* "Suricata", "Snort 3", "Snort 2" */
 /* "... is read as Suricata's": what to do when a rule is written in another dialect than its file is read in. */
 #define DIALECT_REMEDY \

@@ -177,6 +177,8 @@ const struct ruleset_stats *ruleset_stats(const struct ruleset *rs);
 /* What became of the policy's lines, n of them, in order; they live as long as the ruleset. */
 const struct policy_report *ruleset_policy(const struct ruleset *rs, uint32_t *n);
 const char *rule_action_name(enum rule_action a);
+/* "auto", "suricata", "snort3" or "snort2"; false when it is none of them. */
+bool rule_dialect_read(const char *word, uint8_t *dialect);
 /* "cve,2014-6271" as an address, by reference.config; as it is written when its type has no prefix. Returns buf. */
 const char *ruleset_reference_url(const struct ruleset *rs, const char *reference, char *buf, size_t size);
 #endif

@@ -84,11 +84,10 @@ static void take_comment_signs_off(const char *from, const char *to)
     FILE *in = fopen(from, "r"), *out = fopen(to, "w");
     char *line = NULL;
     size_t cap = 0;
-    ssize_t n;
 
     assert_non_null(in);
     assert_non_null(out);
-    while ((n = getline(&line, &cap, in)) > 0) {
+    while (getline(&line, &cap, in) > 0) {
         const char *text = line + strspn(line, "# ");
 
         assert_true(fputs(text != line && strncmp(text, "alert ", 6) == 0 ? text : line, out) >= 0);
