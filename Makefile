@@ -36,7 +36,7 @@ ALLLDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
 LDLIBS  = $(PC_LIBS) -lpthread -lm
 
 # Rooms. Everything but the two main files goes into one library that programs, tests and benches link.
-ROOMS    := ips/base rules rules/kw ips/io ips/decode ips/flow ips/detect ips/log ips/control ips
+ROOMS    := ips/base rules rules/kw ips/io ips/decode ips/flow ips/stream ips/detect ips/log ips/control ips
 LIB_SRC  := $(filter-out ips/main.c,$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libsluice.a

@@ -124,20 +124,17 @@ static void inject(struct worker *w, const struct packet *p, enum reject_to to)
     }
 }
 
-static void inspect(struct worker *w, unsigned n)
+/* One packet, when all that came before it are settled. */
+static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p)
 {
-    const struct ruleset *rs = rcu_dereference(*w->ruleset);
-
-    for (unsigned i = 0; i < n; i++) {
-        struct packet *p = &w->pkts[i];
-
-        if (!detect_packet(w->detect, rs, p))
-            continue;
-        counter_add(&w->counters, CTR_REJECTED, 1);
-        inject(w, p, REJECT_TO_SENDER);
-        if (p->ip_proto == IPPROTO_TCP)
-            inject(w, p, REJECT_TO_RECEIVER);
-    }
+    flow_lookup(w->flows, p, &w->counters);
+    flow_account(w->flows, p);
+    if (!detect_packet(w->detect, rs, p))
+        return;
+    counter_add(&w->counters, CTR_REJECTED, 1);
+    inject(w, p, REJECT_TO_SENDER);
+    if (p->ip_proto == IPPROTO_TCP)
+        inject(w, p, REJECT_TO_RECEIVER);
 }
 
 static void transmit(struct worker *w, struct outbox *box, unsigned in_port)
@@ -181,9 +178,12 @@ static void leave(struct worker *w, unsigned n)
 /* Decoded frames that are ours: from flow to exit. */
 static void process(struct worker *w, unsigned n)
 {
+    const struct ruleset *rs = rcu_dereference(*w->ruleset);
+
     apply_decode_policy(w, n);
-    flow_lookup_burst(w->flows, w->pkts, n, &w->counters);
-    inspect(w, n);
+    flow_prefetch_burst(w->flows, w->pkts, n);
+    for (unsigned i = 0; i < n; i++)
+        inspect(w, rs, &w->pkts[i]);
     leave(w, n);
 }
 

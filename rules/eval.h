@@ -41,7 +41,7 @@ struct facts {
     const uint8_t *src, *dst; /* 16 bytes each, IPv4 mapped */
     struct span l3_hdr;       /* IP header with IPv4 options, without IPv6 extension headers */
     struct span l4_hdr;       /* TCP with options, UDP or ICMP header; p == NULL when there is none */
-    uint16_t vlan[2];         /* tag control words, outermost first */
+    uint16_t vlan[3];         /* tag control words, outermost first */
     uint8_t n_vlans;
     uint32_t stream_size[2]; /* TCP: sequence numbers used so far, SYN and FIN count one; [0] by the client */
 };

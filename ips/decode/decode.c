@@ -2,8 +2,8 @@
 /*
  * From the frame's first byte to the network layer: link headers, VLAN tags, and the burst loop around them.
  *
- * A bridge sees Ethernet only; the other link types come from capture files. Up to two VLAN tags (802.1Q, 802.1ad,
- * and the older 0x9100) are taken off; a third tag, an 802.3 length field and every other ethertype end the walk:
+ * A bridge sees Ethernet only; the other link types come from capture files. Up to three VLAN tags (802.1Q, 802.1ad,
+ * and the older 0x9100) are taken off; a fourth tag, an 802.3 length field and every other ethertype end the walk:
  * such frames are "not IP" and what happens to them is the operator's decode.not_ip.
  *
  * Every read is from a span whose length was looked at first; nothing here casts wire bytes to a struct. A frame

@@ -183,7 +183,7 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .dst = p->dst.b,
         .l3_hdr = ip_header(p),
         .l4_hdr = l4_header(p),
-        .vlan = {p->vlan[0], p->vlan[1]},
+        .vlan = {p->vlan[0], p->vlan[1], p->vlan[2]},
         .n_vlans = p->n_vlans,
     };
     if (stream_sizes(p, d->facts.stream_size))
@@ -407,7 +407,6 @@ static bool settled(struct detect *d, struct packet *p)
 bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     d->report.rejected = d->report.passed = false;
-    flow_count(p);
     if (settled(d, p) || !rs)
         return false;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */

@@ -4,9 +4,9 @@
  *
  * Memory: 128 bytes a flow and 8 to 16 for two buckets (short chains: most lookups read one flow), reserved at start and touched only as flows come.
  *
- * Lookups go by burst: all keys are hashed and their buckets prefetched, then the flows at the chains' heads, and
- * only then is anything compared. Packets of a burst are looked up in order, so that the second packet of a
- * new flow finds the flow of the first.
+ * Prefetching goes by burst: all keys are hashed and their buckets prefetched, then the flows at the chains' heads.
+ * Packets are looked up one by one after that, each when the ones before it are done, so that the second packet of
+ * a new flow finds the flow of the first, and finds in it what the first one changed.
  *
  * Time: a flow stands in the wheel once, at the deadline it had when it was put there. A packet only writes last_ns;
  * when the wheel brings the flow up, its true deadline is computed and it goes back if that lies ahead. A flow that
@@ -53,6 +53,8 @@ struct flow_table {
     uint64_t next_id;
     uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
     struct wheel wheel;
+    void (*released)(void *arg, uint32_t index);
+    void *released_arg;
     struct flow_config cfg;
     size_t buckets_bytes, flows_bytes;
 };
@@ -148,6 +150,17 @@ void flow_table_free(struct flow_table *t)
     free(t);
 }
 
+void flow_table_on_release(struct flow_table *t, void (*released)(void *arg, uint32_t index), void *arg)
+{
+    t->released = released;
+    t->released_arg = arg;
+}
+
+uint32_t flow_index(const struct flow_table *t, const struct flow *f)
+{
+    return (uint32_t)(f - t->flows);
+}
+
 struct vars_pool *flow_table_vars(struct flow_table *t)
 {
     return t->vars;
@@ -214,6 +227,8 @@ static void release(struct flow_table *t, struct flow *f)
         unhash(t, f);
     if (t->vars)
         vars_clear(t->vars, &t->vars_of[f - t->flows]);
+    if (t->released)
+        t->released(t->released_arg, flow_index(t, f));
     f->next = t->free_head;
     t->free_head = (uint32_t)(f - t->flows) + 1;
     set_count(t, t->count - 1);
@@ -330,33 +345,6 @@ static struct flow *find(struct flow_table *t, const struct packet *p, const str
     return NULL;
 }
 
-/* A packet was added to the flow: state and time. */
-static void account(struct flow_table *t, struct flow *f, struct packet *p, unsigned dir)
-{
-    uint8_t state_before = f->state;
-    bool established;
-
-    f->flags |= dir ? FLOW_SEEN_TC : FLOW_SEEN_TS;
-    if (p->now_ns > f->last_ns)
-        f->last_ns = p->now_ns;
-    if (f->proto == IPPROTO_TCP) {
-        established = flow_tcp_update(f, p, dir);
-    } else {
-        established = (f->flags & FLOW_SEEN_TS) && (f->flags & FLOW_SEEN_TC);
-        if (established)
-            f->state = FLOW_ESTABLISHED;
-    }
-    p->flow = f;
-    p->flags |= (uint16_t)((dir ? PKT_TO_CLIENT : 0) | (established ? PKT_ESTABLISHED : 0));
-
-    if (f->state == FLOW_CLOSED &&
-        state_before != FLOW_CLOSED) { /* a shorter timeout: the wheel must know now */
-        uint32_t node = (uint32_t)(f - t->flows);
-        wheel_clear(&t->wheel, node);
-        wheel_set(&t->wheel, node, p->now_ns, deadline_of(t, f));
-    }
-}
-
 /* The packet has a key and no flow. NULL when it gets none. */
 static struct flow *begin(struct flow_table *t, struct packet *p, const struct flow_key *k, bool reopened,
                           struct counters *c)
@@ -383,46 +371,92 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
     return f;
 }
 
-static void lookup(struct flow_table *t, struct packet *p, const struct flow_key *k, struct counters *c)
+void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
 {
+    struct flow_key k;
     unsigned dir = 0;
     bool reopened = false;
-    struct flow *f = find(t, p, k, &dir);
 
+    if (!flow_key_of(p, &k))
+        return;
+    if (p->hash == 0)
+        p->hash = flow_key_hash(&k);
+    struct flow *f = find(t, p, &k, &dir);
     if (f && p->now_ns >= deadline_of(t, f)) {
         detach(t, f, p->now_ns);
         f = NULL;
-    } else if (f && k->proto == IPPROTO_TCP && flow_tcp_reopens(f, p, dir)) {
+    } else if (f && k.proto == IPPROTO_TCP && flow_tcp_reopens(f, p, dir)) {
         detach(t, f, p->now_ns);
         reopened = true;
         f = NULL;
     }
     if (!f) {
-        f = begin(t, p, k, reopened, c);
+        f = begin(t, p, &k, reopened, c);
         if (!f)
             return;
-        dir = flow_key_match(k, f) == 1;
+        dir = flow_key_match(&k, f) == 1;
     }
-    account(t, f, p, dir);
+    p->flow = f;
+    p->flags |= dir ? PKT_TO_CLIENT : 0;
 }
 
-void flow_lookup_burst(struct flow_table *t, struct packet *pkts, unsigned n, struct counters *c)
+/* State and time of the flow, now that the packet belongs to it. */
+static void update(struct flow_table *t, struct flow *f, struct packet *p, unsigned dir)
 {
-    struct flow_key keys[BURST_MAX];
+    uint8_t state_before = f->state;
+    bool established;
 
-    if (n > BURST_MAX)
-        n = BURST_MAX; /* there are no larger bursts (packet.h) */
+    f->flags |= dir ? FLOW_SEEN_TC : FLOW_SEEN_TS;
+    if (p->now_ns > f->last_ns)
+        f->last_ns = p->now_ns;
+    if (f->proto == IPPROTO_TCP) {
+        established = flow_tcp_update(f, p, dir);
+    } else {
+        established = (f->flags & FLOW_SEEN_TS) && (f->flags & FLOW_SEEN_TC);
+        if (established)
+            f->state = FLOW_ESTABLISHED;
+    }
+    p->flags |= established ? PKT_ESTABLISHED : 0;
+
+    if (f->state == FLOW_CLOSED &&
+        state_before != FLOW_CLOSED) { /* a shorter timeout: the wheel must know now */
+        uint32_t node = (uint32_t)(f - t->flows);
+        wheel_clear(&t->wheel, node);
+        wheel_set(&t->wheel, node, p->now_ns, deadline_of(t, f));
+    }
+}
+
+void flow_account(struct flow_table *t, struct packet *p)
+{
+    unsigned dir = p->flags & PKT_TO_CLIENT ? 1 : 0;
+
+    if (!p->flow)
+        return;
+    if (!(p->flags & PKT_IGNORED))
+        update(t, p->flow, p, dir);
+    p->flow->pkts[dir]++;
+    p->flow->bytes[dir] += p->len;
+}
+
+/* 0 when the packet belongs to no flow. */
+static uint32_t key_hash(const struct packet *p)
+{
+    struct flow_key k;
+
+    return flow_key_of(p, &k) ? flow_key_hash(&k) : 0;
+}
+
+void flow_prefetch_burst(struct flow_table *t, struct packet *pkts, unsigned n)
+{
     t->burst_ns = UINT64_MAX;
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = &pkts[i];
 
-        p->hash = 0;
         if (p->now_ns < t->burst_ns)
             t->burst_ns = p->now_ns;
-        if (!flow_key_of(p, &keys[i]))
-            continue;
-        p->hash = flow_key_hash(&keys[i]);
-        __builtin_prefetch(bucket_of(t, p->hash));
+        p->hash = key_hash(p);
+        if (p->hash)
+            __builtin_prefetch(bucket_of(t, p->hash));
     }
     for (unsigned i = 0; i < n; i++) {
         uint32_t head = pkts[i].hash ? *bucket_of(t, pkts[i].hash) : 0;
@@ -432,9 +466,6 @@ void flow_lookup_burst(struct flow_table *t, struct packet *pkts, unsigned n, st
             __builtin_prefetch((char *)&t->flows[head - 1] + 64);
         }
     }
-    for (unsigned i = 0; i < n; i++)
-        if (pkts[i].hash)
-            lookup(t, &pkts[i], &keys[i], c);
 }
 
 void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c)

@@ -69,6 +69,10 @@ struct flow_config {
 struct flow_table;
 struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
 void flow_table_free(struct flow_table *t);
+/* Called with a flow's index when it is freed, so that what others keep beside it (stream/) goes with it. */
+void flow_table_on_release(struct flow_table *t, void (*released)(void *arg, uint32_t index), void *arg);
+/* The flow's place in its table, below max_flows: rooms below keep arrays of their own beside the table. */
+uint32_t flow_index(const struct flow_table *t, const struct flow *f);
 uint32_t flow_table_count(const struct flow_table *t); /* any thread */
 /* What rules remember about flows: the pool (NULL: nothing), and the owner in it that a flow of this table is. */
 struct vars_pool *flow_table_vars(struct flow_table *t);
@@ -77,22 +81,18 @@ uint32_t *flow_vars(struct flow_table *t, const struct flow *f);
 /* Hash of the packet's key; 0 when it has none. The owner of a flow is hash % n_workers. Fragments have a hash (of
  * their addresses) but no flow. The secret is drawn by the first flow_table_new() of the process. */
 uint32_t flow_hash(const struct packet *p);
-/* Prefetches, then finds or creates the flow of each packet and sets p->flow, direction and established;
- * packets that are not IP, malformed or have a bad checksum get none. Sets verdict and drop_reason where the
- * midstream or memory policy says drop. */
-void flow_lookup_burst(struct flow_table *t, struct packet *pkts, unsigned n, struct counters *c);
+/*
+ * A packet goes through three calls, in the order of the burst, so that each sees what the one before it did:
+ *   flow_prefetch_burst  hashes all keys of the burst and brings their buckets and flows into the cache
+ *   flow_lookup          finds or creates the packet's flow and its direction; packets that are not IP, malformed or
+ *                        have a bad checksum get none. Sets verdict and drop_reason where the midstream or memory
+ *                        policy says drop
+ *   flow_account         the packet counts: time, totals, TCP state, PKT_ESTABLISHED. What its receiver will not take
+ *                        (PKT_IGNORED, set by stream/ in between) enters the totals and changes no state
+ */
+void flow_prefetch_burst(struct flow_table *t, struct packet *pkts, unsigned n);
+void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c);
+void flow_account(struct flow_table *t, struct packet *p);
 /* Removes at most `budget` flows whose time is over. Once a burst, when no packet of it is in use any more. */
 void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c);
-
-/* The packet enters its flow's totals. Lookup runs over a whole burst, so this is left to the moment when the packet
- * is inspected: its events then count it and nothing behind it. */
-static inline void flow_count(const struct packet *p)
-{
-    unsigned dir = p->flags & PKT_TO_CLIENT ? 1 : 0;
-
-    if (p->flow) {
-        p->flow->pkts[dir]++;
-        p->flow->bytes[dir] += p->len;
-    }
-}
 #endif

@@ -10,11 +10,13 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include "ips/base/anomaly.h"
 #include "ips/base/span.h"
 
 #define BURST_MAX   64
 #define FRAME_BYTES 4096 /* a UMEM chunk; smaller ones make igb cut frames in two */
-#define VLAN_MAX    2
+#define VLAN_MAX    3
+#define NEST_MAX    4 /* packets inside packets that are opened: tunnels in tunnels */
 
 enum verdict { VERDICT_FORWARD, VERDICT_DROP };
 
@@ -44,15 +46,30 @@ enum packet_flag {
     PKT_MALFORMED = 1 << 7,    /* broken IP, TCP, UDP or ICMP; decode.malformed says what happens */
     PKT_HAS_ETH = 1 << 8,      /* the frame starts with an Ethernet header */
     PKT_INJECTED = 1 << 9,     /* made by the engine, not received */
+    PKT_REASSEMBLED = 1 << 10, /* a datagram that decode/ put together; its frames share its verdict */
+    PKT_IGNORED = 1 << 11, /* set by stream/: the receiver will discard it; changes no state, is no stream */
+    PKT_STREAM = 1 << 12,  /* set by stream/: the payload belongs to a stream, as new, early or old bytes */
+    PKT_REWRITTEN = 1 << 13, /* bytes were changed: a retransmission that differed, replace, the normaliser */
 };
 
 struct flow;
+struct stream_view;
+
+enum tunnel { /* how a packet lies in the one around it */
+              TUNNEL_NONE,
+              TUNNEL_IPIP, /* IPv4 or IPv6 in IPv4 or IPv6: 6in4 and its kin */
+              TUNNEL_GRE,
+              TUNNEL_ERSPAN,
+              TUNNEL_VXLAN,
+              TUNNEL_GENEVE,
+              TUNNEL_TEREDO,
+};
 
 struct packet {
     /* hot: frame and verdict */
     uint8_t *data;         /* first byte of the frame */
     uint32_t len;          /* bytes of the frame */
-    uint16_t flags;        /* enum packet_flag */
+    uint32_t flags;        /* enum packet_flag */
     uint8_t in_port;       /* 0 or 1; leaves through 1 - in_port */
     uint8_t verdict;       /* enum verdict */
     uint8_t drop_reason;   /* enum drop_reason, when verdict is VERDICT_DROP */
@@ -67,7 +84,12 @@ struct packet {
     uint32_t hash;         /* of the flow key, the same for both directions */
     struct flow *flow;     /* NULL when not tracked */
     struct addr src, dst;
+    struct packet *inner; /* set by decode/: the packet that this one carries; NULL when it is no tunnel */
+    const struct packet *outer;     /* the one that carries this; NULL for a frame's own */
+    const struct stream_view *view; /* set by stream/: what it adds to its stream; NULL when nothing */
     /* cold */
+    struct anomalies
+        anomalies;      /* what is odd about it: events that decode-event and stream-event rules ask for */
     uint64_t umem_addr; /* of data in the UMEM, as AF_XDP descriptors give it */
     uint64_t now_ns;    /* the burst's monotonic clock; the capture's time in capture mode */
     uint64_t ts_ns;     /* real time for events */
@@ -77,7 +99,8 @@ struct packet {
     uint16_t ethertype;      /* of the innermost tag */
     uint16_t vlan[VLAN_MAX]; /* tag control words, outermost first */
     uint8_t n_vlans;
-    uint8_t link; /* enum link_type */
+    uint8_t link;   /* enum link_type */
+    uint8_t tunnel; /* enum tunnel: how it lies in `outer` */
     uint16_t tcp_window, tcp_urgent;
     uint16_t ip_id;   /* IPv4 only */
     uint16_t ip_frag; /* IPv4 flags and fragment offset as in the header, host order; IPv6 in the same form */

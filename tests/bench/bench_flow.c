@@ -64,7 +64,7 @@ static double lookups(struct flow_table *t, uint64_t *now_ns)
         for (uint32_t i = 0; i < BURST_MAX; i++)
             aim(&pkts[i], draw() & (N_FLOWS - 1), *now_ns);
         uint64_t t0 = clock_mono_ns();
-        flow_lookup_burst(t, pkts, BURST_MAX, &ctr);
+        flow_track(t, pkts, BURST_MAX, &ctr);
         flow_expire(t, *now_ns, 64, &ctr);
         spent += clock_mono_ns() - t0;
     }
@@ -88,7 +88,7 @@ static void bench_flow(void)
     t0 = clock_mono_ns();
     for (uint32_t i = 0; i < N_FLOWS; i++) {
         aim(&p, i, now_ns);
-        flow_lookup_burst(t, &p, 1, &ctr);
+        flow_track(t, &p, 1, &ctr);
     }
     printf("flow_create ns_per_packet=%.1f flows=%u\n", (double)(clock_mono_ns() - t0) / N_FLOWS,
            flow_table_count(t));

@@ -321,7 +321,11 @@ static void pass(const struct ruleset *rs, struct counters *c, uint64_t *best)
             pkts[i].now_ns = pkts[i].ts_ns = NS_PER_S + (uint64_t)(at + i) * 1000;
         }
         decode_burst(pkts, n, &dc, c);
-        flow_lookup_burst(flows, pkts, n, c);
+        flow_prefetch_burst(flows, pkts, n);
+        for (uint32_t i = 0; i < n; i++) {
+            flow_lookup(flows, &pkts[i], c);
+            flow_account(flows, &pkts[i]);
+        }
         began = wire_now_ns();
         for (uint32_t i = 0; i < n; i++)
             detect_packet(d, rs, &pkts[i]);

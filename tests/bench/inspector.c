@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine as the bench's adapters call it: decode_burst, flow_lookup_burst, detect_packet over one ruleset, with
+ * The engine as the bench's adapters call it: decode_burst, flow_lookup, detect_packet over one ruleset, with
  * ipsd's defaults, and no logger: events fill the ring and are then counted as lost, which costs a worker no less
  * than a ring that is drained. A reject rule drops here and is not answered.
  */
@@ -139,8 +139,10 @@ void inspector_burst(struct inspector *in, struct packet *pkts, unsigned n)
         pkts[i].ts_ns = real;
     }
     decode_burst(pkts, n, &in->decode, &in->counters);
-    flow_lookup_burst(in->flows, pkts, n, &in->counters);
+    flow_prefetch_burst(in->flows, pkts, n);
     for (unsigned i = 0; i < n; i++) {
+        flow_lookup(in->flows, &pkts[i], &in->counters);
+        flow_account(in->flows, &pkts[i]);
         detect_packet(in->detect, in->rules, &pkts[i]);
         in->n_dropped += pkts[i].verdict == VERDICT_DROP;
     }

@@ -85,9 +85,12 @@ static void burst(struct run *r, const struct ruleset *rs)
     const struct decode_config cfg = {.verify_checksums = true};
 
     decode_burst(r->pkts, r->n, &cfg, &r->c);
-    flow_lookup_burst(r->flows, r->pkts, r->n, &r->c);
+    flow_prefetch_burst(r->flows, r->pkts, r->n);
     for (unsigned i = 0; i < r->n; i++) {
         struct packet *p = &r->pkts[i];
+
+        flow_lookup(r->flows, p, &r->c);
+        flow_account(r->flows, p);
         uint8_t verdict_before = p->flow ? p->flow->verdict : FLOW_INSPECT;
 
         if (p->flow)

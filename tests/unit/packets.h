@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ips/decode/decode.h"
+#include "ips/flow/flow.h"
 
 struct pkt {
     uint16_t tpid[4], tci[4]; /* VLAN tags, outermost first */
@@ -177,5 +178,15 @@ static inline struct packet pkt_decoded(struct frame *f, const struct pkt *k, ui
     p.now_ns = p.ts_ns = now_ns;
     decode_burst(&p, 1, &cfg, &scratch);
     return p;
+}
+
+/* Packets find their flows as in the worker's burst, with nothing between lookup and account. */
+static inline void flow_track(struct flow_table *t, struct packet *pkts, unsigned n, struct counters *c)
+{
+    flow_prefetch_burst(t, pkts, n);
+    for (unsigned i = 0; i < n; i++) {
+        flow_lookup(t, &pkts[i], c);
+        flow_account(t, &pkts[i]);
+    }
 }
 #endif

@@ -169,7 +169,13 @@ static void vlan_tags(void **state)
     assert_payload(&p, "q");
     assert_int_equal(ctr.v[CTR_DECODE_QINQ], 1);
 
-    frame_build(&f, &(struct pkt){.n_vlans = 3, .tci = {1, 2, 3}});
+    frame_build(&f, &(struct pkt){.n_vlans = 3, .tci = {1, 2, 3}, .payload = "q"});
+    p = decode();
+    assert_int_equal(p.n_vlans, 3);
+    assert_int_equal(p.vlan[2], 3);
+    assert_payload(&p, "q");
+
+    frame_build(&f, &(struct pkt){.n_vlans = 4, .tci = {1, 2, 3, 4}});
     p = decode();
     assert_int_equal(p.flags, PKT_HAS_ETH);
     assert_int_equal(ctr.v[CTR_DECODE_NOT_IP], 1);

@@ -98,7 +98,7 @@ static struct packet send_pkt(const struct pkt *k)
     struct packet p = pkt_decoded(&f, k, ++now_s * NS_PER_S);
 
     p.pcap_cnt = now_s;
-    flow_lookup_burst(flows, &p, 1, &ctr);
+    flow_track(flows, &p, 1, &ctr);
     want_reject = detect_packet(det, rs, &p);
     return p;
 }

@@ -73,7 +73,7 @@ static void use(const char *rules, bool inline_mode)
 
 static struct packet inspect(struct packet p)
 {
-    flow_lookup_burst(flows, &p, 1, &ctr);
+    flow_track(flows, &p, 1, &ctr);
     detect_packet(det, rs, &p);
     return p;
 }

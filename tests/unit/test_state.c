@@ -107,7 +107,7 @@ static struct packet send_pkt(const struct pkt *k)
 {
     struct packet p = pkt_decoded(&f, k, now_ms * NS_PER_MS);
 
-    flow_lookup_burst(flows, &p, 1, &ctr);
+    flow_track(flows, &p, 1, &ctr);
     detect_packet(det, rs, &p);
     return p;
 }
