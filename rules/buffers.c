@@ -26,6 +26,7 @@
 #define LOWER     BUFFER_LOWER
 #define FOLDED    BUFFER_FOLDED
 #define LATE      BUFFER_LATE
+#define LAST      BUFFER_LAST
 #define ARGS      BUFFER_ARGS
 #define NEEDS_ARG BUFFER_NEEDS_ARG
 

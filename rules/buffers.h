@@ -23,9 +23,10 @@ enum buffer_flag {
     BUFFER_FOLDED =
         1 << 3, /* lower-case hexadecimal: contents are folded at load, whatever their author wrote */
     BUFFER_LATE =
-        1 << 4, /* short or common bytes: another buffer's content is the better fast pattern (2A, 17) */
+        1 << 4, /* any bytes, or few: another buffer's content is the better fast pattern (2A, 17) */
     BUFFER_ARGS = 1 << 5,      /* Snort 3: may have a value, such as http_header:field user-agent */
     BUFFER_NEEDS_ARG = 1 << 6, /* Snort 3: has no meaning without one */
+    BUFFER_LAST = 1 << 7,      /* the same bytes nearly always: after LATE, too */
 };
 
 enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
@@ -44,7 +45,7 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
 #define BUFFERS_OF_HTTP(X)                                                                                \
     X(HTTP_URI, "http.uri", "http_uri", "http_uri", 'U', APP_HTTP, TO_SERVER, ARGS)                       \
     X(HTTP_URI_RAW, "http.uri.raw", "http_raw_uri", "http_raw_uri", 'I', APP_HTTP, TO_SERVER, ARGS)       \
-    X(HTTP_METHOD, "http.method", "http_method", "http_method", 'M', APP_HTTP, TO_SERVER, LATE | ARGS)    \
+    X(HTTP_METHOD, "http.method", "http_method", "http_method", 'M', APP_HTTP, TO_SERVER, LAST | ARGS)    \
     X(HTTP_REQUEST_LINE, "http.request_line http_request_line", "http_raw_request", "", 0, APP_HTTP,      \
       TO_SERVER, ARGS)                                                                                    \
     X(HTTP_HEADER, "http.header", "http_header", "http_header", 'H', APP_HTTP, BOTH_WAYS, ARGS)           \
@@ -63,7 +64,7 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(HTTP_RESPONSE_BODY, "http.response_body", "", "http_server_body", 'Q', APP_HTTP, TO_CLIENT, 0)      \
     X(HTTP_BODY_RAW, "", "http_raw_body", "", 0, APP_HTTP, BOTH_WAYS, 0)                                  \
     X(HTTP_STAT_CODE, "http.stat_code", "http_stat_code", "http_stat_code", 'S', APP_HTTP, TO_CLIENT,     \
-      LATE | ARGS)                                                                                        \
+      LAST | ARGS)                                                                                        \
     X(HTTP_STAT_MSG, "http.stat_msg", "http_stat_msg", "http_stat_msg", 'Y', APP_HTTP, TO_CLIENT,         \
       LATE | ARGS)                                                                                        \
     X(HTTP_RESPONSE_LINE, "http.response_line http_response_line", "http_raw_status", "", 0, APP_HTTP,    \
@@ -183,11 +184,11 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(IKE_NONCE, "ike.nonce_payload", "", "", 0, APP_BIT(IKE), BOTH_WAYS, 0)
 
 #define BUFFERS_OF_VOICE(X)                                                                              \
-    X(SIP_METHOD, "sip.method", "", "", 0, APP_BIT(SIP), TO_SERVER, LATE)                                \
+    X(SIP_METHOD, "sip.method", "", "", 0, APP_BIT(SIP), TO_SERVER, LAST)                                \
     X(SIP_URI, "sip.uri", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                                         \
     X(SIP_REQUEST_LINE, "sip.request_line", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                       \
     X(SIP_RESPONSE_LINE, "sip.response_line", "", "", 0, APP_BIT(SIP), TO_CLIENT, 0)                     \
-    X(SIP_STAT_CODE, "sip.stat_code", "", "", 0, APP_BIT(SIP), TO_CLIENT, LATE)                          \
+    X(SIP_STAT_CODE, "sip.stat_code", "", "", 0, APP_BIT(SIP), TO_CLIENT, LAST)                          \
     X(SIP_STAT_MSG, "sip.stat_msg", "", "", 0, APP_BIT(SIP), TO_CLIENT, LATE)                            \
     X(SIP_PROTOCOL, "sip.protocol", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                               \
     X(SIP_FROM, "sip.from", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                   \

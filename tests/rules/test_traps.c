@@ -6,6 +6,7 @@
  *
  *     1-7, 16-19, 21, 35, 38-40, 42, 49, 50  here
  *     1, 2, 13, 15         also test_keywords_model.c and test_model.c: random rules against a plain model
+ *     17                   here the ranks of buffers, which dormant rules are compiled by, too
  *     9, 10, 20, 21        test_keywords_sizes.c        11-15  test_keywords_bytes.c        16  test_keywords_misc.c
  *     22                   test_keywords_transforms.c
  *     30                   test_load.c: the letters; what is in the buffers waits for HTTP
@@ -210,6 +211,90 @@ static void trap17_fast_pattern(void **state)
     assert_options_refused("content:\"abc\"; fast_pattern:2,2;", "outside the 3 bytes");
     assert_options_refused("content:\"abc\"; fast_pattern; content:\"def\"; fast_pattern;",
                            "two contents are fast_pattern");
+}
+
+/* The one buffer in which the prefilter looks for the rule, dormant or not. */
+static void assert_fast_buffer(const char *options, enum buffer_id want, bool to_client)
+{
+    char rule[1024];
+    struct loaded l;
+    uint32_t n = 0;
+
+    snprintf(rule, sizeof(rule), "alert tcp any any -> any any (flow:%s; %s sid:1;)",
+             to_client ? "to_client" : "to_server", options);
+    l = load_ok(rule);
+    assert_int_equal(l.rs->stats.n_patterns, 1);
+    for (uint32_t i = 0; i < l.rs->scans[PROTO_TCP][to_client].n; i++, n++)
+        if (l.rs->scans[PROTO_TCP][to_client].v[i].slot != want)
+            fail_msg("%s: %s, not %s", options, buffers_name(l.rs->scans[PROTO_TCP][to_client].v[i].slot),
+                     buffers_name(want));
+    assert_int_equal(n, 1);
+    unload(&l);
+}
+
+/* 17: buffers of their own, then the payload, then methods and status codes; only then the length. */
+static void trap17_buffers_first(void **state)
+{
+    static const struct {
+        const char *options;
+        enum buffer_id want;
+        bool to_client;
+    } rows[] = {
+        {"content:\"a longer one\"; http.uri; content:\"/evil\";", BUF_HTTP_URI, false},
+        {"http.uri; content:\"/evil\"; pkt_data; content:\"a longer one\";", BUF_HTTP_URI, false},
+        {"content:\"a longer one\"; tcp.hdr; content:\"|01 02 03 04|\";", BUF_TCP_HDR, false},
+        {"content:\"abcd\"; content:\"PROPFIND\"; http_method;", BUF_PAYLOAD, false},
+        {"content:\"abc\"; content:\"PROPFIND\"; http_method;", BUF_PAYLOAD, false},
+        {"http.method; content:\"PROPFIND\"; http.uri; content:\"/a/b\";", BUF_HTTP_URI, false},
+        {"http.method; content:\"PROPFIND\"; http.uri; content:\"/a\";", BUF_HTTP_URI, false},
+        {"http.method; content:\"PROPFIND\";", BUF_HTTP_METHOD, false},
+        {"http.uri; content:!\"/negated/and/long\"; http.method; content:\"POST\";", BUF_HTTP_METHOD, false},
+        {"http.stat_code; content:\"20000\"; pkt_data; content:\"abcd\";", BUF_PAYLOAD, true},
+        {"http.stat_code; content:\"20000\"; http.stat_msg; content:\"Gone\";", BUF_HTTP_STAT_MSG, true},
+        {"http.stat_msg; content:\"Not here\"; http.server; content:\"iis7\";", BUF_HTTP_SERVER, true},
+        {"http.uri; content:\"/four\"; http.header; content:\"longer\";", BUF_HTTP_HEADER, false},
+        {"http.uri; content:\"longer\"; http.header; content:\"/four\";", BUF_HTTP_URI, false},
+        /* the rule's wish goes before all */
+        {"http.uri; content:\"/evil\"; pkt_data; content:\"four\"; fast_pattern;", BUF_PAYLOAD, false},
+        {"http.method; content:\"POST\"; fast_pattern; http.uri; content:\"/evil\";", BUF_HTTP_METHOD, false},
+        /* too short to be found by: whatever is longer and stronger, but nothing that is always the same */
+        {"http.uri; content:\"/a\"; http.user_agent; content:\"evil\";", BUF_HTTP_USER_AGENT, false},
+        {"content:\"a longer one\"; http.uri; content:\"/a\";", BUF_PAYLOAD, false},
+        {"content:\"|00 00 00 00|\"; tcp.hdr; content:\"|05 02|\";", BUF_TCP_HDR, false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_fast_buffer(rows[i].options, rows[i].want, rows[i].to_client);
+}
+
+/* 17: whichever of the contents is the fast pattern, the same packets match (and are candidates: rule_matches). */
+static void trap17_same_matches(void **state)
+{
+    static const char *const wishes[] = {"", "fast_pattern;", "fast_pattern:1,2;"};
+    static const char *const payloads[] = {"user longer", "user long", "longer user",
+                                           "USER longer", "user",      ""};
+    static const char *const headers[] = {"\x01\x02|xyz|", "\x01\x02xyz", "nothing"};
+
+    for (unsigned which = 0; which < 3; which++)
+        for (unsigned wish = 0; wish < 3; wish++) {
+            char rule[400];
+            struct loaded l;
+
+            snprintf(rule, sizeof(rule),
+                     "alert tcp any any -> any any (content:\"user\"; depth:4; %s content:\"longer\"; "
+                     "distance:0; %s "
+                     "tcp.hdr; content:\"|01 02 7c|xyz|7c|\"; %s sid:1;)",
+                     which == 0 ? wishes[wish] : "", which == 1 ? wishes[wish] : "",
+                     which == 2 ? wishes[wish] : "");
+            l = load_ok(rule);
+            for (unsigned i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
+                for (unsigned j = 0; j < sizeof(headers) / sizeof(headers[0]); j++) {
+                    struct pkt p = {.proto = 6, .payload = payloads[i], .l4 = span_str(headers[j])};
+
+                    assert_int_equal(rule_matches(l.rs, 1, &p), i == 0 && j == 0);
+                }
+            unload(&l);
+        }
 }
 
 static void trap17_long_pattern(void **state)
@@ -430,16 +515,17 @@ static void trap50_one_bad_rule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trap01_backtracking), cmocka_unit_test(trap01_bound),
-        cmocka_unit_test(trap02_pcre),         cmocka_unit_test(trap03_within),
-        cmocka_unit_test(trap04_depth),        cmocka_unit_test(trap05_cursor),
-        cmocka_unit_test(trap06_ends),         cmocka_unit_test(trap07_negation),
-        cmocka_unit_test(trap16_rawbytes),     cmocka_unit_test(trap17_fast_pattern),
-        cmocka_unit_test(trap17_long_pattern), cmocka_unit_test(trap18_case),
-        cmocka_unit_test(trap19_text),         cmocka_unit_test(trap21_ranges),
-        cmocka_unit_test(trap35_flow),         cmocka_unit_test(trap39_order),
-        cmocka_unit_test(trap40_scope),        cmocka_unit_test(trap42_noalert),
-        cmocka_unit_test(trap49_nothing),      cmocka_unit_test(trap38_setters_first),
+        cmocka_unit_test(trap01_backtracking),  cmocka_unit_test(trap01_bound),
+        cmocka_unit_test(trap02_pcre),          cmocka_unit_test(trap03_within),
+        cmocka_unit_test(trap04_depth),         cmocka_unit_test(trap05_cursor),
+        cmocka_unit_test(trap06_ends),          cmocka_unit_test(trap07_negation),
+        cmocka_unit_test(trap16_rawbytes),      cmocka_unit_test(trap17_fast_pattern),
+        cmocka_unit_test(trap17_long_pattern),  cmocka_unit_test(trap18_case),
+        cmocka_unit_test(trap17_buffers_first), cmocka_unit_test(trap17_same_matches),
+        cmocka_unit_test(trap19_text),          cmocka_unit_test(trap21_ranges),
+        cmocka_unit_test(trap35_flow),          cmocka_unit_test(trap39_order),
+        cmocka_unit_test(trap40_scope),         cmocka_unit_test(trap42_noalert),
+        cmocka_unit_test(trap49_nothing),       cmocka_unit_test(trap38_setters_first),
         cmocka_unit_test(trap50_one_bad_rule),
     };
 
