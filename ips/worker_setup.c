@@ -9,16 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ips/flow/exception.h"
 #include "ips/worker_setup.h"
 
-/* Its own word, else the exception policy's, which by itself (auto) drops where dropping is possible. */
-static enum midstream_policy midstream_policy(const struct config *cfg, bool inline_mode)
+static enum exception_action on_exception(enum exception cause, uint32_t own, const struct config *cfg,
+                                          bool inline_mode)
 {
-    if (cfg->stream.midstream_policy != POLICY_DEFAULT)
-        return (enum midstream_policy)cfg->stream.midstream_policy;
-    if (cfg->exception_policy != POLICY_DEFAULT)
-        return (enum midstream_policy)cfg->exception_policy;
-    return inline_mode ? MIDSTREAM_DROP : MIDSTREAM_INSPECT;
+    return exception_resolve(cause, (enum exception_action)own, (enum exception_action)cfg->exception_policy,
+                             inline_mode);
 }
 
 static void fill_flow_config(struct flow_config *fc, const struct config *cfg, bool inline_mode)
@@ -34,8 +32,8 @@ static void fill_flow_config(struct flow_config *fc, const struct config *cfg, b
         .icmp_s = cfg->flow.icmp_s,
         .other_s = cfg->flow.other_s,
         .midstream = cfg->stream.midstream,
-        .midstream_policy = midstream_policy(cfg, inline_mode),
-        .drop_when_full = cfg->flow.full_drop,
+        .on_midstream = on_exception(EXC_MIDSTREAM, cfg->stream.midstream_policy, cfg, inline_mode),
+        .on_memcap = on_exception(EXC_FLOW_MEMCAP, cfg->flow.memcap_policy, cfg, inline_mode),
     };
 }
 

@@ -52,6 +52,11 @@
     X(CTR_FLOW_EXPIRED, "flow.expired", "flows removed by timeout")                                        \
     X(CTR_FLOW_EVICTED, "flow.evicted", "flows removed early because the table was full")                  \
     X(CTR_FLOW_NO_MEMORY, "flow.full", "packets inspected without a flow: table full, nothing to evict")   \
+    X(CTR_EXC_MIDSTREAM, "exceptions.stream_midstream",                                                    \
+      "flows whose start was not seen, and a policy applied")                                              \
+    X(CTR_EXC_FLOW_MEMCAP, "exceptions.flow_memcap", "packets without a flow because the table was full")  \
+    X(CTR_EXC_STREAM_MEMCAP, "exceptions.stream_memcap", "segments whose bytes found no memory")           \
+    X(CTR_EXC_DEFRAG_MEMCAP, "exceptions.defrag_memcap", "fragments that found no room")                   \
     X(CTR_DETECT_SCANS, "detect.scans", "buffers scanned by the prefilter")                                \
     X(CTR_DETECT_SCAN_BYTES, "detect.scan_bytes", "bytes scanned by the prefilter")                        \
     X(CTR_DETECT_CANDIDATES, "detect.candidates", "rules whose options were evaluated")                    \
@@ -82,12 +87,13 @@
     X(DROP_RULES, "rules", "a drop or reject rule matched the packet")                                   \
     X(DROP_RATE, "threshold detection_filter", "a rate_filter turned a rule into drop or reject")        \
     X(DROP_FLOW, "flow drop", "the flow was dropped by an earlier match")                                \
-    X(DROP_FLOW_POLICY, "exception policy flow drop",                                                    \
-      "the flow was dropped by an earlier policy (midstream)")                                           \
+    X(DROP_FLOW_POLICY, "exception policy flow drop", "the flow was dropped by an earlier policy")       \
     X(DROP_DECODE, "decode error", "a broken IP packet, and decode.malformed is drop")                   \
     X(DROP_NOT_IP, "not ip", "not an IP packet, and decode.not_ip is drop")                              \
     X(DROP_MIDSTREAM, "stream midstream", "a TCP flow whose start was not seen, and the policy is drop") \
     X(DROP_FLOW_MEMCAP, "flow memcap", "the flow table is full, and the policy is drop")                 \
+    X(DROP_STREAM_MEMCAP, "stream memcap", "no memory for a segment's bytes, and the policy is drop")    \
+    X(DROP_DEFRAG_MEMCAP, "defrag memcap", "no room for a fragment, and the policy is drop")             \
     X(DROP_TX_FULL, "tx ring full", "the TX ring stayed full after one kick")                            \
     X(DROP_HANDOFF_FULL, "handoff ring full", "the flow owner's handoff ring was full")                  \
     X(DROP_SHUTDOWN, "shutdown", "the frame was in hand when the worker stopped")

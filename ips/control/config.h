@@ -32,8 +32,6 @@ struct bridge_config {
     bool keep_offloads;
 };
 
-#define POLICY_DEFAULT 255 /* a policy that another setting decides */
-
 struct var_config {
     char *name, *value;
 };
@@ -70,12 +68,15 @@ struct config {
         unsigned max;      /* flows per worker */
         unsigned max_vars; /* blocks of 7 flowbits and flowints per worker */
         unsigned tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
-        bool full_drop; /* flow.when_full: inspect|drop */
+        uint32_t memcap_policy; /* enum exception_action */
     } flow;
     struct {
         bool midstream;
-        uint32_t midstream_policy; /* enum midstream_policy, or POLICY_DEFAULT: what exception_policy says */
+        uint32_t midstream_policy, memcap_policy; /* enum exception_action */
     } stream;
+    struct {
+        uint32_t memcap_policy; /* enum exception_action */
+    } defrag;
     struct {
         char *dir;
         unsigned stats_interval_s;
@@ -87,7 +88,7 @@ struct config {
         char *socket; /* path */
         char *group;  /* members may use it besides root; empty: root only */
     } control;
-    uint32_t exception_policy; /* enum midstream_policy, or POLICY_DEFAULT: drop in-line, else inspect */
+    uint32_t exception_policy; /* enum exception_action: of every cause that has no word of its own */
     char *user;                /* drop privileges to this user; empty: stay */
 };
 

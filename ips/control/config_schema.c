@@ -70,16 +70,19 @@ static const cyaml_strval_t dialect_words[] = {{"auto", DIALECT_AUTO},
                                                {"snort3", DIALECT_SNORT3},
                                                {"snort2", DIALECT_SNORT2}};
 static const cyaml_strval_t forward_words[] = {{"forward", 0}, {"drop", 1}};
-static const cyaml_strval_t full_words[] = {{"inspect", 0}, {"drop", 1}};
-/* Ours first, then the words of Suricata's exception policies that mean the same here (ips.yaml(5)). */
-static const cyaml_strval_t midstream_words[] = {
-    {"inspect", MIDSTREAM_INSPECT}, {"pass", MIDSTREAM_PASS},      {"drop", MIDSTREAM_DROP},
-    {"ignore", MIDSTREAM_INSPECT},  {"pass-flow", MIDSTREAM_PASS}, {"bypass", MIDSTREAM_PASS},
-    {"drop-flow", MIDSTREAM_DROP},  {"reject", MIDSTREAM_DROP},    {"default", POLICY_DEFAULT}};
-static const cyaml_strval_t exception_words[] = {
-    {"ignore", MIDSTREAM_INSPECT}, {"inspect", MIDSTREAM_INSPECT}, {"pass", MIDSTREAM_PASS},
-    {"pass-flow", MIDSTREAM_PASS}, {"bypass", MIDSTREAM_PASS},     {"drop", MIDSTREAM_DROP},
-    {"drop-flow", MIDSTREAM_DROP}, {"reject", MIDSTREAM_DROP},     {"auto", POLICY_DEFAULT}};
+/* Suricata's words for exception policies, and `inspect` for ignore (ips.yaml(5)). */
+static const cyaml_strval_t exception_words[] = {{"ignore", EXCEPTION_IGNORE},
+                                                 {"drop", EXCEPTION_DROP_FLOW},
+                                                 {"pass", EXCEPTION_PASS_FLOW},
+                                                 {"bypass", EXCEPTION_PASS_FLOW},
+                                                 {"drop-packet", EXCEPTION_DROP_PACKET},
+                                                 {"pass-packet", EXCEPTION_PASS_PACKET},
+                                                 {"drop-flow", EXCEPTION_DROP_FLOW},
+                                                 {"pass-flow", EXCEPTION_PASS_FLOW},
+                                                 {"reject", EXCEPTION_DROP_FLOW},
+                                                 {"inspect", EXCEPTION_IGNORE},
+                                                 {"auto", EXCEPTION_AUTO},
+                                                 {"default", EXCEPTION_DEFAULT}};
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, TEXT_MAX)};
 static const cyaml_schema_value_t cpu_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
 
@@ -152,21 +155,26 @@ static const cyaml_schema_field_t decode_rows[] = {
     WORD_ROW("malformed", decode, malformed_drop, forward_words),
     WORD_ROW("checksums", decode, checksums, bool_words), CYAML_FIELD_END};
 
-static const cyaml_schema_field_t flow_rows[] = {UINT_ROW("max", flow, max),
-                                                 UINT_ROW("max_vars", flow, max_vars),
-                                                 UINT_ROW("tcp_new", flow, tcp_new_s),
-                                                 UINT_ROW("tcp_established", flow, tcp_established_s),
-                                                 UINT_ROW("tcp_closed", flow, tcp_closed_s),
-                                                 UINT_ROW("udp_new", flow, udp_new_s),
-                                                 UINT_ROW("udp_established", flow, udp_established_s),
-                                                 UINT_ROW("icmp", flow, icmp_s),
-                                                 UINT_ROW("other", flow, other_s),
-                                                 WORD_ROW("when_full", flow, full_drop, full_words),
-                                                 CYAML_FIELD_END};
+static const cyaml_schema_field_t flow_rows[] = {
+    UINT_ROW("max", flow, max),
+    UINT_ROW("max_vars", flow, max_vars),
+    UINT_ROW("tcp_new", flow, tcp_new_s),
+    UINT_ROW("tcp_established", flow, tcp_established_s),
+    UINT_ROW("tcp_closed", flow, tcp_closed_s),
+    UINT_ROW("udp_new", flow, udp_new_s),
+    UINT_ROW("udp_established", flow, udp_established_s),
+    UINT_ROW("icmp", flow, icmp_s),
+    UINT_ROW("other", flow, other_s),
+    WORD_ROW("memcap_policy", flow, memcap_policy, exception_words),
+    CYAML_FIELD_END};
 
 static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("midstream", stream, midstream, bool_words),
-    WORD_ROW("midstream_policy", stream, midstream_policy, midstream_words), CYAML_FIELD_END};
+    WORD_ROW("midstream_policy", stream, midstream_policy, exception_words),
+    WORD_ROW("memcap_policy", stream, memcap_policy, exception_words), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t defrag_rows[] = {
+    WORD_ROW("memcap_policy", defrag, memcap_policy, exception_words), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 UINT_ROW("stats_interval", log, stats_interval_s),
@@ -188,6 +196,7 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("decode", decode, decode_rows),
     GROUP_ROW("flow", flow, flow_rows),
     GROUP_ROW("stream", stream, stream_rows),
+    GROUP_ROW("defrag", defrag, defrag_rows),
     GROUP_ROW("log", log, log_rows),
     GROUP_ROW("control", control, control_rows),
     CYAML_FIELD_ENUM("exception_policy", OPT_WORD, struct config, exception_policy, exception_words,

@@ -390,7 +390,7 @@ static bool settled(struct detect *d, struct packet *p)
         drop_uninspected(d, p, p->drop_reason);
         return true;
     }
-    if ((p->flags & (PKT_HAS_IP | PKT_MALFORMED | PKT_BAD_CHECKSUM)) != PKT_HAS_IP)
+    if ((p->flags & (PKT_HAS_IP | PKT_MALFORMED | PKT_BAD_CHECKSUM | PKT_UNINSPECTED)) != PKT_HAS_IP)
         return true;
     if (f && f->verdict == FLOW_DROP) {
         drop_uninspected(d, p, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);

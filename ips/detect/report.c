@@ -57,6 +57,7 @@ static void fill_flow(struct event *ev, const struct packet *p)
     ev->to_client = (p->flags & PKT_TO_CLIENT) != 0;
     ev->flow_id = f->id;
     ev->flow_start_ns = f->start_ts_ns;
+    ev->exceptions = f->exceptions;
     ev->pkts_to_server = f->pkts[0];
     ev->pkts_to_client = f->pkts[1];
     ev->bytes_to_server = f->bytes[0];

@@ -27,6 +27,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/wheel.h"
+#include "ips/flow/exception.h"
 #include "ips/flow/flow_parts.h"
 
 #define FLOWS_MAX        (1u << 26)
@@ -308,23 +309,20 @@ static struct flow *open_flow(struct flow_table *t, struct packet *p, const stru
     return f;
 }
 
-static void drop(struct packet *p, enum drop_reason why)
-{
-    p->verdict = VERDICT_DROP;
-    p->drop_reason = (uint8_t)why;
-}
-
 /* What the operator wants of TCP flows whose start was not seen. A picked-up flow can be passed, not dropped. */
-static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct packet *p)
+static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct packet *p, struct counters *c)
 {
-    if (t->cfg.midstream_policy == MIDSTREAM_PASS) {
-        f->verdict = FLOW_PASS;
-        f->flags |= FLOW_BY_POLICY;
-    } else if (t->cfg.midstream_policy == MIDSTREAM_DROP && !t->cfg.midstream) {
-        f->verdict = FLOW_DROP;
-        f->flags |= FLOW_BY_POLICY;
-        drop(p, DROP_MIDSTREAM);
-    }
+    enum exception_action action = t->cfg.on_midstream;
+
+    /* every packet of such a flow is an exception */
+    if (action == EXCEPTION_DROP_PACKET)
+        action = EXCEPTION_DROP_FLOW;
+    else if (action == EXCEPTION_PASS_PACKET)
+        action = EXCEPTION_PASS_FLOW;
+    if (t->cfg.midstream && action != EXCEPTION_PASS_FLOW)
+        return;
+    p->flow = f;
+    exception_apply(EXC_MIDSTREAM, action, p, c);
 }
 
 static struct flow *find(struct flow_table *t, const struct packet *p, const struct flow_key *k,
@@ -356,8 +354,7 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
     struct flow *f = open_flow(t, p, k, tcp && synack, c);
     if (!f) {
         counter_add(c, CTR_FLOW_NO_MEMORY, 1);
-        if (t->cfg.drop_when_full)
-            drop(p, DROP_FLOW_MEMCAP);
+        exception_apply(EXC_FLOW_MEMCAP, t->cfg.on_memcap, p, c);
         return NULL;
     }
     if (reopened) {
@@ -366,7 +363,7 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
     } else if (tcp) {
         flow_tcp_open(f, p, t->cfg.midstream);
         if (f->flags & FLOW_MIDSTREAM)
-            apply_midstream_policy(t, f, p);
+            apply_midstream_policy(t, f, p, c);
     }
     return f;
 }

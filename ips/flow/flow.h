@@ -18,9 +18,10 @@ enum flow_verdict { FLOW_INSPECT, FLOW_PASS, FLOW_DROP };
 
 struct flow {
     /* hot, one cache line: what every packet of the flow touches */
-    uint32_t hash, next; /* chain in the bucket: index + 1, 0 ends it */
-    uint8_t state;       /* enum flow_state */
-    uint8_t verdict;     /* enum flow_verdict: holds for every later packet; the first one set wins */
+    uint32_t hash, next;    /* chain in the bucket: index + 1, 0 ends it */
+    uint8_t state;          /* enum flow_state */
+    uint8_t verdict : 2;    /* enum flow_verdict: holds for every later packet; the first one set wins */
+    uint8_t exceptions : 6; /* bit for each enum exception that its packets met */
     uint8_t proto, ip_version;
     uint8_t tcp_seen[2]; /* TCP flags seen so far, by direction (0 = to_server) */
     uint16_t flags;      /* enum flow_flag */
@@ -55,15 +56,24 @@ enum flow_flag {
     FLOW_TAGGED = 1 << 12, /* set and cleared by detect/: a rule wants its packets logged */
 };
 
-enum midstream_policy { MIDSTREAM_INSPECT, MIDSTREAM_PASS, MIDSTREAM_DROP };
+enum exception_action {                   /* ips/flow/exception.h */
+                        EXCEPTION_IGNORE, /* inspect as well as can be */
+                        EXCEPTION_DROP_PACKET,
+                        EXCEPTION_DROP_FLOW,
+                        EXCEPTION_PASS_PACKET, /* uninspected */
+                        EXCEPTION_PASS_FLOW,
+                        EXCEPTION_AUTO,    /* of a configuration only */
+                        EXCEPTION_DEFAULT, /* of a configuration only */
+};
 
 struct flow_config {
     uint32_t max_flows; /* of this table */
     uint32_t max_vars;  /* blocks of 7 variables (flowbits, flowints) for all its flows; 0: flows have none */
     uint32_t tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
     bool midstream; /* pick up TCP flows whose handshake was not seen: they count as established */
-    enum midstream_policy midstream_policy; /* for such packets when midstream is false */
-    bool drop_when_full; /* table full and nothing to evict: drop instead of inspecting without a flow */
+    enum exception_action
+        on_midstream; /* for flows whose start was not seen; only passing, when midstream is true */
+    enum exception_action on_memcap; /* for packets that get no flow: table full, nothing to evict */
 };
 
 struct flow_table;

@@ -21,6 +21,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/counters.h"
+#include "ips/flow/exception.h"
 #include "rules/ruleset.h"
 
 /* IANA protocol numbers; those that have no row are written as a number of three digits. */
@@ -327,6 +328,21 @@ static void write_verdict(struct json_writer *w, const struct event *ev)
     json_write_close(w, '}');
 }
 
+/* As Suricata names them, but for the action: that is what the configuration says. */
+static void write_exceptions(struct json_writer *w, uint8_t exceptions)
+{
+    if (!exceptions)
+        return;
+    json_write_open(w, "exception_policy", '[');
+    for (unsigned i = 0; i < EXC_N; i++)
+        if (exceptions >> i & 1) {
+            json_write_open(w, NULL, '{');
+            json_write_str(w, "target", exception_word((enum exception)i));
+            json_write_close(w, '}');
+        }
+    json_write_close(w, ']');
+}
+
 static void write_flow(struct eve *eve, struct json_writer *w, const struct event *ev)
 {
     if (!ev->has_flow)
@@ -339,6 +355,7 @@ static void write_flow(struct eve *eve, struct json_writer *w, const struct even
     json_write_uint(w, "bytes_toclient", ev->bytes_to_client);
     write_time(eve, w, "start", ev->flow_start_ns);
     write_end_points(w, ev, ev->to_client);
+    write_exceptions(w, ev->exceptions);
     json_write_close(w, '}');
 }
 

@@ -47,7 +47,8 @@ struct event {
     uint16_t packet_len;  /* 0 unless log.packet */
     uint32_t bridge;      /* index of the bridge */
     uint16_t vars_len;    /* bytes: what rules remember of the flow */
-    uint16_t zero[3];
+    uint8_t exceptions;   /* of the flow: bit for each enum exception (ips/flow/exception.h) */
+    uint8_t zero[5];
 };
 _Static_assert(sizeof(struct event) % 8 == 0, "records stay aligned");
 

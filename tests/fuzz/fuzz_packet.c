@@ -152,7 +152,7 @@ static void start(struct run *r)
                                    .udp_established_s = 30,
                                    .icmp_s = 2,
                                    .other_s = 4,
-                                   .midstream_policy = MIDSTREAM_DROP};
+                                   .on_midstream = EXCEPTION_DROP_FLOW};
     const struct detect_config dc = {.inline_mode = true, .log_payload = true, .log_packet = true};
     struct err e;
 

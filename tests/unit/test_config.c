@@ -86,7 +86,7 @@ static void a_whole_file(void **state)
                             "  - {name: HOME_NET, value: '[10.0.0.0/8,192.168.0.0/16]'}\n"
                             "  strict: yes\n"
                             "decode: {not_ip: drop, malformed: forward, checksums: off}\n"
-                            "flow: {max: 1000, when_full: drop}\n"
+                            "flow: {max: 1000, memcap_policy: drop}\n"
                             "stream: {midstream: true, midstream_policy: drop-flow}\n"
                             "log: {dir: /tmp, utc: true, packet: on, level: info}\n",
                             &e);
@@ -114,9 +114,9 @@ static void a_whole_file(void **state)
     assert_false(c->decode.checksums);
     assert_int_equal(c->flow.max, 1000);
     assert_int_equal(c->flow.tcp_new_s, 60); /* not in the file: the default */
-    assert_true(c->flow.full_drop);
+    assert_int_equal(c->flow.memcap_policy, EXCEPTION_DROP_FLOW);
     assert_true(c->stream.midstream);
-    assert_int_equal(c->stream.midstream_policy, MIDSTREAM_DROP);
+    assert_int_equal(c->stream.midstream_policy, EXCEPTION_DROP_FLOW);
     assert_true(c->log.utc && c->log.packet && c->log.payload);
     assert_string_equal(c->log.level, "info");
     assert_int_equal(config_check(c, false, &e), 0);
@@ -251,12 +251,12 @@ static void settings(void **state)
     assert_non_null(c);
     assert_int_equal(config_set(c, "stream.midstream=true", &e), 0);
     assert_true(c->stream.midstream);
-    assert_int_equal(c->stream.midstream_policy, POLICY_DEFAULT);
-    assert_int_equal(c->exception_policy, MIDSTREAM_INSPECT);
+    assert_int_equal(c->stream.midstream_policy, EXCEPTION_DEFAULT);
+    assert_int_equal(c->exception_policy, EXCEPTION_DEFAULT);
     assert_int_equal(config_set(c, "exception_policy=auto", &e), 0);
-    assert_int_equal(c->exception_policy, POLICY_DEFAULT);
+    assert_int_equal(c->exception_policy, EXCEPTION_AUTO);
     assert_int_equal(config_set(c, "stream.midstream_policy=pass-flow", &e), 0);
-    assert_int_equal(c->stream.midstream_policy, MIDSTREAM_PASS);
+    assert_int_equal(c->stream.midstream_policy, EXCEPTION_PASS_FLOW);
     assert_int_equal(config_set(c, "detect.action_order=drop,pass,reject,alert", &e), 0);
     assert_string_equal(c->detect.action_order, "drop,pass,reject,alert");
     assert_int_equal(config_set(c, "bridges[0].queues=2", &e), 0);

@@ -69,7 +69,7 @@ static void use_config(const char *rules, const struct detect_config *cfg, const
                                    .udp_established_s = 300,
                                    .icmp_s = 20,
                                    .other_s = 60,
-                                   .midstream_policy = policy};
+                                   .on_midstream = policy};
     struct err e;
 
     teardown_all();
@@ -84,7 +84,7 @@ static void use_config(const char *rules, const struct detect_config *cfg, const
 
 static void use(const char *rules)
 {
-    use_config(rules, &(struct detect_config){.inline_mode = true}, NULL, MIDSTREAM_INSPECT);
+    use_config(rules, &(struct detect_config){.inline_mode = true}, NULL, EXCEPTION_IGNORE);
 }
 
 static int teardown(void **state)
@@ -248,7 +248,7 @@ static void configured_order(void **state)
     use_config("pass tcp any any -> any any (sid:1;)\n"
                "drop tcp any any -> any any (content:\"Hi all\"; sid:2;)\n"
                "alert tcp any any -> any any (sid:3;)\n",
-               &(struct detect_config){.inline_mode = true}, order, MIDSTREAM_INSPECT);
+               &(struct detect_config){.inline_mode = true}, order, EXCEPTION_IGNORE);
     tcp(true, SYN,
         "Hi all"); /* the drop comes first, and the pass behind it neither takes it back nor keeps the flow */
     tcp(false, SYN, "Hi all");
@@ -259,7 +259,7 @@ static void configured_order(void **state)
         [ACTION_ALERT] = 0, [ACTION_PASS] = 1, [ACTION_DROP] = 2, [ACTION_REJECT] = 3};
     use_config("pass udp any any -> any any (sid:1;)\nalert udp any any -> any any (content:\"x\"; sid:2;)\n"
                "drop udp any any -> any any (sid:3;)\n",
-               &(struct detect_config){.inline_mode = true}, alert_first, MIDSTREAM_INSPECT);
+               &(struct detect_config){.inline_mode = true}, alert_first, EXCEPTION_IGNORE);
     assert_int_equal(udp("x").verdict, VERDICT_FORWARD);
     assert_string_equal(events(), "alert 2 passed; ");
 }
@@ -300,7 +300,7 @@ static void not_inline_nothing_drops(void **state)
     use_config("drop tcp any any -> any any (content:\"evil\"; sid:1;)\nreject tcp any any -> any any "
                "(content:\"evil\"; sid:2;)\n"
                "pass tcp any any -> any any (content:\"good\"; sid:3;)\n",
-               &(struct detect_config){0}, NULL, MIDSTREAM_DROP);
+               &(struct detect_config){0}, NULL, EXCEPTION_DROP_FLOW);
     handshake();
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(tcp(true, ACK | PSH, "evil").verdict, VERDICT_FORWARD);
@@ -325,17 +325,17 @@ static void midstream_policy(void **state)
                        "alert tcp any any -> any any (content:\"x\"; flow:established; sid:2;)";
     const struct detect_config cfg = {.inline_mode = true};
 
-    use_config(rule, &cfg, NULL, MIDSTREAM_DROP);
+    use_config(rule, &cfg, NULL, EXCEPTION_DROP_FLOW);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(tcp(true, ACK, "x").verdict, VERDICT_DROP);
     assert_string_equal(
         events(),
         "drop 0 stream midstream; drop 0 exception policy flow drop; drop 0 exception policy flow drop; ");
-    use_config(rule, &cfg, NULL, MIDSTREAM_PASS);
+    use_config(rule, &cfg, NULL, EXCEPTION_PASS_FLOW);
     tcp(true, ACK, "x");
     assert_string_equal(events(), "");
     assert_int_equal(ctr.v[CTR_PASSED], 0); /* by policy, not by a rule */
-    use_config(rule, &cfg, NULL, MIDSTREAM_INSPECT);
+    use_config(rule, &cfg, NULL, EXCEPTION_IGNORE);
     tcp(true, ACK, "x");
     tcp(false, ACK, "x");
     assert_string_equal(events(), "alert 1; alert 1; ");
@@ -401,7 +401,7 @@ static void an_event_says_what_happened(void **state)
         "drop tcp any any -> any any (msg:\"the message\"; content:\"evil\"; reference:url,a.example; "
         "reference:cve,2024-1; metadata:k v; classtype:bad-unknown; priority:2; gid:3; rev:9; sid:77;)",
         &(struct detect_config){.inline_mode = true, .log_payload = true, .log_packet = true, .bridge = 5},
-        NULL, MIDSTREAM_INSPECT);
+        NULL, EXCEPTION_IGNORE);
     handshake();
     tcp(false, ACK, NULL);
     struct packet p = tcp(true, ACK | PSH, "evil");

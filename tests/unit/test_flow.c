@@ -11,6 +11,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/flow/flow.h"
+#include "ips/flow/exception.h"
 #include "tests/unit/packets.h"
 
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, T0 = 1000 };
@@ -344,17 +345,25 @@ static void midstream_not_picked_up(void **state)
 {
     struct flow_config cfg = defaults;
 
-    for (unsigned policy = MIDSTREAM_INSPECT; policy <= MIDSTREAM_DROP; policy++) {
-        cfg.midstream_policy = policy;
+    static const enum exception_action policies[] = {EXCEPTION_IGNORE, EXCEPTION_DROP_PACKET,
+                                                     EXCEPTION_DROP_FLOW, EXCEPTION_PASS_PACKET,
+                                                     EXCEPTION_PASS_FLOW};
+
+    for (unsigned i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        /* every packet of such a flow is one: the packet's words mean the flow's */
+        bool drops = policies[i] == EXCEPTION_DROP_PACKET || policies[i] == EXCEPTION_DROP_FLOW;
+        bool passes = policies[i] == EXCEPTION_PASS_PACKET || policies[i] == EXCEPTION_PASS_FLOW;
+
+        cfg.on_midstream = policies[i];
         use_table(cfg);
         struct packet p = tcp(0, CLIENT, ACK, 1, 1);
         assert_true(p.flow->flags & FLOW_MIDSTREAM);
-        assert_int_equal(p.flow->verdict, policy == MIDSTREAM_PASS   ? FLOW_PASS
-                                          : policy == MIDSTREAM_DROP ? FLOW_DROP
-                                                                     : FLOW_INSPECT);
-        assert_int_equal(p.verdict, policy == MIDSTREAM_DROP ? VERDICT_DROP : VERDICT_FORWARD);
-        assert_int_equal(p.drop_reason, policy == MIDSTREAM_DROP ? DROP_MIDSTREAM : DROP_NONE);
-        assert_int_equal(!!(p.flow->flags & FLOW_BY_POLICY), policy != MIDSTREAM_INSPECT);
+        assert_int_equal(p.flow->verdict, passes ? FLOW_PASS : drops ? FLOW_DROP : FLOW_INSPECT);
+        assert_int_equal(p.verdict, drops ? VERDICT_DROP : VERDICT_FORWARD);
+        assert_int_equal(p.drop_reason, drops ? DROP_MIDSTREAM : DROP_NONE);
+        assert_int_equal(!!(p.flow->flags & FLOW_BY_POLICY), drops || passes);
+        assert_int_equal(p.flow->exceptions, 1 << EXC_MIDSTREAM);
+        assert_int_equal(ctr.v[CTR_EXC_MIDSTREAM], 1);
         p = tcp(0, SERVER, ACK, 1, 2);
         assert_true(p.flags & PKT_TO_CLIENT);
         assert_false(p.flags & PKT_ESTABLISHED);
@@ -362,6 +371,7 @@ static void midstream_not_picked_up(void **state)
                          VERDICT_FORWARD); /* only the first; the flow's verdict is detect's to enforce */
         assert_false(tcp(0, CLIENT, ACK, 2, 1).flags & PKT_ESTABLISHED);
     }
+    cfg.on_midstream = EXCEPTION_DROP_FLOW;
     /* a stray RST is nobody's: it must not open a flow that would hide the policy */
     use_table(cfg);
     struct packet p = tcp(0, CLIENT, RST, 1, 0);
@@ -381,7 +391,7 @@ static void midstream_picked_up(void **state)
     struct flow_config cfg = defaults;
 
     cfg.midstream = true;
-    cfg.midstream_policy = MIDSTREAM_DROP; /* has no meaning together with pick-up */
+    cfg.on_midstream = EXCEPTION_DROP_FLOW; /* has no meaning together with pick-up */
     use_table(cfg);
     struct packet p = tcp(0, CLIENT, ACK, 1, 1);
     assert_true(p.flags & PKT_ESTABLISHED);
@@ -393,7 +403,7 @@ static void midstream_picked_up(void **state)
     assert_false(p.flags & PKT_ESTABLISHED);
     tcp(0, CLIENT, ACK, 1, 2);
     assert_true(tcp(0, CLIENT, ACK, 1, 2).flags & PKT_ESTABLISHED);
-    cfg.midstream_policy = MIDSTREAM_PASS;
+    cfg.on_midstream = EXCEPTION_PASS_FLOW;
     use_table(cfg);
     assert_int_equal(tcp(0, CLIENT, ACK, 1, 1).flow->verdict, FLOW_PASS);
 }
@@ -483,7 +493,7 @@ static void nothing_to_evict(void **state)
     for (unsigned drop = 0; drop < 2; drop++) {
         struct packet b[6];
         cfg.max_flows = 4;
-        cfg.drop_when_full = drop;
+        cfg.on_memcap = drop ? EXCEPTION_DROP_FLOW : EXCEPTION_IGNORE;
         use_table(cfg);
         for (uint16_t i = 0; i < 6; i++)
             b[i] = pkt_decoded(&frames[i], &(struct pkt){.proto = IPPROTO_UDP, .sport = (uint16_t)(i + 1)},
@@ -494,6 +504,7 @@ static void nothing_to_evict(void **state)
             assert_int_equal(b[i].drop_reason, i >= 4 && drop ? DROP_FLOW_MEMCAP : DROP_NONE);
         }
         assert_int_equal(ctr.v[CTR_FLOW_NO_MEMORY], 2);
+        assert_int_equal(ctr.v[CTR_EXC_FLOW_MEMCAP], 2);
         assert_int_equal(ctr.v[CTR_FLOW_EVICTED], 0);
     }
 }

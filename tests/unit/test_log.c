@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "ips/base/counters.h"
+#include "ips/flow/exception.h"
 #include "ips/log/eve.h"
 #include "ips/log/logger.h"
 #include "rules/ruleset.h"
@@ -413,6 +414,7 @@ static void alert_event(void **state)
     expect(j, "verdict", "{\"action\":\"alert\"}");
     expect(j, "direction", "\"to_server\"");
     expect(j, "flow.pkts_toserver", "4");
+    expect(j, "flow.exception_policy", NULL);
     expect(j, "flow.bytes_toclient", "1588");
     expect(j, "flow.start", "\"2009-10-16T16:44:16.083524+0000\"");
     expect(j, "flow.src_ip", "\"192.168.2.3\"");
@@ -421,6 +423,11 @@ static void alert_event(void **state)
     expect(j, "stream", "0");
     expect(j, "packet", "\"AQID\"");
     expect(j, "packet_info", "{\"linktype\":1,\"linktype_name\":\"EN10MB\"}");
+    json_decref(j);
+
+    s.ev.exceptions = 1 << EXC_MIDSTREAM | 1 << EXC_STREAM_MEMCAP;
+    j = eve(&s, NULL);
+    expect(j, "flow.exception_policy", "[{\"target\":\"stream_midstream\"},{\"target\":\"stream_memcap\"}]");
     json_decref(j);
 }
 
