@@ -97,12 +97,20 @@ static int64_t url_decode(const struct transform *t, uint8_t *p, uint32_t n, str
     return out;
 }
 
+/* A buffer that ends before its key or before the first byte to decode stays as it is, as in Suricata. */
 static int64_t xor_key(const struct transform *t, uint8_t *p, uint32_t n, struct eval_scratch *s)
 {
     const uint8_t *key = t->data;
+    uint8_t own[UINT8_MAX];
 
-    for (uint32_t i = 0; i < n; i++)
-        p[i] ^= key[i % t->len];
+    if (key == NULL) {
+        if (n < (uint32_t)t->key_at + t->len)
+            return n;
+        memcpy(own, p + t->key_at, t->len); /* it may be decoded itself */
+        key = own;
+    }
+    for (uint32_t i = t->from; i < n; i++)
+        p[i] ^= key[(i - t->from) % t->len];
     return n;
 }
 
@@ -190,9 +198,10 @@ bool buffer_ref_eq(const struct buffer_ref *a, const struct buffer_ref *b)
     for (uint8_t i = 0; i < a->n; i++) {
         const struct transform *x = &a->list[i], *y = &b->list[i];
 
-        if (x->kind != y->kind || x->len != y->len)
+        if (x->kind != y->kind || x->len != y->len || x->from != y->from || x->key_at != y->key_at)
             return false;
-        if (x->data != y->data && (x->kind != TRANSFORM_XOR || memcmp(x->data, y->data, x->len) != 0))
+        if (x->data != y->data && (x->kind != TRANSFORM_XOR || x->data == NULL || y->data == NULL ||
+                                   memcmp(x->data, y->data, x->len) != 0))
             return false;
     }
     return true;

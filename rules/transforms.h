@@ -18,7 +18,7 @@ enum transform_kind {
     TRANSFORM_STRIP_WHITESPACE,     /* no white space at all */
     TRANSFORM_COMPRESS_WHITESPACE,  /* each run of it is one blank */
     TRANSFORM_URL_DECODE,           /* %41 and '+' */
-    TRANSFORM_XOR,                  /* with a key, repeated */
+    TRANSFORM_XOR,                  /* with a key, repeated; written in the rule, or bytes of the buffer */
     TRANSFORM_HEADER_LOWERCASE,     /* names of a header block, not their values */
     TRANSFORM_STRIP_PSEUDO_HEADERS, /* HTTP/2's lines that begin with ':' */
     TRANSFORM_TO_MD5,               /* raw digests */
@@ -33,8 +33,10 @@ enum transform_kind {
 #define TRANSFORM_ROOM_MIN 64         /* beyond the input: a digest, a few dots */
 
 struct transform {
-    const void *data; /* XOR: the key; PCREXFORM: pcre2_code; else NULL */
-    uint16_t len;     /* of the key */
+    const void *data; /* XOR: the key, NULL: it is in the buffer; PCREXFORM: pcre2_code; else NULL */
+    uint16_t from;    /* XOR: the first byte that is decoded */
+    uint16_t key_at;  /* XOR: where the key is in the buffer */
+    uint8_t len;      /* of the key */
     uint8_t kind;     /* enum transform_kind */
 };
 

@@ -113,8 +113,11 @@ static bool parse_startswith(struct draft *d, const struct option *o)
     return modify(d, o, LITERAL_STARTS) != NULL;
 }
 
+/* Twice says no more than once, and Suricata takes it; of the others, twice is an error there, too. */
 static bool parse_endswith(struct draft *d, const struct option *o)
 {
+    if (d->last_content != NULL)
+        d->last_content->has &= ~(uint32_t)LITERAL_ENDS;
     return modify(d, o, LITERAL_ENDS) != NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "rules/eval_scratch.h"
 #include "rules/dialect.h"
 #include "rules/keywords.h"
+#include "rules/source.h"
 
 static struct transform *add(struct draft *d, const struct option *o, enum transform_kind kind)
 {
@@ -35,25 +36,64 @@ static struct transform *add(struct draft *d, const struct option *o, enum trans
     return t;
 }
 
-/* The key is written in hexadecimal. */
-static bool parse_xor(struct draft *d, const struct option *o)
+/* The key in hexadecimal, with quotes around it or not. */
+static bool parse_key(struct draft *d, const struct option *o, struct transform *t, struct span text)
 {
-    struct transform *t = add(d, o, TRANSFORM_XOR);
-    uint8_t *key = arena_alloc(d->b->arena, (size_t)o->value.len / 2 + 1);
+    uint8_t *key = arena_alloc(d->b->arena, (size_t)text.len / 2 + 1);
 
-    if (t == NULL)
-        return false;
     if (key == NULL)
         return draft_no_memory(d);
-    for (uint32_t i = 0; i < o->value.len; i++) {
-        uint8_t c = o->value.p[i];
+    if (text.len >= 2 && text.p[0] == '"' && text.p[text.len - 1] == '"')
+        text = text_trim(span_sub(text, 1, text.len - 2));
+    if (text.len == 0 || text.len % 2 != 0 || text.len / 2 > UINT8_MAX)
+        return draft_fail(d, text.p, o->kw->usage, "xor: '%.*s' is no key", TEXT_ARG(text));
+    for (uint32_t i = 0; i < text.len; i++) {
+        uint8_t c = text.p[i];
 
-        if (!isxdigit(c) || o->value.len % 2 != 0 || o->value.len > 512)
-            return draft_fail(d, o->value.p, o->kw->usage, "xor: '%.*s' is no key", TEXT_ARG(o->value));
+        if (!isxdigit(c))
+            return draft_fail(d, text.p + i, o->kw->usage, "xor: '%.*s' is no key", TEXT_ARG(text));
         key[i / 2] = (uint8_t)(key[i / 2] << 4 | (isdigit(c) ? c - '0' : tolower(c) - 'a' + 10));
     }
     t->data = key;
-    t->len = (uint16_t)(o->value.len / 2);
+    t->len = (uint8_t)(text.len / 2);
+    return true;
+}
+
+/* Whether text begins with the word and a blank; then *rest is what follows them. */
+static bool takes_word(struct span text, const char *word, struct span *rest)
+{
+    struct span head;
+
+    *rest = text;
+    text_split(rest, ' ', &head);
+    *rest = text_trim(*rest);
+    return span_eq_str(head, word);
+}
+
+/* [offset N,] KEY | extract BYTES PLACE. The offset is where decoding begins; the place is the key's, in the buffer. */
+static bool parse_xor(struct draft *d, const struct option *o)
+{
+    struct transform *t = add(d, o, TRANSFORM_XOR);
+    struct span text = o->value, rest, number;
+    uint64_t from = 0, len, at;
+
+    if (t == NULL)
+        return false;
+    if (takes_word(text, "offset", &rest)) {
+        if (!text_split(&rest, ',', &number) || !text_u64(text_trim(number), UINT16_MAX, &from))
+            return draft_fail(d, o->value.p, o->kw->usage, "xor: '%.*s' is no offset and key",
+                              TEXT_ARG(o->value));
+        text = text_trim(rest);
+    }
+    t->from = (uint16_t)from;
+    if (!takes_word(text, "extract", &rest))
+        return parse_key(d, o, t, text);
+    text_split(&rest, ' ', &number);
+    if (!text_u64(number, UINT8_MAX, &len) || len == 0 || !text_u64(text_trim(rest), UINT16_MAX, &at))
+        return draft_fail(d, text.p, o->kw->usage, "xor: '%.*s' does not say where the key is",
+                          TEXT_ARG(text));
+    t->len = (uint8_t)len;
+    t->key_at = (uint16_t)at;
     return true;
 }
 
@@ -116,7 +156,10 @@ PLAIN(to_sha256, TO_SHA256);
 
 const struct keyword kw_xor = {
     .name = "xor",
-    .usage = "write xor:\"0d0ac8ff\"; with the key in hexadecimal, up to 256 bytes",
+    .usage =
+        "write xor:\"0d0ac8ff\"; with the key in hexadecimal, up to 255 bytes, or xor:offset 4,\"0d0a\"; to "
+        "leave the first 4 bytes as they are, or xor:offset 4,extract 4 0; for a key of 4 bytes at the "
+        "buffer's byte 0",
     .value = VALUE_PLAIN,
     .dialects = IN_SURICATA,
     .parse = parse_xor,

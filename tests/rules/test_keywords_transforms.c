@@ -141,6 +141,22 @@ static void in_rules(void **state)
         match("tcp.hdr; compress_whitespace; url_decode; content:\"EXAMPLE  A\"; endswith;")); /* in order */
     assert_true(match("tcp.hdr; header_lowercase; content:\"name: evil.EX\"; startswith;"));
     assert_true(match("tcp.hdr; xor:\"0102\"; content:\"|4f 63 6c 67|\"; startswith;"));
+    assert_true(match("tcp.hdr; xor:0102; content:\"|4f 63 6c 67|\"; startswith;"));
+    assert_true(match("tcp.hdr; xor:offset 2,\"0102\"; content:\"Na|6c 67|\"; startswith;"));
+    assert_true(match("tcp.hdr; xor:\"offset 2, 0102\"; content:\"Na|6c 67|\"; startswith;"));
+    assert_false(match("tcp.hdr; xor:offset 2,\"0102\"; xor:\"0102\"; content:\"Name\"; startswith;"));
+    assert_true(
+        match("tcp.hdr; xor:offset 2,\"0102\"; xor:offset 2,\"0102\"; content:\"Name\"; startswith;"));
+    assert_true(match("tcp.hdr; xor:offset 22,\"01\"; content:\"+%40\"; endswith;"));
+    assert_true(
+        match("tcp.hdr; xor:offset 23,\"01\"; content:\"+%41\"; endswith;")); /* right behind its end */
+    assert_true(match("tcp.hdr; xor:offset 999,\"01\"; content:\"+%41\"; endswith;")); /* nothing to decode */
+    /* the key is 'Na': 'm' ^ 'N', 'e' ^ 'a' */
+    assert_true(match("tcp.hdr; xor:offset 2,extract 2 0; content:\"Na|23 04|\"; startswith;"));
+    assert_true(match("tcp.hdr; xor:extract 2 0; content:\"|00 00 23 04|\"; startswith;"));
+    assert_true(match("tcp.hdr; xor:extract 1 22; content:\"|00|\"; endswith;"));
+    assert_true(
+        match("tcp.hdr; xor:extract 2 22; content:\"Name\"; startswith;")); /* it ends within its key */
     assert_true(match("tcp.hdr; pcrexform:\"evil\\.([A-Z]+)\"; content:\"EXAMPLE\"; startswith; endswith;"));
     assert_true(match("tcp.hdr; pcrexform:\"evil\\.([A-Z]+)\"; to_lowercase; bsize:7; content:\"example\";"));
     assert_false(match("tcp.hdr; pcrexform:\"good\\.([A-Z]+)\"; content:!\"x\";")); /* no buffer */
@@ -164,6 +180,16 @@ static void refused(void **state)
     assert_options_refused("dotprefix; content:\"a\";", "only a sticky buffer can be transformed");
     assert_options_refused("tcp.hdr; xor:\"0\";", "is no key");
     assert_options_refused("tcp.hdr; xor:\"zz\";", "is no key");
+    assert_options_refused("tcp.hdr; xor:\"\";", "");
+    assert_options_refused("tcp.hdr; xor:offset 4;", "is no offset and key");
+    assert_options_refused("tcp.hdr; xor:offset x,\"01\";", "is no offset and key");
+    assert_options_refused("tcp.hdr; xor:offset 70000,\"01\";", "is no offset and key");
+    assert_options_refused("tcp.hdr; xor:offset 4,;", "is no key");
+    assert_options_refused("tcp.hdr; xor:offset 4,\"\";", "is no key");
+    assert_options_refused("tcp.hdr; xor:extract 0 0;", "does not say where the key is");
+    assert_options_refused("tcp.hdr; xor:extract 1;", "does not say where the key is");
+    assert_options_refused("tcp.hdr; xor:extract 256 0;", "does not say where the key is");
+    assert_options_refused("tcp.hdr; xor:extract 1 x;", "does not say where the key is");
     assert_options_refused("tcp.hdr; pcrexform:\"a\";", "must have one group");
     assert_options_refused("tcp.hdr; pcrexform:\"(a)(b)\";", "must have one group");
     assert_options_refused("tcp.hdr; pcrexform:\"(a\";", "pcrexform: missing closing parenthesis");
@@ -194,6 +220,15 @@ static void slots(void **state)
         n += (size_t)sprintf(text + n,
                              "alert tcp any any -> any any (tcp.hdr; xor:\"%02x\"; content:\"a\"; sid:%d;)\n",
                              i % 3, i + 1);
+    l = load_ok(
+        "alert tcp any any -> any any (tcp.hdr; xor:\"01\"; content:\"a\"; sid:1;)\n"
+        "alert tcp any any -> any any (tcp.hdr; xor:offset 1,01; content:\"a\"; sid:2;)\n"
+        "alert tcp any any -> any any (tcp.hdr; xor:extract 1 0; content:\"a\"; sid:3;)\n"
+        "alert tcp any any -> any any (tcp.hdr; xor:extract 1 1; content:\"a\"; sid:4;)\n"
+        "alert tcp any any -> any any (tcp.hdr; xor:\"offset 1,extract 1 1\"; content:\"a\"; sid:5;)\n"
+        "alert tcp any any -> any any (tcp.hdr; xor:offset 1,extract 1 1; content:\"a\"; sid:6;)\n");
+    assert_int_equal(l.rs->n_transformed, 5);
+    unload(&l);
     l = load_ok(text);
     assert_int_equal(l.rs->n_transformed, 3);
     assert_int_equal(slot_patterns(l.rs, PROTO_TCP, BUF_N)->n_patterns, 1);

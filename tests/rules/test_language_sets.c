@@ -97,14 +97,16 @@ static void take_comment_signs_off(const char *from, const char *to)
     assert_int_equal(fclose(out), 0);
 }
 
-/* Rules that can never match, or say a thing twice; whoever enables one is told so. */
+/*
+ * Rules that can never match, and one whose bitmask is no number to Suricata either; whoever enables one is told so. Of
+ * urilen:20<>21 Suricata 7 reads the 20 alone and says nothing, which is not what its author meant.
+ */
 static const struct {
     const char *text;
     uint32_t n;
 } contradictions[] = {
     {"urilen: no number lies between the ends of '20<>21'", 1},
     {"urilen: no number lies between the ends of '33<>34'", 1},
-    {"endswith stands twice behind one content", 1},
     {"byte_test: bitmask wants a number", 1}, /* bitmask fc */
 };
 
@@ -139,9 +141,9 @@ static void et_open_all_enabled(void **state)
     for (size_t i = 0; i < errs.n; i++)
         if (!is_expected(errs.v[i].text))
             fail_msg("%s:%d: %s", errs.v[i].file, errs.v[i].line, errs.v[i].text);
-    assert_int_equal(errs.n, 4);
-    assert_int_equal(ruleset_stats(rs)->n_loaded, 34846);
-    assert_int_equal(ruleset_stats(rs)->n_rejected, 4);
+    assert_int_equal(errs.n, 3);
+    assert_int_equal(ruleset_stats(rs)->n_loaded, 34847);
+    assert_int_equal(ruleset_stats(rs)->n_rejected, 3);
     check_dormant(rs);
     ruleset_free(rs);
     err_list_fini(&errs);

@@ -141,6 +141,9 @@ static void trap06_ends(void **state)
     assert_true(options_match("content:\"a\"; content:\"c\"; distance:0; endswith;", "a.c.c"));
     assert_false(options_match("content:\"a\"; content:\"c\"; distance:0; within:1; endswith;", "a.c"));
     assert_true(options_match("content:\"a\"; content:\"c\"; within:2; distance:0; endswith;", "a a.c"));
+    assert_true(options_match("content:\".exe\"; endswith; endswith;", "a.exe"));
+    assert_false(options_match("content:\".exe\"; endswith; endswith;", "a.exe b"));
+    assert_options_refused("content:\"a\"; startswith; startswith;", "startswith stands twice");
     assert_options_refused("content:\"a\"; startswith; offset:1;", "startswith together with");
     assert_options_refused("content:\"a\"; depth:4; startswith;", "startswith together with");
     assert_options_refused("content:\"a\"; distance:0; startswith;", "startswith together with");
