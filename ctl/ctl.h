@@ -20,6 +20,7 @@ struct ctl {
     const char *socket;
     bool json;                  /* print JSON instead of tables */
     bool force;                 /* --force */
+    bool strict;                /* --strict of rules check FILE... */
     const char *dialect;        /* --dialect NAME of rules check, policy and explain FILE...; NULL: auto */
     const char *only;           /* --dormant, --disabled: without the dashes */
     const char *limit;          /* --limit N, or NULL */

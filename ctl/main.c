@@ -214,6 +214,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             c->json = true;
         } else if (strcmp(argv[i], "--force") == 0) {
             c->force = true;
+        } else if (strcmp(argv[i], "--strict") == 0) {
+            c->strict = true;
         } else if (strcmp(argv[i], "--dormant") == 0 || strcmp(argv[i], "--disabled") == 0) {
             c->only = argv[i] + 2;
         } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -426,6 +428,8 @@ int main(int argc, char **argv)
         print_usage(stdout, cmd);
         return 0;
     }
+    if (c.strict && (cmd != &commands[CMD_RULES_CHECK] || c.n_args == 0))
+        return usage_error("--strict belongs to 'rules check FILE...'; a daemon has rules.strict", NULL);
     if (cmd->offline != NULL && c.n_args > cmd->alone)
         return cmd->offline(&c);
     if (c.only != NULL && cmd != &commands[CMD_RULES_LIST])

@@ -41,8 +41,8 @@ enum proto_code {
     X(CMD_STATUS, "status", "", "bridges, queues, workers, rules, and who owns the frames")                 \
     X(CMD_STATS, "stats", "", "all counters")                                                               \
     X(CMD_DROPS, "drops", "", "frames that did not leave, by reason")                                       \
-    X(CMD_RULES_CHECK, "rules check", "[FILE...]",                                                          \
-      "check rule files without a daemon; without FILE, ask the daemon to check its own")                   \
+    X(CMD_RULES_CHECK, "rules check", "[--strict] [FILE...]",                                               \
+      "check rule files without a daemon (--strict: one error refuses all); without FILE, the daemon's own") \
     X(CMD_RULES_RELOAD, "rules reload", "[--force]",                                                        \
       "load the configured rule files anew; with an error the running rules stay, unless --force")          \
     X(CMD_RULES_LIST, "rules list", "[--dormant|--disabled] [SID]",                                         \

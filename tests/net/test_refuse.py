@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from lab import IPSD, STANDIN, Ipsd, refused, run
+from lab import IPSCTL, IPSD, STANDIN, Ipsd, refused, run
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no daemon')
 
@@ -172,3 +172,34 @@ def test_garbage_on_the_control_socket(lab):
             assert answer['ok'] is False and answer['code'] in (400, 404) and answer['error'], (junk[:30], answer)
         s.close()
     assert d.status()['bridges']
+
+
+def test_check_strict(tmp_path):
+    """One bad rule stops no other; with --strict it stops all. The reply counts either way."""
+    good = tmp_path / 'good.rules'
+    good.write_text('alert tcp any any -> any any (msg:"a"; content:"a"; sid:1;)\n'
+                    'alert http any any -> any any (msg:"b"; http.uri; content:"b"; sid:2;)\n')
+    bad = tmp_path / 'bad.rules'
+    bad.write_text('alert tcp any any -> any any (msg:"c"; nosuchoption; sid:3;)\n')
+
+    def check(*args):
+        p = run([IPSCTL, '--json', 'rules', 'check', *args], check=False)
+        return p.returncode, json.loads(p.stdout)
+
+    for strict in ([], ['--strict']):
+        status, r = check(*strict, good)
+        assert (status, r['loaded'], r['dormant'], r['rejected'], r['errors']) == (0, 2, 1, 0, [])
+    status, r = check(good, bad)
+    assert (status, r['loaded'], r['dormant'], r['rejected'], len(r['errors'])) == (1, 2, 1, 1, 1)
+    assert r['memory_bytes'] > 0 and r['load_ms'] >= 0
+    status, r = check('--strict', good, bad)
+    assert (status, r['loaded'], r['dormant'], r['rejected'], len(r['errors'])) == (1, 0, 0, 1, 1)
+    [e] = r['errors']
+    assert (e['file'], e['line'], e['column']) == (str(bad), 1, 40) and 'nosuchoption' in e['what'] and e['remedy']
+    p = run([IPSCTL, 'rules', 'check', '--strict', good, bad], check=False)
+    assert p.returncode == 1 and 'without it 2 would be loaded' in p.stdout and f'{bad}:1:40:' in p.stderr
+    for args in (['rules', 'check', '--strict'], ['rules', 'reload', '--strict'], ['rules', 'explain', '--strict', '1', good]):
+        p = run([IPSCTL, *args], check=False)  # where it means nothing: said, not ignored
+        assert p.returncode == 2 and 'rules.strict' in p.stderr, p
+    for page in (['--help'], ['rules', 'check', '--help']):
+        assert '--strict' in run([IPSCTL, *page]).stdout
