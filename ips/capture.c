@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One worker without a thread, its port a capture file. The event ring is drained after every burst, so
- * nothing is lost to a full ring, whatever the rules say. Owns the worker, the ruleset and the logger for the
- * length of the call.
+ * One worker without a thread, its port a capture file. The event ring is drained after every burst, and the
+ * default ring holds what a burst of a capture can say (pcapio.c), so nothing is lost to a full ring, whatever
+ * the rules say; what a smaller ring loses is told at the end. Owns the worker, the ruleset and the logger for
+ * the length of the call.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -105,6 +106,10 @@ static void print_totals(const struct capture *c)
         dropped += k->drop[i];
     printf("%llu frames, %llu alerts, %llu dropped\n", (unsigned long long)k->v[CTR_RX_FRAMES],
            (unsigned long long)k->v[CTR_DETECT_ALERTS], (unsigned long long)dropped);
+    if (k->v[CTR_LOG_LOST] > 0)
+        log_warning("capture",
+                    "%llu events are not in the log: the ring before it was full; raise log.ring_bytes",
+                    (unsigned long long)k->v[CTR_LOG_LOST]);
 }
 
 int capture_run(const struct config *cfg, const struct capture_args *args, struct err *e)

@@ -8,6 +8,9 @@
  * the free list, tx and free put back. So the engine above sees ownership and shortage as it does on a
  * socket.
  *
+ * A burst ends early when its frames add up to BURST_BYTES. Whoever drains an event ring after every burst then
+ * knows how much one can put there: a frame may be logged as often as a packet has alerts, each time whole.
+ *
  * Time is the capture's, in nanoseconds whatever the file's resolution. The output has the input's link type;
  * what the engine made itself is written with the time of the frame that was read last.
  *
@@ -25,6 +28,7 @@
 
 #define PCAPIO_FRAMES      (2 * BURST_MAX)
 #define PCAPIO_FRAME_BYTES (65536 + 256)
+#define BURST_BYTES        65536
 #define DLT_RAW_OPENBSD    14     /* in files from there; libpcap reads but does not write it */
 #define PCAPIO_SNAPLEN     262144 /* what the output's header says; libpcap's own maximum */
 
@@ -86,10 +90,11 @@ static unsigned rx_burst(struct port *port, struct packet *pkts, unsigned max)
 {
     struct pcapio *p = pcapio_of(port);
     unsigned n = 0;
+    uint32_t n_bytes = 0;
     struct pcap_pkthdr *h;
     const u_char *bytes;
 
-    while (n < max && p->n_free > 0 && !port->at_end) {
+    while (n < max && n_bytes < BURST_BYTES && p->n_free > 0 && !port->at_end) {
         int rc = pcap_next_ex(p->in, &h, &bytes);
         port->at_end = rc != 1;
         if (rc == PCAP_ERROR)
@@ -105,6 +110,7 @@ static unsigned rx_burst(struct port *port, struct packet *pkts, unsigned max)
         struct packet *pkt = &pkts[n++];
         memcpy(take_frame(p, pkt), bytes, h->caplen);
         pkt->len = h->caplen;
+        n_bytes += h->caplen;
         pkt->orig_len = h->len > h->caplen ? h->len : h->caplen;
         pkt->flags = 0;
         pkt->in_port = port->index;

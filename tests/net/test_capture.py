@@ -82,6 +82,21 @@ def test_capture_inline_drops_the_rest_of_the_flow(capture):
     assert all(p in rest for p in after) and len(after) < len(before)
 
 
+def test_capture_loses_no_event(lab):
+    """Jumbo frames that fifteen rules match, logged whole: several times what the logger's ring holds."""
+    n, rules = 100, [f'alert udp any any -> any 9 (msg:"m"; dsize:8000; sid:{sid};)' for sid in range(1, 16)]
+    udp = struct.pack('>HHHH', 7, 9, 8008, 0) + bytes(8000)
+    frame = bytes(12) + b'\x08\x00' + struct.pack('>BBHHHBBH4s4s', 0x45, 0, 8028, 1, 0, 64, 17, 0, b'\x0a\0\0\1',
+                                                   b'\x0a\0\0\2') + udp
+    record = struct.pack('<IIII', 1, 0, len(frame), len(frame)) + frame
+    path = lab.write('jumbo.pcap', struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) + record * n)
+    p, events = inspect(lab, path, lab.write('all.rules', '\n'.join(rules) + '\n'), '--checksums', 'off')
+    assert len([e for e in events if e['event_type'] == 'alert']) == 15 * n, p
+    p, events = inspect(lab, path, lab.dir / 'all.rules', '--checksums', 'off', '--set', 'log.ring_bytes=262144')
+    lost = 15 * n - len([e for e in events if e['event_type'] == 'alert'])
+    assert lost > 0 and f'{lost} events are not in the log' in p.stderr, p
+
+
 def test_capture_same_twice(capture):
     lab, path, rules = capture
     one = [e for e in inspect(lab, path, rules)[1] if e['event_type'] == 'alert']

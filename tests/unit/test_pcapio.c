@@ -222,6 +222,32 @@ static void frames_run_out_and_come_back(void **state)
     port_close(p);
 }
 
+/* The frame that passes 64 KiB ends the burst; every frame comes, in one burst or another. */
+static void large_frames_end_a_burst(void **state)
+{
+    enum { N = 40, LEN = 9000 };
+    static struct record r[N];
+    static struct packet pkts[N];
+    struct packet *v;
+    unsigned n, total = 0;
+
+    for (int i = 0; i < N; i++)
+        r[i] = (struct record){.len = LEN, .orig_len = LEN};
+    write_capture(DLT_EN10MB, PCAP_TSTAMP_PRECISION_NANO, r, N);
+    struct port *p = open_or_fail(NULL);
+    while ((n = port_rx_burst(p, pkts, BURST_MAX)) > 0) {
+        assert_int_equal(n, total + 8 <= N ? 8 : N - total);
+        for (unsigned i = 0; i < n; i++) {
+            assert_int_equal(pkts[i].pcap_cnt, ++total);
+            v = &pkts[i];
+            port_free_burst(p, &v, 1);
+        }
+    }
+    assert_int_equal(total, N);
+    assert_true(p->at_end);
+    port_close(p);
+}
+
 static void made_frames_carry_the_last_time(void **state)
 {
     const struct record r[2] = {{.len = 60, .orig_len = 60, .ts_ns = 5000000001},
@@ -415,6 +441,7 @@ int main(void)
         cmocka_unit_test(bytes_and_times_come_through),
         cmocka_unit_test(microseconds_become_nanoseconds),
         cmocka_unit_test(frames_run_out_and_come_back),
+        cmocka_unit_test(large_frames_end_a_burst),
         cmocka_unit_test(made_frames_carry_the_last_time),
         cmocka_unit_test(pcapng),
         cmocka_unit_test(a_file_that_breaks_off),
