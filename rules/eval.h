@@ -27,7 +27,8 @@ enum fact_flag {
     FACT_UDP = 1 << 6,
     FACT_ICMP = 1 << 7, /* ICMP or ICMPv6 */
     FACT_FRAGMENT = 1 << 8,
-    FACT_STREAM_SIZE = 1 << 9, /* stream_size[] holds */
+    FACT_STREAM_SIZE = 1 << 9,  /* stream_size[] holds */
+    FACT_REASSEMBLED = 1 << 10, /* put together from fragments */
 };
 
 struct facts {

@@ -133,10 +133,13 @@ static void tell_rule(struct explainer *x, struct explained *t, struct builder *
     text = span_sub(text, head.len, text.len); /* the action is told apart */
     text_split(&text, '(', &head);
     t->header =
-        keep(x, explain_say(arena, "%s%s%s", keep(x, explain_text(arena, text_trim(head))), flow_words(f),
+        keep(x, explain_say(arena, "%s%s%s%s", keep(x, explain_text(arena, text_trim(head))), flow_words(f),
                             f & RULE_ESTABLISHED       ? ", in established flows"
                             : f & RULE_NOT_ESTABLISHED ? ", in flows that are not established"
-                                                       : ""));
+                                                       : "",
+                            f & RULE_ONLY_FRAG ? ", put together from fragments"
+                            : f & RULE_NO_FRAG ? ", never from fragments"
+                                               : ""));
     t->inspects = explain_inspects(d);
     t->verdict = explain_verdict(&d->rule);
     if (f & RULE_DORMANT)

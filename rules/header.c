@@ -44,6 +44,10 @@ static bool flow_matches(uint32_t rule, uint32_t facts)
         return false;
     if ((rule & RULE_ESTABLISHED) && !(facts & FACT_ESTABLISHED))
         return false;
+    if ((rule & RULE_ONLY_FRAG) && !(facts & FACT_REASSEMBLED))
+        return false;
+    if ((rule & RULE_NO_FRAG) && (facts & FACT_REASSEMBLED))
+        return false;
     return !(rule & RULE_NOT_ESTABLISHED) || !(facts & FACT_ESTABLISHED);
 }
 

@@ -65,6 +65,8 @@ enum rule_flag {
         1 << 14, /* `ip` rule with content: drop/pass holds for the flow when it matched in TCP */
     RULE_NO_STREAM = 1 << 15,   /* flow:no_stream: single packets only, never reassembled bytes */
     RULE_ONLY_STREAM = 1 << 16, /* flow:only_stream */
+    RULE_ONLY_FRAG = 1 << 20,   /* flow:only_frag: datagrams that were put together from fragments */
+    RULE_NO_FRAG = 1 << 21,     /* flow:no_frag: the others */
     RULE_IPV4 = 1 << 22,        /* ipv4, ipv6, sctp: the header's protocol says more than `proto` */
     RULE_IPV6 = 1 << 23,
     RULE_SCTP = 1 << 24,

@@ -161,7 +161,8 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .flags = proto_fact[proto_of(p)] | (p->ip_version == 6 ? FACT_IPV6 : FACT_IPV4) |
                  (p->flow ? FACT_HAS_FLOW : 0) | (p->flags & PKT_TO_CLIENT ? FACT_TO_CLIENT : 0) |
                  (p->flags & PKT_ESTABLISHED ? FACT_ESTABLISHED : 0) |
-                 (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0),
+                 (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0) |
+                 (p->flags & PKT_REASSEMBLED ? FACT_REASSEMBLED : 0),
         .ip_proto = p->ip_proto,
         .ip_ttl = p->ip_ttl,
         .ip_tos = p->ip_tos,

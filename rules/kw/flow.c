@@ -3,8 +3,9 @@
  * flow: the packet's direction and the state of its flow.
  *
  * All of it becomes flags of the rule, tested with the header before any option runs
- * (ruleset_header_match); there is no step. Every form needs a flow, stateless too (RULES.md 2A, 35). Words that
- * exclude each other are errors at load. Control thread.
+ * (ruleset_header_match); there is no step. Every form needs a flow, stateless too (RULES.md 2A, 35). only_frag and
+ * no_frag tell a datagram that was put together from fragments from one that came whole, in all dialects; a fragment
+ * itself has no flow, so neither matches it. Words that exclude each other are errors at load. Control thread.
  */
 #include "rules/keywords.h"
 #include "rules/source.h"
@@ -23,6 +24,8 @@ static const struct flow_word {
     {"from_server", RULE_TO_CLIENT, RULE_TO_SERVER},
     {"no_stream", RULE_NO_STREAM, RULE_ONLY_STREAM},
     {"only_stream", RULE_ONLY_STREAM, RULE_NO_STREAM},
+    {"no_frag", RULE_NO_FRAG, RULE_ONLY_FRAG},
+    {"only_frag", RULE_ONLY_FRAG, RULE_NO_FRAG},
 };
 
 static const struct flow_word *find(struct span word)
@@ -65,8 +68,7 @@ static bool parse_flow(struct draft *d, const struct option *o)
 const struct keyword kw_flow = {
     .name = "flow",
     .usage = "write words of established, not_established, stateless, to_server, to_client, from_client, "
-             "from_server, "
-             "no_stream, only_stream with commas between",
+             "from_server, no_stream, only_stream, no_frag, only_frag with commas between",
     .value = VALUE_PLAIN,
     .flags = KEYWORD_ONCE,
     .parse = parse_flow,

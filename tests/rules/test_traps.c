@@ -389,9 +389,34 @@ static void trap35_flow(void **state)
     assert_options_refused("flow:stateless,established;", "contradicts");
     assert_options_refused("flow:established,stateless;", "contradicts");
     assert_options_refused("flow:no_stream,only_stream;", "contradicts");
+    assert_options_refused("flow:no_frag,only_frag;", "contradicts");
+    assert_options_refused("flow:only_frag,only_frag;", "says again");
     assert_options_refused("flow:to_server,from_client;", "says again");
     assert_options_refused("flow:sideways;", "unknown word 'sideways'");
     assert_options_refused("flow:established; flow:to_server;", "stands in the rule twice");
+}
+
+/* only_frag: put together from fragments; no_frag: came whole. A fragment itself has no flow, and matches neither. */
+static void trap35_fragments(void **state)
+{
+    static const struct pkt whole = {.proto = 17, .payload = "x", .established = true},
+                            joined = {.flags = FACT_REASSEMBLED, .proto = 17, .payload = "x"},
+                            back = {.flags = FACT_REASSEMBLED,
+                                    .proto = 17,
+                                    .payload = "x",
+                                    .to_client = true},
+                            part = {.flags = FACT_FRAGMENT, .proto = 17, .payload = "x", .no_flow = true};
+    static const struct pkt *const pkts[] = {&whole, &joined, &back, &part};
+    static const bool want[4][4] = {{0, 1, 1, 0}, {1, 0, 0, 0}, {0, 0, 1, 0}, {1, 1, 1, 1}};
+    struct loaded l = load_ok("alert udp any any -> any any (flow:only_frag; content:\"x\"; sid:1;)\n"
+                              "alert udp any any -> any any (flow:No_Frag, established; sid:2;)\n"
+                              "alert ip any any -> any any (flow:to_client,only_frag,no_stream; sid:3;)\n"
+                              "alert udp any any -> any any (content:\"x\"; sid:4;)\n");
+
+    for (uint32_t sid = 1; sid <= 4; sid++)
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(rule_matches(l.rs, sid, pkts[i]), want[sid - 1][i]);
+    unload(&l);
 }
 
 /* 38: who sets a bit comes before who reads it, whatever their order in the file and their priorities. */
@@ -526,10 +551,10 @@ int main(void)
         cmocka_unit_test(trap17_long_pattern),  cmocka_unit_test(trap18_case),
         cmocka_unit_test(trap17_buffers_first), cmocka_unit_test(trap17_same_matches),
         cmocka_unit_test(trap19_text),          cmocka_unit_test(trap21_ranges),
-        cmocka_unit_test(trap35_flow),          cmocka_unit_test(trap39_order),
-        cmocka_unit_test(trap40_scope),         cmocka_unit_test(trap42_noalert),
-        cmocka_unit_test(trap49_nothing),       cmocka_unit_test(trap38_setters_first),
-        cmocka_unit_test(trap50_one_bad_rule),
+        cmocka_unit_test(trap35_flow),          cmocka_unit_test(trap35_fragments),
+        cmocka_unit_test(trap39_order),         cmocka_unit_test(trap40_scope),
+        cmocka_unit_test(trap42_noalert),       cmocka_unit_test(trap49_nothing),
+        cmocka_unit_test(trap38_setters_first), cmocka_unit_test(trap50_one_bad_rule),
     };
 
     return cmocka_run_group_tests_name("rules: traps", tests, NULL, NULL);

@@ -164,6 +164,23 @@ static void alert_lets_the_packet_go(void **state)
     assert_int_equal(ctr.v[CTR_DETECT_SCAN_BYTES], 15);
 }
 
+/* Whether a datagram came in fragments is a fact for rules; decode says it. */
+static void fragments_are_told(void **state)
+{
+    const struct pkt k = {.proto = IPPROTO_UDP, .payload = "so evil"};
+
+    use("alert udp any any -> any any (flow:only_frag; content:\"evil\"; sid:1;)\n"
+        "alert udp any any -> any any (flow:no_frag; content:\"evil\"; sid:2;)\n");
+    for (int joined = 0; joined < 2; joined++) {
+        struct packet p = pkt_decoded(&f, &k, ++now_s * NS_PER_S);
+
+        flow_track(flows, &p, 1, &ctr);
+        p.flags |= joined ? PKT_REASSEMBLED : 0;
+        detect_packet(det, rs, &p);
+        assert_string_equal(events(), joined ? "alert 1; " : "alert 2; ");
+    }
+}
+
 static void udp_payload_drop_is_for_the_packet(void **state)
 {
     use("drop udp any any -> any any (content:\"evil\"; sid:1;)");
@@ -502,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(rules_are_profiled_while_they_run),
         T(alert_lets_the_packet_go),
+        T(fragments_are_told),
         T(udp_payload_drop_is_for_the_packet),
         T(tcp_payload_drop_holds_for_the_connection),
         T(outside_of_a_connection_only_the_packet),
