@@ -50,8 +50,6 @@ struct keyword {
 /* Sorted by name. */
 #define KEYWORD_TABLE(X)    \
     X(ack)                  \
-    X(app_layer_event)      \
-    X(app_layer_protocol)   \
     X(asn1)                 \
     X(base64_data)          \
     X(base64_decode)        \
@@ -67,14 +65,12 @@ struct keyword {
     X(content)              \
     X(datarep)              \
     X(dataset)              \
-    X(decode_event)         \
     X(depth)                \
     X(detection_filter)     \
     X(distance)             \
     X(dotprefix)            \
     X(dsize)                \
     X(endswith)             \
-    X(engine_event)         \
     X(fast_pattern)         \
     X(flags)                \
     X(flow)                 \
@@ -120,7 +116,6 @@ struct keyword {
     X(service)              \
     X(sid)                  \
     X(startswith)           \
-    X(stream_event)         \
     X(stream_size)          \
     X(strip_pseudo_headers) \
     X(strip_whitespace)     \

@@ -4,7 +4,8 @@
  *
  * A rule with one is loaded and dormant; its name is the reason that `ipsctl rules list --dormant` shows. What can be
  * said about the value without the parser is checked here, so that a misspelt rule is found today. The few rows without
- * DORMANT change nothing about what a rule matches: Snort 3's remarks, and Suricata's hint to its prefilter.
+ * DORMANT change nothing about what a rule matches: Snort 3's remarks, and Suricata's hint to its prefilter. Buffers
+ * that nothing fills are in rules/buffers.h with all others.
  *
  * When the answer comes, the option gets a file of its own and a row in KEYWORD_TABLE, and its row here goes.
  * Control thread.
@@ -24,6 +25,8 @@ enum form {
     NUMBER,  /* a condition in Suricata's notation: N, <N, a-b ... */
     NUMBERS, /* numbers with , - < > = ! between, as Snort writes sets and ranges */
     WORDS,   /* words of the row's list, with commas or bars between; '!' may stand before each */
+    NAME,    /* one, of letters, digits, '.', '_' and '-' */
+    NAMES,   /* the same with commas between; '!' may stand before them */
     UUID,    /* of a DCERPC interface, with a version condition and any_frag */
 };
 
@@ -52,6 +55,12 @@ static bool parse_later(struct draft *d, const struct option *o);
 
 /* By family; looked up by a scan, because few rules have any. */
 static const struct later rows[] = {
+    /* what a flow speaks, and what parsers, decode and streams complain about */
+    ROW("app-layer-protocol", S, NAMES, DORMANT, NULL),
+    ROW("app-layer-event", S, NAME, DORMANT, NULL),
+    ROW("decode-event", S, NAME, DORMANT, NULL),
+    ROW("engine-event", S, NAME, DORMANT, NULL),
+    ROW("stream-event", S, NAME, DORMANT, NULL),
     /* TLS */
     ROW("ssl_version", A, WORDS, DORMANT, "sslv2 sslv3 tls1.0 tls1.1 tls1.2 tls1.3"),
     ROW("ssl_state", A, WORDS, DORMANT, "client_hello server_hello client_keyx server_keyx unknown"),
@@ -253,6 +262,27 @@ static bool check_words(struct draft *d, const struct option *o, struct span res
     return true;
 }
 
+static bool check_name(struct draft *d, const struct option *o, struct span name)
+{
+    bool ok = name.len > 0;
+
+    for (uint32_t i = 0; i < name.len; i++)
+        ok &= isalnum(name.p[i]) || text_is_one_of(name.p[i], "._-");
+    return ok || draft_fail(d, name.p, o->kw->usage, "%s: '%.*s' is no name", o->kw->name, TEXT_ARG(name));
+}
+
+static bool check_names(struct draft *d, const struct option *o, struct span rest)
+{
+    struct span one;
+    bool more = true, ok = true;
+
+    while (more && ok) {
+        more = text_split(&rest, ',', &one);
+        ok = check_name(d, o, text_trim(one));
+    }
+    return ok;
+}
+
 static bool check_numbers(struct draft *d, const struct option *o, struct span value)
 {
     bool digit = false;
@@ -320,6 +350,10 @@ static bool parse_later(struct draft *d, const struct option *o)
         ok = check_numbers(d, o, plain.value);
     else if (row->form == WORDS)
         ok = check_words(d, o, plain.value, row->words);
+    else if (row->form == NAME)
+        ok = check_name(d, o, o->value); /* a '!' is not taken off */
+    else if (row->form == NAMES)
+        ok = check_names(d, o, plain.value);
     else if (row->form == UUID)
         ok = check_uuid(d, o, plain.value);
     if (row->flags & DORMANT)

@@ -371,7 +371,13 @@ static void sleepers(void **state)
         assert_int_equal(n_always(l.rs, FACT_TCP), 0);
         unload(&l);
     }
-    assert_options_refused("app-layer-event:a b;", "is no event");
+    assert_options_refused("app-layer-event:a b;", "is no name");
+    assert_options_refused("app-layer-event:!a;", "is no name");
+    assert_options_refused("app-layer-event:a,b;", "is no name");
+    assert_options_refused("app-layer-event:\"a b\";", "is no name");
+    assert_options_refused("decode-event;", "");
+    assert_options_refused("app-layer-protocol:;", "");
+    assert_options_refused("app-layer-protocol:http,;", "is no name");
     assert_options_refused("app-layer-protocol:ht tp;", "is no name");
     assert_options_refused("app-layer-evnt:http.x;", "unknown keyword");
 }
