@@ -8,14 +8,15 @@
  * Packets are looked up one by one after that, each when the ones before it are done, so that the second packet of
  * a new flow finds the flow of the first, and finds in it what the first one changed.
  *
- * Time: a flow stands in the wheel once, at the deadline it had when it was put there. A packet only writes last_ns;
+ * Time: a flow stands in a wheel once, at the deadline it had when it was put there. A packet only writes last_ns;
  * when the wheel brings the flow up, its true deadline is computed and it goes back if that lies ahead. A flow that
  * closes moves forward at once. A lookup that meets a flow whose time is over does not wait for the wheel:
  * the old flow is detached (no lookup finds it any more, the wheel frees it) and a new one begins.
  *
- * Full: the flow that would expire next goes, which is a closed one before an unanswered one before an idle one,
- * since that is the order of their timeouts; so a flood of new flows mostly evicts itself. Flows that packets of the
- * burst in hand point to (last_ns not before the burst) are never taken: detached ones stay whole until
+ * Full: the flow that would expire next goes, and one that is not established before any that is: those have a wheel of
+ * their own. So a flood of new flows evicts itself, and connections keep their state as long as there is a single
+ * half-open, unanswered or closed flow to take. Entering and leaving this emergency is counted. Flows that packets
+ * of the burst in hand point to (last_ns not before the burst) are never taken: detached ones stay whole until
  * flow_expire(), which runs when the burst is over. At most EVICT_TRIES flows are looked at.
  *
  * Worker thread; flow_table_count() may be read by any.
@@ -50,10 +51,11 @@ struct flow_table {
     uint32_t n_used;    /* flows that were ever in use; above them memory is untouched */
     uint32_t free_head; /* index + 1, chained by flow.next */
     uint32_t count;
+    bool emergency;    /* it was full, and is not down to nine tenths yet */
     uint64_t burst_ns; /* no flow with last_ns at or after it may be freed */
     uint64_t next_id;
     uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
-    struct wheel wheel;
+    struct wheel wheels[2]; /* [FLOW_PROVEN set]: flows that have proven to be real, and all others */
     void (*released)(void *arg, uint32_t index);
     void *released_arg;
     struct flow_config cfg;
@@ -113,9 +115,10 @@ struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e)
         goto no_memory;
     _Static_assert(offsetof(struct flow, timer_prev) == offsetof(struct flow, timer_next) + 4,
                    "a wheel_link");
-    if (wheel_init(&t->wheel, &t->flows[0].timer_next, sizeof(*t->flows), cfg->max_flows, WHEEL_SLOTS,
-                   WHEEL_TICK_SHIFT))
-        goto no_memory;
+    for (unsigned i = 0; i < 2; i++)
+        if (wheel_init(&t->wheels[i], &t->flows[0].timer_next, sizeof(*t->flows), cfg->max_flows, WHEEL_SLOTS,
+                       WHEEL_TICK_SHIFT))
+            goto no_memory;
     if (cfg->max_vars > 0) {
         t->vars_of = map_zeroed(sizeof(*t->vars_of) * cfg->max_flows);
         t->vars = vars_pool_new(cfg->max_vars, e);
@@ -147,7 +150,8 @@ void flow_table_free(struct flow_table *t)
     if (t->vars_of)
         munmap(t->vars_of, sizeof(*t->vars_of) * t->cfg.max_flows);
     vars_pool_free(t->vars);
-    wheel_fini(&t->wheel);
+    wheel_fini(&t->wheels[0]);
+    wheel_fini(&t->wheels[1]);
     free(t);
 }
 
@@ -201,6 +205,22 @@ static uint64_t deadline_of(const struct flow_table *t, const struct flow *f)
     return f->last_ns + t->timeout_ns[class][f->state];
 }
 
+static struct wheel *wheel_of(struct flow_table *t, const struct flow *f)
+{
+    return &t->wheels[f->flags & FLOW_PROVEN ? 1 : 0];
+}
+
+/* To the wheel where it belongs, at the deadline it has now. */
+static void set_timer(struct flow_table *t, const struct flow *f, uint64_t now_ns)
+{
+    wheel_set(wheel_of(t, f), (uint32_t)(f - t->flows), now_ns, deadline_of(t, f));
+}
+
+static void clear_timer(struct flow_table *t, const struct flow *f)
+{
+    wheel_clear(wheel_of(t, f), (uint32_t)(f - t->flows));
+}
+
 static void unhash(struct flow_table *t, struct flow *f)
 {
     uint32_t index1 = (uint32_t)(f - t->flows) + 1, *link = bucket_of(t, f->hash);
@@ -213,12 +233,10 @@ static void unhash(struct flow_table *t, struct flow *f)
 /* The flow lives on for packets that point to it, but no lookup finds it; the next flow_expire() frees it. */
 static void detach(struct flow_table *t, struct flow *f, uint64_t now_ns)
 {
-    uint32_t node = (uint32_t)(f - t->flows);
-
     unhash(t, f);
+    clear_timer(t, f);
     f->flags |= FLOW_DETACHED;
-    wheel_clear(&t->wheel, node);
-    wheel_set(&t->wheel, node, now_ns, deadline_of(t, f));
+    set_timer(t, f, now_ns);
 }
 
 /* f is out of the wheel already. */
@@ -235,15 +253,17 @@ static void release(struct flow_table *t, struct flow *f)
     set_count(t, t->count - 1);
 }
 
-/* Makes room by the policy at the top of this file; false when every flow looked at is in use. */
-static bool evict(struct flow_table *t, uint64_t now_ns)
+enum evicted { EVICTED, NONE_THERE, ALL_IN_USE };
+
+/* Frees the flow of one wheel that would expire next. */
+static enum evicted evict_from(struct flow_table *t, struct wheel *w, uint64_t now_ns)
 {
     uint32_t held[EVICT_TRIES], n = 0, best = WHEEL_NONE;
     uint64_t best_ns = UINT64_MAX;
 
     while (n < EVICT_TRIES) {
         uint64_t slot_ns;
-        uint32_t node = wheel_nearest(&t->wheel, &slot_ns);
+        uint32_t node = wheel_nearest(w, &slot_ns);
         if (node == WHEEL_NONE)
             break;
         held[n++] = node;
@@ -258,11 +278,23 @@ static bool evict(struct flow_table *t, uint64_t now_ns)
     }
     for (uint32_t i = 0; i < n; i++)
         if (held[i] != best)
-            wheel_set(&t->wheel, held[i], now_ns, deadline_of(t, &t->flows[held[i]]));
+            wheel_set(w, held[i], now_ns, deadline_of(t, &t->flows[held[i]]));
     if (best == WHEEL_NONE)
-        return false;
+        return n ? ALL_IN_USE : NONE_THERE;
     release(t, &t->flows[best]);
-    return true;
+    return EVICTED;
+}
+
+/* Makes room by the policy at the top of this file; false when nothing can go. */
+static bool evict(struct flow_table *t, uint64_t now_ns, struct counters *c)
+{
+    if (!t->emergency)
+        counter_add(c, CTR_FLOW_EMERGENCY, 1);
+    t->emergency = true;
+    enum evicted e = evict_from(t, &t->wheels[0], now_ns);
+    if (e == NONE_THERE)
+        e = evict_from(t, &t->wheels[1], now_ns);
+    return e == EVICTED;
 }
 
 static struct flow *take(struct flow_table *t, uint64_t now_ns, struct counters *c)
@@ -270,7 +302,7 @@ static struct flow *take(struct flow_table *t, uint64_t now_ns, struct counters 
     if (!t->free_head && t->n_used < t->cfg.max_flows)
         return &t->flows[t->n_used++];
     if (!t->free_head) {
-        if (!evict(t, now_ns))
+        if (!evict(t, now_ns, c))
             return NULL;
         counter_add(c, CTR_FLOW_EVICTED, 1);
     }
@@ -299,10 +331,10 @@ static struct flow *open_flow(struct flow_table *t, struct packet *p, const stru
         .id = t->next_id++,
         .start_ts_ns = p->ts_ns,
     };
-    uint32_t node = (uint32_t)(f - t->flows), *bucket = bucket_of(t, f->hash);
+    uint32_t *bucket = bucket_of(t, f->hash);
     f->next = *bucket;
-    *bucket = node + 1;
-    wheel_set(&t->wheel, node, p->now_ns, deadline_of(t, f));
+    *bucket = flow_index(t, f) + 1;
+    set_timer(t, f, p->now_ns);
     set_count(t, t->count + 1);
     counter_add(c, CTR_FLOW_NEW, 1);
     p->flags |= PKT_FLOW_NEW;
@@ -368,13 +400,32 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
     return f;
 }
 
+/* An ICMP error about a flow we know: it goes with that flow, and is no packet of it. */
+static bool lookup_quoted(struct flow_table *t, struct packet *p)
+{
+    struct flow_key k;
+    unsigned dir = 0;
+
+    if (!flow_key_quoted(p, &k))
+        return false;
+    p->hash = flow_key_hash(&k);
+    p->flow = find(t, p, &k, &dir);
+    if (p->flow && p->now_ns >= deadline_of(t, p->flow))
+        p->flow = NULL;
+    if (p->flow)
+        p->flags |= PKT_QUOTES | (dir ? PKT_TO_CLIENT : 0) |
+                    (p->flow->state == FLOW_ESTABLISHED ? PKT_ESTABLISHED : 0);
+    p->hash = p->flow ? p->hash : 0;
+    return p->flow != NULL;
+}
+
 void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
 {
     struct flow_key k;
     unsigned dir = 0;
     bool reopened = false;
 
-    if (!flow_key_of(p, &k))
+    if (lookup_quoted(t, p) || !flow_key_of(p, &k))
         return;
     if (p->hash == 0)
         p->hash = flow_key_hash(&k);
@@ -397,6 +448,17 @@ void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
     p->flags |= dir ? PKT_TO_CLIENT : 0;
 }
 
+/* A new state has another timeout, and perhaps another wheel. */
+static void retime(struct flow_table *t, struct flow *f, uint64_t now_ns)
+{
+    if (f->flags & FLOW_DETACHED)
+        return;
+    clear_timer(t, f);
+    f->flags &= (uint16_t)~FLOW_PROVEN;
+    f->flags |= f->state == FLOW_ESTABLISHED && !(f->flags & FLOW_MIDSTREAM) ? FLOW_PROVEN : 0;
+    set_timer(t, f, now_ns);
+}
+
 /* State and time of the flow, now that the packet belongs to it. */
 static void update(struct flow_table *t, struct flow *f, struct packet *p, unsigned dir)
 {
@@ -415,12 +477,8 @@ static void update(struct flow_table *t, struct flow *f, struct packet *p, unsig
     }
     p->flags |= established ? PKT_ESTABLISHED : 0;
 
-    if (f->state == FLOW_CLOSED &&
-        state_before != FLOW_CLOSED) { /* a shorter timeout: the wheel must know now */
-        uint32_t node = (uint32_t)(f - t->flows);
-        wheel_clear(&t->wheel, node);
-        wheel_set(&t->wheel, node, p->now_ns, deadline_of(t, f));
-    }
+    if (f->state != state_before)
+        retime(t, f, p->now_ns);
 }
 
 void flow_account(struct flow_table *t, struct packet *p)
@@ -429,7 +487,7 @@ void flow_account(struct flow_table *t, struct packet *p)
 
     if (!p->flow)
         return;
-    if (!(p->flags & PKT_IGNORED))
+    if (!(p->flags & (PKT_IGNORED | PKT_QUOTES)))
         update(t, p->flow, p, dir);
     p->flow->pkts[dir]++;
     p->flow->bytes[dir] += p->len;
@@ -463,21 +521,42 @@ void flow_prefetch_burst(struct flow_table *t, struct packet *pkts, unsigned n)
             __builtin_prefetch((char *)&t->flows[head - 1] + 64);
         }
     }
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t head = pkts[i].hash ? *bucket_of(t, pkts[i].hash) : 0, next;
+
+        if (head && t->flows[head - 1].hash != pkts[i].hash && (next = t->flows[head - 1].next)) {
+            __builtin_prefetch(&t->flows[next - 1]);
+            __builtin_prefetch((char *)&t->flows[next - 1] + 64);
+        }
+    }
 }
 
-void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c)
+/* One wheel's part of it; returns what is left of the budget. */
+static unsigned expire(struct flow_table *t, struct wheel *w, uint64_t now_ns, unsigned budget,
+                       struct counters *c)
 {
-    while (budget-- > 0) {
-        uint32_t node = wheel_due(&t->wheel, now_ns);
+    while (budget > 0) {
+        uint32_t node = wheel_due(w, now_ns);
         if (node == WHEEL_NONE)
-            return;
+            break;
+        budget--;
         struct flow *f = &t->flows[node];
         uint64_t deadline = deadline_of(t, f);
         if (deadline > now_ns) {
-            wheel_set(&t->wheel, node, now_ns, deadline);
+            wheel_set(w, node, now_ns, deadline);
             continue;
         }
         release(t, f);
         counter_add(c, CTR_FLOW_EXPIRED, 1);
     }
+    return budget;
+}
+
+void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c)
+{
+    budget = expire(t, &t->wheels[0], now_ns, budget, c);
+    expire(t, &t->wheels[1], now_ns, budget, c);
+    if (t->emergency &&
+        t->count < t->cfg.max_flows - t->cfg.max_flows / 10) /* not in and out with each flow */
+        t->emergency = false;
 }

@@ -53,6 +53,7 @@ enum flow_flag {
     FLOW_DETACHED = 1 << 9, /* no longer found by lookups: its time is over or its ports were reused */
     FLOW_SEEN_TS = 1 << 10, /* a packet was seen, per direction */
     FLOW_SEEN_TC = 1 << 11,
+    FLOW_PROVEN = 1 << 13, /* established, and seen from its beginning: evicted last */
     FLOW_TAGGED = 1 << 12, /* set and cleared by detect/: a rule wants its packets logged */
 };
 

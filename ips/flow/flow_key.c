@@ -9,6 +9,9 @@
  * all of a datagram, and belong to no flow until they are reassembled. Protocols other than TCP, UDP, ICMP,
  * SCTP, ESP and AH have none either: there is no conversation to follow in a tunnel's outside.
  *
+ * An ICMP error belongs to the flow it complains about, on the side of the packet it answers: the key is read from
+ * the packet it quotes. Only an error that goes to the quoted packet's source is believed.
+ *
  * Pure but for the secret, which is written before the first worker starts and only read after.
  */
 #include <errno.h>
@@ -19,6 +22,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "ips/decode/quoted.h"
 #include "ips/flow/flow_parts.h"
 
 static uint8_t secret[192];
@@ -93,6 +97,22 @@ bool flow_key_of(const struct packet *p, struct flow_key *k)
     return true;
 }
 
+bool flow_key_quoted(const struct packet *p, struct flow_key *k)
+{
+    struct quoted q;
+
+    if (!hashable(p) || !decode_quoted(p, &q) || memcmp(&q.src, &p->dst, sizeof(q.src)) != 0)
+        return false;
+    fill_key(p, k); /* what is around the addresses is the error's own */
+    k->addr[0] = q.dst;
+    k->addr[1] = q.src;
+    k->proto = q.ip_proto;
+    k->ports_turn = q.icmp_type == 0;
+    k->port[0] = k->ports_turn ? q.dport : q.icmp_id;
+    k->port[1] = k->ports_turn ? q.sport : q.icmp_type;
+    return true;
+}
+
 /* True when the source is the greater endpoint: the hash takes them the other way round. */
 static bool turned(const struct flow_key *k)
 {
@@ -123,7 +143,8 @@ uint32_t flow_hash(const struct packet *p)
 
     if (!hashable(p))
         return 0;
-    fill_key(p, &k);
+    if (!flow_key_quoted(p, &k))
+        fill_key(p, &k);
     return flow_key_hash(&k);
 }
 

@@ -22,6 +22,8 @@ _Static_assert(sizeof(struct flow_key) == 48, "hashed as bytes");
 int flow_key_init(struct err *e);
 /* False when the packet belongs to no flow. */
 bool flow_key_of(const struct packet *p, struct flow_key *k);
+/* False unless p is an ICMP error about a packet that its receiver sent: the key of an answer to that packet. */
+bool flow_key_quoted(const struct packet *p, struct flow_key *k);
 uint32_t flow_key_hash(const struct flow_key *k);
 /* 0 when k goes the way of the flow's opener, 1 the other way, -1 when it is another flow. */
 int flow_key_match(const struct flow_key *k, const struct flow *f);

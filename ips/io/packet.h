@@ -49,6 +49,7 @@ enum packet_flag {
     PKT_REASSEMBLED = 1 << 10, /* a datagram that decode/ put together; its frames share its verdict */
     PKT_IGNORED = 1 << 11, /* set by stream/: the receiver will discard it; changes no state, is no stream */
     PKT_STREAM = 1 << 12,  /* set by stream/: the payload belongs to a stream, as new, early or old bytes */
+    PKT_QUOTES = 1 << 15,      /* set by flow/: an ICMP error about the packet's flow, no packet of it */
     PKT_UNINSPECTED = 1 << 14, /* set by an exception policy: it passes as it is */
     PKT_REWRITTEN = 1 << 13, /* bytes were changed: a retransmission that differed, replace, the normaliser */
 };

@@ -98,6 +98,100 @@ static void bench_flow(void)
     flow_table_free(t);
 }
 
+/* --- a SYN flood ------------------------------------------------------------------------------------------------- */
+
+enum { N_KEPT = 10000, FLOOD_TABLE = 1 << 18 };
+
+/* A TCP segment of connection i, or a SYN of a source drawn at random. */
+static void aim_tcp(struct packet *p, uint32_t i, uint8_t flags, bool to_client, uint64_t now_ns)
+{
+    aim(p, i, now_ns);
+    p->ip_proto = IPPROTO_TCP;
+    p->dport = 80;
+    p->tcp_flags = flags;
+    p->tcp_seq = 1 + !(flags & 2);
+    p->tcp_ack = flags & 0x10 ? 2 : 0;
+    if (!to_client)
+        return;
+    struct addr a = p->src;
+    p->src = p->dst;
+    p->dst = a;
+    p->dport = p->sport;
+    p->sport = 80;
+}
+
+static void aim_flood(struct packet *p, uint64_t now_ns)
+{
+    uint32_t a = draw(), b = draw();
+
+    aim_tcp(p, 0, 2, false, now_ns);
+    memcpy(p->src.b + 12, &a, 4);
+    p->sport = (uint16_t)b;
+}
+
+/* Nanoseconds for each packet of the kept connections; `flood` SYNs come with each of them. */
+static double kept_traffic(struct flow_table *t, unsigned flood, uint64_t *now_ns)
+{
+    enum { PACKETS = 1 << 20 };
+    static struct packet kept[BURST_MAX], syns[BURST_MAX];
+    uint64_t spent = 0;
+
+    for (uint32_t b = 0; b < PACKETS / BURST_MAX; b++) {
+        *now_ns += 10000;
+        for (unsigned i = 0; i < BURST_MAX; i++)
+            aim_tcp(&kept[i], draw() % N_KEPT, 0x10, false, *now_ns);
+        uint64_t t0 = clock_mono_ns();
+        flow_track(t, kept, BURST_MAX, &ctr);
+        spent += clock_mono_ns() - t0;
+        for (unsigned n = 0; n < flood; n++) {
+            for (unsigned i = 0; i < BURST_MAX; i++)
+                aim_flood(&syns[i], *now_ns);
+            flow_track(t, syns, BURST_MAX, &ctr);
+        }
+        flow_expire(t, *now_ns, 64, &ctr);
+    }
+    return (double)spent / PACKETS;
+}
+
+/* What a flood of SYNs from random sources does to the flows of others, and what one of them costs. */
+static void bench_syn_flood(void)
+{
+    const struct flow_config cfg = {
+        .max_flows = FLOOD_TABLE, .tcp_new_s = 60, .tcp_established_s = 600, .tcp_closed_s = 60};
+    static struct packet p;
+    struct err e;
+    struct flow_table *t = flow_table_new(&cfg, &e);
+    uint64_t now_ns = NS_PER_S, t0, syns = 0;
+    unsigned kept = 0;
+
+    if (!t)
+        exit(1);
+    for (uint32_t i = 0; i < N_KEPT; i++) {
+        static const uint8_t handshake[] = {2, 0x12, 0x10};
+        for (unsigned step = 0; step < 3; step++) {
+            aim_tcp(&p, i, handshake[step], step == 1, now_ns);
+            flow_track(t, &p, 1, &ctr);
+        }
+    }
+    double calm = kept_traffic(t, 0, &now_ns);
+    double flooded = kept_traffic(t, 1, &now_ns);
+    t0 = clock_mono_ns();
+    for (; syns < 1 << 20; syns++) {
+        aim_flood(&p, ++now_ns);
+        flow_track(t, &p, 1, &ctr);
+    }
+    double each = (double)(clock_mono_ns() - t0) / (double)syns;
+    for (uint32_t i = 0; i < N_KEPT; i++) {
+        aim_tcp(&p, i, 0x10, false, now_ns);
+        flow_track(t, &p, 1, &ctr);
+        kept += !(p.flags & PKT_FLOW_NEW) && (p.flags & PKT_ESTABLISHED);
+    }
+    printf("syn_flood ns_per_packet_of_others=%.1f without=%.1f ns_per_syn=%.1f kept=%u of=%u flows=%u "
+           "cap=%u\n",
+           flooded, calm, each, kept, N_KEPT, flow_table_count(t), FLOOD_TABLE);
+    flow_table_free(t);
+}
+
 /* Decode of TCP frames with payload_len bytes, spread over 16 MB of frames as a UMEM spreads them. */
 static void bench_decode(uint32_t payload_len, bool verify)
 {
@@ -135,6 +229,7 @@ static void bench_decode(uint32_t payload_len, bool verify)
 int main(void)
 {
     bench_flow();
+    bench_syn_flood();
     bench_decode(0, true);
     bench_decode(1400, true);
     bench_decode(1400, false);

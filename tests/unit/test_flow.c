@@ -509,6 +509,91 @@ static void nothing_to_evict(void **state)
     }
 }
 
+/* Half-open flows go first, however little time an established one has left. */
+static void a_flood_evicts_itself(void **state)
+{
+    struct flow_config cfg = defaults;
+
+    cfg.max_flows = 8;
+    use_table(cfg);
+    uint64_t kept = handshake(0, 1)->id;
+    for (uint16_t i = 0; i < 1000; i++) /* at the end the connection is the next to expire */
+        see(550 + i / 20,
+            &(struct pkt){.sport = (uint16_t)(1000 + i), .dport = 80, .tcp_flags = SYN, .seq = i});
+    assert_int_equal(flow_table_count(table), 8);
+    assert_true(ctr.v[CTR_FLOW_EVICTED] > 300); /* those of one second are in one burst: not all can go */
+    assert_int_equal(ctr.v[CTR_FLOW_EMERGENCY], 1);
+    assert_int_equal(tcp(599, CLIENT, ACK, 2, 5001).flow->id, kept);
+    expire(700); /* the flood's rest times out: the emergency is over, and the next one counts again */
+    assert_int_equal(flow_table_count(table), 1);
+    for (uint16_t i = 0; i < 20; i++)
+        see(701u + i, &(struct pkt){.sport = (uint16_t)(1000 + i), .dport = 80, .tcp_flags = SYN, .seq = i});
+    assert_int_equal(ctr.v[CTR_FLOW_EMERGENCY], 2);
+    assert_int_equal(tcp(721, CLIENT, ACK, 2, 5001).flow->id, kept);
+}
+
+/* An ICMP error quoting the given packet, sent by `from` to the packet's source (or to who `to` says). */
+static struct packet error_about(const struct pkt *k, uint8_t from, uint8_t to)
+{
+    static struct frame quote;
+    struct pkt raw = *k;
+
+    raw.raw = true;
+    frame_build(&quote, &raw);
+    struct pkt error = {.v6 = k->v6,
+                        .src = from,
+                        .dst = to,
+                        .proto = k->v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+                        .icmp_type = k->v6 ? 1 : 3,
+                        .payload = quote.b,
+                        .payload_len = quote.len};
+    return see(1, &error);
+}
+
+static void icmp_errors_go_with_the_flow_they_quote(void **state)
+{
+    static const struct pkt asked[] = {
+        {.proto = IPPROTO_UDP, .src = CLIENT, .dst = SERVER, .sport = 1234, .dport = 53},
+        {.v6 = true, .proto = IPPROTO_UDP, .src = CLIENT, .dst = SERVER, .sport = 1234, .dport = 53},
+        {.proto = IPPROTO_TCP, .src = CLIENT, .dst = SERVER, .sport = 1234, .dport = 80, .tcp_flags = SYN},
+        {.proto = IPPROTO_ICMP, .src = CLIENT, .dst = SERVER, .icmp_type = 8, .icmp_id = 7},
+    };
+
+    for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        use_table(defaults);
+        struct flow *f = see(0, &asked[i]).flow;
+        uint8_t before = f->state;
+
+        struct packet p = error_about(&asked[i], 9, CLIENT); /* a router on the way */
+        assert_ptr_equal(p.flow, f);
+        assert_true(p.flags & PKT_QUOTES);
+        assert_true(p.flags & PKT_TO_CLIENT);
+        assert_int_equal(p.hash, f->hash);
+        assert_int_equal(flow_hash(&p), f->hash); /* the flow's worker gets it */
+        assert_int_equal(f->state, before);       /* it is no packet of the flow */
+        assert_false(f->flags & FLOW_SEEN_TC);
+        assert_int_equal(f->pkts[1], 1);
+
+        p = error_about(&asked[i], 9, 77); /* to somebody who never sent that packet: not believed */
+        assert_ptr_not_equal(p.flow, f);
+        assert_false(p.flags & PKT_QUOTES);
+        struct pkt other = asked[i];
+        other.sport++, other.icmp_id++;
+        p = error_about(&other, 9, CLIENT); /* about a flow nobody has seen: on its own */
+        assert_non_null(p.flow);
+        assert_ptr_not_equal(p.flow, f);
+    }
+    /* a quote that is cut, or of a later fragment, names no flow */
+    use_table(defaults);
+    struct flow *f = see(0, &asked[0]).flow;
+    struct pkt fragment = asked[0];
+    fragment.frag = 100;
+    assert_ptr_not_equal(error_about(&fragment, 9, CLIENT).flow, f);
+    struct packet p =
+        see(1, &(struct pkt){.src = 9, .dst = CLIENT, .proto = IPPROTO_ICMP, .icmp_type = 3, .payload = "E"});
+    assert_ptr_not_equal(p.flow, f);
+}
+
 /* Random traffic against the invariants: a packet's flow has its key; counts add up; ids are never used twice. */
 static void random_traffic(void **state)
 {
@@ -601,6 +686,8 @@ int main(void)
         T(expiry_has_a_budget),
         T(full_table_evicts_what_would_expire_next),
         T(nothing_to_evict),
+        T(a_flood_evicts_itself),
+        T(icmp_errors_go_with_the_flow_they_quote),
         T(random_traffic),
         T(impossible_sizes),
     };
