@@ -14,7 +14,7 @@
 #define POOL_UNIT 256
 typedef uint32_t pool_ref;
 
-/* What one end of a connection sends. 64 bytes; the first packet of a flow writes it, so it may hold anything before. */
+/* What one end of a connection sends. The first packet of a flow clears it. */
 struct tcp_dir {
     uint32_t isn;   /* sequence number of its SYN (TCP_SAW_SYN), or of the byte before the first one seen */
     uint32_t next;  /* first sequence number not inspected yet: its receiver's rcv_nxt is never beyond it */
@@ -27,15 +27,16 @@ struct tcp_dir {
     uint16_t flags;  /* enum tcp_dir_flag */
     uint8_t wscale;  /* that it announced; 255: none */
     uint8_t in_port; /* through which it is seen */
-    uint32_t base;   /* sequence number of the buffer's first byte */
-    pool_ref bytes;  /* the buffer: 0 when nothing is kept */
-    pool_ref early;  /* the list of byte ranges beyond `next` that it holds */
-    uint8_t order;   /* the buffer has POOL_UNIT << order bytes */
-    uint8_t n_early;
-    uint16_t zero;
-    uint32_t offset_hi; /* how often (next - isn) has wrapped: streams can be longer than 4 GB */
+    /* buffer.c's. Held are [base, kept) and the early ranges, which lie beyond next. */
+    uint32_t base;      /* sequence number of the buffer's first byte; what lies before it is not held */
+    uint32_t kept;      /* behind the inspected bytes that are held: next, or where stream.depth ended them */
+    pool_ref bytes;     /* the buffer; 0: none, and base = kept */
+    pool_ref early;     /* array of struct early_range, sorted, neither overlapping nor touching */
+    uint8_t order;      /* the buffer has POOL_UNIT << order bytes */
+    uint8_t n_early;    /* ranges in it */
+    uint16_t offset_hi; /* how often (next - isn - 1) has wrapped: streams can be longer than 4 GB */
 };
-_Static_assert(sizeof(struct tcp_dir) == 60 || sizeof(struct tcp_dir) == 64, "a direction is one cache line");
+_Static_assert(sizeof(struct tcp_dir) == 56, "two of them and what the flow has once are two cache lines");
 
 enum tcp_dir_flag {
     TCP_SAW_SYN = 1 << 0,
@@ -45,13 +46,19 @@ enum tcp_dir_flag {
     TCP_HAS_TS = 1 << 4,
     TCP_SACK_OK = 1 << 5,
     TCP_STARTED = 1 << 6, /* next and isn hold */
-    TCP_DEPTH = 1 << 7,   /* stream.depth was reached */
-    TCP_GAP = 1 << 8,     /* bytes were given up: what follows cannot be joined */
+    TCP_DEPTH = 1 << 7,   /* stream.depth was reached: what follows is no stream */
+    TCP_GAP = 1 << 8,     /* early bytes were given up: what fills their hole cannot be inspected with them */
+    TCP_ANY_PORT =
+        1 << 9, /* set at the start in capture mode: both directions have one port, ACKs count from it */
 };
 
 struct tcp {                            /* of one flow */
     _Alignas(64) struct tcp_dir dir[2]; /* [0] what the client sends */
+    uint32_t used_s;                    /* when it was last used, by the worker's clock in seconds */
+    uint32_t more_recent, less_recent;  /* stream.c's list of flows that have memory: index + 1 */
+    uint32_t listed;                    /* it is in that list */
 };
+_Static_assert(sizeof(struct tcp) == 128, "two cache lines");
 
 /* Sequence numbers compare modulo 2^32 (RFC 9293 3.4). */
 static inline bool seq_before(uint32_t a, uint32_t b)
@@ -77,6 +84,9 @@ uint32_t tcp_data_seq(const struct packet *p);
 
 /* --- pool.c ------------------------------------------------------------------------------------------------------ */
 
+#define POOL_ORDER_MAX   18 /* 64 MB */
+#define POOL_ORDER_SMALL 4  /* blocks up to 4 KB, which idle flows keep, get at most half of the pool */
+
 struct pool;
 struct pool *pool_new(uint64_t bytes, struct err *e);
 void pool_free(struct pool *p);
@@ -84,22 +94,45 @@ pool_ref pool_take(struct pool *p, unsigned order); /* POOL_UNIT << order bytes;
 void pool_give(struct pool *p, pool_ref r, unsigned order);
 uint8_t *pool_at(const struct pool *p, pool_ref r);
 uint64_t pool_used(const struct pool *p); /* any thread */
+uint64_t pool_size(const struct pool *p);
 
 /* --- buffer.c ---------------------------------------------------------------------------------------------------- */
 
-/* Puts bytes that begin at seq into the direction's buffer, growing it as needed up to limit bytes; those beyond `next`
- * are entered in its list of early ranges. Bytes already there stay (first copy wins). False: no room, nothing changed. */
-bool buffer_put(struct pool *p, struct tcp_dir *d, uint32_t seq, struct span bytes, uint32_t limit);
-/* Whether all bytes the buffer holds of the range agree with these; bytes it does not hold agree. */
+#define EARLY_MAX 255 /* ranges per direction */
+struct early_range {
+    uint32_t seq, end;
+};
+
+/* A direction that holds nothing yet: what comes next is next. */
+void buffer_init(struct tcp_dir *d);
+/*
+ * Makes room for bytes up to end and, when early, for one more range. What lies before keep (at most next) may be
+ * forgotten for it. From keep to end it is limit bytes at most. False: no room or too many ranges, nothing is lost.
+ */
+bool buffer_reserve(struct pool *p, struct tcp_dir *d, uint32_t keep, uint32_t end, uint32_t limit,
+                    bool early);
+/* Copies the bytes to their place, where room was reserved; those held there stay (first copy wins). They are
+ * held only after buffer_advance() or buffer_enter(). */
+void buffer_put(const struct pool *p, struct tcp_dir *d, uint32_t seq, struct span bytes);
+/* The bytes [seq, end), put before and beyond next, are held as early ones. */
+void buffer_enter(struct pool *p, struct tcp_dir *d, uint32_t seq, uint32_t end);
+/* Everything up to end is inspected and was put: next moves there, and kept with it. */
+void buffer_advance(struct pool *p, struct tcp_dir *d, uint32_t end);
+/* What lies between next and seq will not come: everything before seq is forgotten, next is seq. */
+void buffer_skip(struct pool *p, struct tcp_dir *d, uint32_t seq);
+/* Whether all bytes that are held of the range agree with these; bytes that are not held agree. */
 bool buffer_agrees(const struct pool *p, const struct tcp_dir *d, uint32_t seq, struct span bytes);
-/* Writes the first copy over them, where there is one. */
+/* Writes the held bytes over these. */
 void buffer_restore(const struct pool *p, const struct tcp_dir *d, uint32_t seq, uint8_t *bytes,
                     uint32_t len);
 /* How many early bytes follow seq without a hole. */
 uint32_t buffer_early_at(const struct pool *p, const struct tcp_dir *d, uint32_t seq);
-/* The kept bytes from seq on, at most len, as they lie; empty when seq is not kept. */
+/* Where the first early range begins; next when there is none. */
+uint32_t buffer_early_first(const struct pool *p, const struct tcp_dir *d);
+/* The bytes [seq, seq + len) as they lie: held, or put. The caller knows that they are there. */
 struct span buffer_span(const struct pool *p, const struct tcp_dir *d, uint32_t seq, uint32_t len);
-/* Forgets what lies before seq; gives memory back when much of it is empty. */
-void buffer_trim(struct pool *p, struct tcp_dir *d, uint32_t seq);
+/* With nothing early: moves what follows keep to the smallest block that holds it, if that is much smaller. */
+void buffer_shrink(struct pool *p, struct tcp_dir *d, uint32_t keep);
+/* Forgets everything; next stays. */
 void buffer_free(struct pool *p, struct tcp_dir *d);
 #endif
