@@ -6,6 +6,7 @@
  *           a probe fails, then halves the gap. A probe that fails is tried once more, so one hiccup of a shared
  *           machine does not decide.
  *   fixed   keeps one rate for a while, waits until the queues are empty, and says how much was sent and arrived.
+ *   syn     the same with SYNs to a port nobody listens on, each from another of 65,536 addresses and ports
  *
  * A probe of the search counts within a window that opens when the queues have settled and closes while the flood still runs:
  * frames that merely pile up in a queue have not arrived. Two threads: one sits in BPF_PROG_TEST_RUN and sends,
@@ -89,7 +90,10 @@ static void *send_frames(void *arg)
                         .repeat = 2000000000, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
 
     wire_enter(f->client_ns); /* where the program's redirect finds its interface */
-    wire_frame(frame);
+    if (f->bpf->bss->random_source)
+        wire_syn(frame);
+    else
+        wire_frame(frame);
     while (!__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE)) {
         int rc = bpf_prog_test_run_opts(bpf_program__fd(f->bpf->progs.flood), &opts);
         if (rc < 0 && rc != -EINTR)
@@ -197,8 +201,8 @@ int main(int argc, char **argv)
     struct flood f = {0};
     struct sigaction sa = {.sa_handler = wake};
 
-    if (argc != 7 && !(argc == 8 && strcmp(argv[1], "fixed") == 0))
-        wire_die("usage: bench_flood search|fixed CLIENT_NS IF SERVER_NS IF MS [RATE]");
+    if (argc != 7 && !(argc == 8 && (strcmp(argv[1], "fixed") == 0 || strcmp(argv[1], "syn") == 0)))
+        wire_die("usage: bench_flood search|fixed|syn CLIENT_NS IF SERVER_NS IF MS [RATE]");
     wire_enter(argv[2]);
     f.bpf = flood_bpf__open_and_load();
     if (!f.bpf)
@@ -206,6 +210,7 @@ int main(int argc, char **argv)
     f.bpf->bss->ifindex = if_nametoindex(argv[3]);
     if (!f.bpf->bss->ifindex)
         wire_die("no interface %s in namespace %s", argv[3], argv[2]);
+    f.bpf->bss->random_source = strcmp(argv[1], "syn") == 0;
     f.client_ns = argv[2];
     f.server_ns = argv[4];
     f.server_if = argv[5];

@@ -13,7 +13,9 @@
 #define FLOWS_MASK  1023 /* as many source ports */
 #define LATE_NS_MAX 1000000
 #define LOOKS_MAX   10000 /* at the clock, about 40 ns each */
-#define SPORT_OFF   34    /* Ethernet 14 + IPv4 20 */
+#define ID_OFF      18
+#define SOURCE_OFF  28 /* the address's lower half */
+#define SPORT_OFF   34 /* Ethernet 14 + IPv4 20 */
 #define PAYLOAD_OFF 42
 
 volatile __u64 interval_ns; /* between bursts; 0 = as fast as it goes */
@@ -22,11 +24,18 @@ volatile __u64 n_sent;
 volatile __u32 burst;  /* frames per burst */
 volatile __u32 n_left; /* of the burst that is leaving */
 volatile __u32 ifindex;
+volatile _Bool random_source; /* a SYN flood: another address and port in each frame */
 
 static long look(__u32 index __attribute__((unused)), void *now)
 {
     *(__u64 *)now = bpf_ktime_get_ns();
     return *(__u64 *)now >= due_ns; /* 1 ends the loop */
+}
+
+static void put(__u8 *at, __u16 v)
+{
+    at[0] = v >> 8;
+    at[1] = (__u8)v;
 }
 
 SEC("xdp")
@@ -48,9 +57,14 @@ int flood(struct xdp_md *ctx)
     }
     n_left--;
     n_sent++;
-    __u16 sport = 0x4000 | (n_sent & FLOWS_MASK);
-    frame[SPORT_OFF] = sport >> 8;
-    frame[SPORT_OFF + 1] = (__u8)sport;
+    if (random_source) { /* r and ~r add up to nothing, so no checksum changes (RFC 1071) */
+        __u16 r = (__u16)bpf_get_prandom_u32();
+        put(frame + SOURCE_OFF, r);
+        put(frame + ID_OFF, ~r);
+        put(frame + SPORT_OFF, ~r);
+    } else {
+        put(frame + SPORT_OFF, 0x4000 | (n_sent & FLOWS_MASK));
+    }
     return bpf_redirect(ifindex, 0);
 }
 

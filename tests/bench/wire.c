@@ -80,3 +80,23 @@ void wire_frame(uint8_t frame[WIRE_FRAME_BYTES])
     memcpy(frame + sizeof(head), payload, sizeof(payload) - 1);
     store_be16(frame + 24, ip_checksum(frame + 14, 20));
 }
+
+void wire_syn(uint8_t frame[WIRE_FRAME_BYTES])
+{
+    static const uint8_t pseudo[] = {10, 7, 0, 0, 10, 1, 0, 2, 0, 6, 0, 20};
+    static const uint8_t tcp[20] = {0xff, 0xff, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff};
+    uint8_t summed[sizeof(pseudo) + sizeof(tcp)];
+
+    wire_frame(frame);
+    memset(frame + 34, 0, WIRE_FRAME_BYTES - 34);
+    store_be16(frame + 16, 40);     /* the rest is padding */
+    store_be16(frame + 18, 0xffff); /* id, as the source's complement */
+    frame[23] = 6;
+    store_be16(frame + 24, 0);
+    memcpy(frame + 26, pseudo, 4);
+    memcpy(frame + 34, tcp, sizeof(tcp));
+    memcpy(summed, pseudo, sizeof(pseudo));
+    memcpy(summed + sizeof(pseudo), tcp, sizeof(tcp));
+    store_be16(frame + 24, ip_checksum(frame + 14, 20));
+    store_be16(frame + 50, ip_checksum(summed, sizeof(summed)));
+}

@@ -18,4 +18,6 @@ uint64_t wire_number(const char *text, const char *what);
 
 /* The UDP frame of the flood. Its destination address is nobody's, so the far end's stack drops it at once. */
 void wire_frame(uint8_t frame[WIRE_FRAME_BYTES]);
+/* A SYN from 10.7.0.0, port 65535, id 65535: see flood.bpf.c for how its source varies. */
+void wire_syn(uint8_t frame[WIRE_FRAME_BYTES]);
 #endif
