@@ -23,9 +23,16 @@ bool draft_fail(struct draft *d, const uint8_t *at, const char *remedy, const ch
     char what[sizeof(e.text)];
     va_list ap;
 
+    d->failed = true;
+    if (++d->n_errors > DRAFT_ERRORS_MAX)
+        return false;
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
+    if (d->n_errors == DRAFT_ERRORS_MAX) {
+        snprintf(what, sizeof(what), "more than %d errors in one rule", DRAFT_ERRORS_MAX - 1);
+        remedy = "correct those before; the others are not told";
+    }
     for (char *c = what; *c != '\0'; c++) /* a rule file may hold anything; a terminal should not get it */
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
@@ -34,7 +41,6 @@ bool draft_fail(struct draft *d, const uint8_t *at, const char *remedy, const ch
     err_remedy(&e, "%s", remedy);
     err_at(&e, d->text->file, line, column);
     builder_error(d->b, &e);
-    d->failed = true;
     return false;
 }
 

@@ -95,9 +95,11 @@ struct draft {
     bool both_ways;             /* => : both directions of a transaction */
     bool skipped;               /* a `requires` of it is not met */
     bool failed;
+    uint32_t n_errors; /* reported */
 };
 
-#define REFERENCES_MAX 64
+#define REFERENCES_MAX   64
+#define DRAFT_ERRORS_MAX 64 /* of one rule that are reported: it may be 1 MB of errors */
 
 /*
  * Report an error at `at` (inside the rule's text) with its remedy, and mark the rule as failed. Always false,

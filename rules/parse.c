@@ -321,10 +321,12 @@ static void unknown_option(struct draft *d, struct span name)
 
     snprintf(word, sizeof(word), "%.*s", (int)(name.len < sizeof(word) ? name.len : 0), (const char *)name.p);
     suggest_init(&s, word);
-    for (uint32_t i = 0; i < KW_N; i++)
-        suggest_offer(&s, keyword_table[i]->name);
-    buffers_each_name(offer, &s);
-    later_each_name(offer, &s);
+    if (d->b->n_errors < ERR_LIST_MAX) { /* behind that nobody reads it, and it takes its time */
+        for (uint32_t i = 0; i < KW_N; i++)
+            suggest_offer(&s, keyword_table[i]->name);
+        buffers_each_name(offer, &s);
+        later_each_name(offer, &s);
+    }
     if (s.best != NULL)
         snprintf(remedy, sizeof(remedy), "did you mean '%s'? Otherwise disable the rule with a '#'", s.best);
     else
@@ -388,7 +390,7 @@ static void parse_option(struct draft *d, struct span text)
 
 static void parse_options(struct draft *d, struct span s)
 {
-    while (s = text_trim(s), s.len > 0) {
+    while (s = text_trim(s), s.len > 0 && d->n_errors < DRAFT_ERRORS_MAX) {
         bool ok;
         uint32_t n = option_length(d, s, &ok);
         struct span one = text_trim(span_sub(s, 0, n));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Loading: files, places of errors, what an event will say, duplicates, strictness, hostile rules, and the rule
- * sets people use (when ../shared/rules is there).
+ * Loading: files, places of errors, what an event will say, duplicates, strictness, and the rule sets people use (when
+ * ../shared/rules is there). Hostile rules are in test_hostile.c.
  */
 #include "harness.h"
 
@@ -305,69 +305,7 @@ static void pcre_limits(void **state)
     assert_true(last.pcre_limit);
 }
 
-/* --- hostile rules -------------------------------------------------------------------------------------------- */
-
-static char *repeat(const char *before, const char *unit, size_t n, const char *after)
-{
-    size_t unit_len = strlen(unit), at = strlen(before);
-    char *s = malloc(at + n * unit_len + strlen(after) + 1);
-
-    assert_non_null(s);
-    memcpy(s, before, at);
-    for (size_t i = 0; i < n; i++, at += unit_len)
-        memcpy(s + at, unit, unit_len);
-    strcpy(s + at, after);
-    return s;
-}
-
-static void assert_hostile(const char *before, const char *unit, size_t n, const char *after,
-                           const char *part)
-{
-    char *rule = repeat(before, unit, n, after);
-    struct loaded l = load(rule);
-    bool found = false;
-
-    for (size_t i = 0; i < l.errs.n; i++)
-        found |= strstr(l.errs.v[i].text, part) != NULL;
-    if (!found)
-        fail_msg("no error \"%s\"; the first of %zu is %s", part, l.errs.n,
-                 l.errs.n > 0 ? l.errs.v[0].text : "");
-    assert_int_equal(ruleset_n_rules(l.rs), 0);
-    unload(&l);
-    free(rule);
-}
-
-static void hostile(void **state)
-{
-    static const char head[] = "alert tcp any any -> any any (";
-
-    assert_hostile(head, "content:\"a\";", 2000, " sid:1;)", "more than 255 options that test or search");
-    assert_hostile(head, "content:\"a\"; distance:0;", 2000, " sid:1;)", "more than 255 options");
-    assert_hostile("alert tcp any any -> any any (content:\"", "A", 1 << 20, "\"; sid:1;)", "are allowed");
-    assert_hostile("alert tcp any any -> any any (content:\"", "A", 10000, "\"; sid:1;)", "too long");
-    assert_hostile("alert tcp ", "[", 100000, " any -> any any (sid:1;)", "the rule's header has");
-    assert_hostile("alert tcp [", "[", 1000, "1.1.1.1] any -> any any (sid:1;)", "");
-    assert_hostile("alert tcp ", "(", 100000, " any -> any any (sid:1;)", "the rule's header has");
-    assert_hostile("alert tcp any any -> any any (pcre:\"/", "(", 100000, "/\"; sid:1;)", "pcre:");
-    assert_hostile("alert tcp any any -> any any (pcre:\"/", "(", 2000, "/\"; sid:1;)",
-                   "parentheses are too deeply nested");
-    assert_hostile("alert tcp any any -> any any (pcre:\"/", "((a{100}){100}){100}", 1, "/\"; sid:1;)",
-                   "regular expression is too");
-    assert_hostile("alert tcp any any -> any any (", ";:\"\\", 50000, "sid:1;)", "");
-    assert_hostile("", "\\\n", 100000, "x", "unknown action");
-    assert_hostile("alert tcp any any -> any any (sid:1; ", "reference:a,b;", 100, ")",
-                   "more than 64 references");
-}
-
-static void deep_brackets(void **state)
-{
-    char *open = repeat("alert tcp ", "[", 100, "1.1.1.1"),
-         *rule = repeat(open, "]", 100, " any -> any any (sid:1;)");
-
-    assert_refused(rule, 0, "brackets and variables are more than 32 deep");
-    free(open);
-    free(rule);
-}
+/* --- long lists --------------------------------------------------------------------------------------------------- */
 
 static void large_list(void **state)
 {
@@ -442,8 +380,6 @@ int main(void)
         cmocka_unit_test(shared_patterns),
         cmocka_unit_test(pcre_flags),
         cmocka_unit_test(pcre_limits),
-        cmocka_unit_test(hostile),
-        cmocka_unit_test(deep_brackets),
         cmocka_unit_test(large_list),
         cmocka_unit_test(et_open),
         cmocka_unit_test(snort3_community),
