@@ -13,8 +13,20 @@
 #define ANOMALIES_OF_DECODE(X) \
     X(AN_IPV4_TRUNC_PKT, "ipv4.trunc_pkt", "the total length is more than the frame holds")
 
-#define ANOMALIES_OF_DEFRAG(X) \
-    X(AN_IPV4_FRAG_OVERLAP, "ipv4.frag_overlap", "fragments of one datagram overlap")
+#define ANOMALIES_OF_DEFRAG(X)                                                                             \
+    X(AN_IPV4_FRAG_OVERLAP, "ipv4.frag_overlap",                                                           \
+      "fragments of one datagram overlap, or name different ends")                                         \
+    X(AN_IPV6_FRAG_OVERLAP, "ipv6.frag_overlap",                                                           \
+      "fragments of one datagram overlap, or name different ends")                                         \
+    X(AN_IPV4_FRAG_TOO_LARGE, "ipv4.frag_pkt_too_large", "the datagram would have more than 65,535 bytes") \
+    X(AN_IPV6_FRAG_TOO_LARGE, "ipv6.frag_pkt_too_large", "the datagram would have more than 65,535 bytes") \
+    X(AN_IPV4_FRAG_IGNORED, "ipv4.frag_ignored",                                                           \
+      "a fragment without bytes, cut, not a multiple of 8 long, or one too many")                          \
+    X(AN_IPV6_FRAG_IGNORED, "ipv6.frag_ignored", "a fragment without bytes, cut, or one too many")         \
+    X(AN_IPV6_FRAG_LENGTH, "ipv6.frag_invalid_length",                                                     \
+      "not the last fragment, and its length is no multiple of 8")                                         \
+    X(AN_FRAG_TINY, "defrag.tiny", "the first fragment does not hold all headers")                         \
+    X(AN_FRAG_DIFFERS, "defrag.differs", "a fragment that may not arrive where the others of its datagram do")
 
 #define ANOMALIES_OF_STREAM(X)                                       \
     X(AN_STREAM_DIFFERENT_DATA, "reassembly_overlap_different_data", \

@@ -6,7 +6,7 @@
  * in EVE stats events, the metric and the line in the manual. Each worker writes its own block (single writer,
  * relaxed stores, own cache lines); readers add the blocks up with relaxed loads. 64 bits, never reset.
  *
- * No frame disappears uncounted: frames.rx = frames.tx + the sum of drop.* + frames in hand, at any quiet moment.
+ * No frame disappears uncounted: frames.rx = frames.tx + the sum of drop.* + defrag.held, at any quiet moment.
  */
 #include <stdint.h>
 
@@ -58,6 +58,16 @@
     X(CTR_EXC_FLOW_MEMCAP, "exceptions.flow_memcap", "packets without a flow because the table was full")  \
     X(CTR_EXC_STREAM_MEMCAP, "exceptions.stream_memcap", "segments whose bytes found no memory")           \
     X(CTR_EXC_DEFRAG_MEMCAP, "exceptions.defrag_memcap", "fragments that found no room")                   \
+    X(CTR_DEFRAG_HELD, "defrag.held",                                                                      \
+      "frames of incomplete datagrams in hand now; the one number that falls")                             \
+    X(CTR_DEFRAG_WHOLE, "defrag.whole", "datagrams put together and inspected")                            \
+    X(CTR_DEFRAG_REFUSED, "defrag.refused",                                                                \
+      "datagrams dropped because their fragments contradict each other")                                   \
+    X(CTR_DEFRAG_TIMEOUTS, "defrag.timeouts", "datagrams that did not become whole in time")               \
+    X(CTR_DEFRAG_EVICTED, "defrag.evicted",                                                                \
+      "incomplete datagrams given up for want of room, the oldest first")                                  \
+    X(CTR_DEFRAG_TTL, "defrag.ttl_evened",                                                                 \
+      "datagrams whose fragments came with different TTLs and left with the lowest")                       \
     X(CTR_DETECT_SCANS, "detect.scans", "buffers scanned by the prefilter")                                \
     X(CTR_DETECT_SCAN_BYTES, "detect.scan_bytes", "bytes scanned by the prefilter")                        \
     X(CTR_DETECT_CANDIDATES, "detect.candidates", "rules whose options were evaluated")                    \
@@ -90,6 +100,13 @@
     X(DROP_FLOW, "flow drop", "the flow was dropped by an earlier match")                                \
     X(DROP_FLOW_POLICY, "exception policy flow drop", "the flow was dropped by an earlier policy")       \
     X(DROP_DECODE, "decode error", "a broken IP packet, and decode.malformed is drop")                   \
+    X(DROP_DEFRAG_INVALID, "defrag error",                                                               \
+      "a fragment that no datagram can have, or unlike the others of its datagram")                      \
+    X(DROP_DEFRAG_OVERLAP, "defrag overlap", "fragments of the datagram overlap or name different ends") \
+    X(DROP_DEFRAG_DUPLICATE, "defrag duplicate", "a second copy of a fragment that is held")             \
+    X(DROP_DEFRAG_TINY, "defrag tiny",                                                                   \
+      "the first fragment does not hold all headers, and defrag.tiny is drop")                           \
+    X(DROP_DEFRAG_TIMEOUT, "defrag timeout", "the other fragments of the datagram did not come in time") \
     X(DROP_NOT_IP, "not ip", "not an IP packet, and decode.not_ip is drop")                              \
     X(DROP_MIDSTREAM, "stream midstream", "a TCP flow whose start was not seen, and the policy is drop") \
     X(DROP_FLOW_MEMCAP, "flow memcap", "the flow table is full, and the policy is drop")                 \
@@ -128,6 +145,12 @@ extern const struct counter_info drop_info[DROP_N];
 static inline void counter_add(struct counters *c, enum counter_id id, uint64_t n)
 {
     __atomic_store_n(&c->v[id], c->v[id] + n, __ATOMIC_RELAXED);
+}
+
+/* For the few that are a state and not a count. */
+static inline void counter_set(struct counters *c, enum counter_id id, uint64_t n)
+{
+    __atomic_store_n(&c->v[id], n, __ATOMIC_RELAXED);
 }
 
 static inline void counter_drop(struct counters *c, enum drop_reason why)

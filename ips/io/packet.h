@@ -18,7 +18,11 @@
 #define VLAN_MAX    3
 #define NEST_MAX    4 /* packets inside packets that are opened: tunnels in tunnels */
 
-enum verdict { VERDICT_FORWARD, VERDICT_DROP };
+enum verdict {
+    VERDICT_FORWARD,
+    VERDICT_DROP,
+    VERDICT_HOLD, /* a fragment: decode/ keeps the frame until its datagram was judged */
+};
 
 enum link_type { /* what the frame starts with; always LINK_ETHERNET on a bridge */
                  LINK_ETHERNET,
