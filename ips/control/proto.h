@@ -37,27 +37,27 @@ enum proto_code {
  * One table for commands: the server's dispatch, ipsctl's parsing, help and ipsctl(8) have these rows.
  * X(id, "name", "arguments as ipsctl takes them", "what it does")
  */
-#define PROTO_COMMAND_TABLE(X)                                                                              \
-    X(CMD_STATUS, "status", "", "bridges, queues, workers, rules, and who owns the frames")                 \
-    X(CMD_STATS, "stats", "", "all counters")                                                               \
-    X(CMD_DROPS, "drops", "", "frames that did not leave, by reason")                                       \
-    X(CMD_RULES_CHECK, "rules check", "[--strict] [FILE...]",                                               \
+#define PROTO_COMMAND_TABLE(X)                                                                               \
+    X(CMD_STATUS, "status", "", "bridges, queues, workers, rules, and who owns the frames")                  \
+    X(CMD_STATS, "stats", "", "all counters")                                                                \
+    X(CMD_DROPS, "drops", "", "frames that did not leave, by reason")                                        \
+    X(CMD_RULES_CHECK, "rules check", "[--strict] [FILE...]",                                                \
       "check rule files without a daemon (--strict: one error refuses all); without FILE, the daemon's own") \
-    X(CMD_RULES_RELOAD, "rules reload", "[--force]",                                                        \
-      "load the configured rule files anew; with an error the running rules stay, unless --force")          \
-    X(CMD_RULES_LIST, "rules list", "[--dormant|--disabled] [SID]",                                         \
-      "the rules that are loaded, in the order of evaluation; only those that sleep, or those left out")    \
-    X(CMD_RULES_POLICY, "rules policy", "[FILE...]",                                                        \
-      "what each line of the policy decides, of the running rules or of rule files")                        \
-    X(CMD_RULES_EXPLAIN, "rules explain", "[GID:]SID [FILE...]",                                            \
-      "what became of a rule and why, by the running configuration or in rule files")                       \
-    X(CMD_RULES_PROFILE, "rules profile", "[on|off|show] [--limit N]",                                      \
-      "which rules cost most: checks, matches, nanoseconds")                                                \
-    X(CMD_BLOCK_ADD, "block add", "PREFIX [src|dst|both]",                                                  \
-      "drop frames of an address or network in the kernel")                                                 \
-    X(CMD_BLOCK_DEL, "block del", "PREFIX [src|dst|both]", "take an address or network off the block list") \
-    X(CMD_BLOCK_LIST, "block list", "", "the block list, and the frames each entry dropped")                \
-    X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                       \
+    X(CMD_RULES_RELOAD, "rules reload", "[--force]",                                                         \
+      "load the configured rule files anew; with an error the running rules stay, unless --force")           \
+    X(CMD_RULES_LIST, "rules list", "[--dormant|--disabled] [SID]",                                          \
+      "the rules that are loaded, in the order of evaluation; only those that sleep, or those left out")     \
+    X(CMD_RULES_POLICY, "rules policy", "[FILE...]",                                                         \
+      "what each line of the policy decides, of the running rules or of rule files")                         \
+    X(CMD_RULES_EXPLAIN, "rules explain", "[GID:]SID [FILE...]",                                             \
+      "what became of a rule and why, by the running configuration or in rule files")                        \
+    X(CMD_RULES_PROFILE, "rules profile", "[on|off|show] [--limit N]",                                       \
+      "which rules cost most: checks, matches, nanoseconds")                                                 \
+    X(CMD_BLOCK_ADD, "block add", "PREFIX [src|dst|both]",                                                   \
+      "drop frames of an address or network in the kernel")                                                  \
+    X(CMD_BLOCK_DEL, "block del", "PREFIX [src|dst|both]", "take an address or network off the block list")  \
+    X(CMD_BLOCK_LIST, "block list", "", "the block list, and the frames each entry dropped")                 \
+    X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                        \
     X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
 enum proto_command {
 #define X(id, name, args, help) id,

@@ -78,7 +78,7 @@ static char *repeat(const char *before, const char *unit, size_t n, const char *
     memcpy(s, before, at);
     for (size_t i = 0; i < n; i++, at += unit_len)
         memcpy(s + at, unit, unit_len);
-    strcpy(s + at, after);
+    memcpy(s + at, after, strlen(after) + 1);
     return s;
 }
 
