@@ -45,7 +45,7 @@ BPF_SKEL := $(BUILD)/bpf/steer.skel.h
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/rules/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
-NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/net/*.c))
+NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/net/evade_%,$(wildcard tests/net/*.c)))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 BENCH_OBJ := $(patsubst %,$(BUILD)/tests/bench/%.o,inspector wire)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -164,6 +164,8 @@ $(BUILD)/ipsctl: $(CTL_OBJ) $(LIB)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BENCH_BIN): $(BENCH_OBJ)
+
+$(BUILD)/tests/net/evade: $(patsubst %,$(BUILD)/tests/net/%.o,evade_plan evade_wire)
 
 $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
 	$(call say,LINK)
