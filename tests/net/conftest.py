@@ -14,7 +14,7 @@ TEST_LIMIT_S = 180
 
 
 def pytest_configure(config):
-    config.addinivalue_line('markers', 'lab(queues, mtu, second_cable_pair): shape of the lab')
+    config.addinivalue_line('markers', 'lab(queues, mtu, second_cable_pair, hop): shape of the lab')
 
 
 def _terminate(signum, stack):

@@ -89,7 +89,7 @@ class Host:
         for key in ('all', 'default'):
             base = f'net.ipv6.conf.{key}'
             self.run(['sysctl', '-qw', f'{base}.accept_dad=0', f'{base}.dad_transmits=0', f'{base}.accept_ra=0',
-                      f'{base}.router_solicitations=0', f'{base}.disable_ipv6={int(role == "appliance")}'])
+                      f'{base}.router_solicitations=0', f'{base}.disable_ipv6={int(role in ("appliance", "hop"))}'])
         self.ip('link', 'set', 'lo', 'up')
 
     def argv(self, cmd):
@@ -227,7 +227,7 @@ def frame(ethertype, payload, dst=SERVER_MAC, src=CLIENT_MAC, tags=()):
 class Lab:
     count = 0
 
-    def __init__(self, queues=1, mtu=1500, second_cable_pair=False):
+    def __init__(self, queues=1, mtu=1500, second_cable_pair=False, hop=False):
         Lab.count += 1
         self.number = Lab.count
         self.processes, self.sockets, self.hosts, self.daemons = [], [], [], []
@@ -235,7 +235,12 @@ class Lab:
         self.dir.chmod(0o755)
         try:
             self.client, self.appliance, self.server = (self._host(r) for r in ('client', 'appliance', 'server'))
-            self._cable(self.client, 'wan0', 'in0', queues, mtu, CLIENT_MAC, (CLIENT4, CLIENT6))
+            if hop:  # one more box between client and appliance: two cables meet there, as hop0 and hop1
+                self.hop = self._host('hop')
+                self._cable(self.client, 'wan0', 'hop0', queues, mtu, CLIENT_MAC, (CLIENT4, CLIENT6), self.hop)
+                self._cable(self.hop, 'hop1', 'in0', queues, mtu, '02:00:00:09:00:03', ())
+            else:
+                self._cable(self.client, 'wan0', 'in0', queues, mtu, CLIENT_MAC, (CLIENT4, CLIENT6))
             self._cable(self.server, 'lan0', 'in1', queues, mtu, SERVER_MAC, (SERVER4, SERVER6))
             if second_cable_pair:  # the same hosts once more, for a second bridge
                 self._cable(self.client, 'wan1', 'in2', queues, mtu, '02:00:00:0a:00:01', ('10.10.0.1', 'fd00:a::1'))
@@ -249,16 +254,18 @@ class Lab:
         self.hosts.append(host)
         return host
 
-    def _cable(self, host, ifname, appliance_ifname, queues, mtu, address, addresses):
+    def _cable(self, host, ifname, appliance_ifname, queues, mtu, address, addresses, far=None):
+        far = far or self.appliance
         q = ['numtxqueues', str(queues), 'numrxqueues', str(queues)]
         host.ip('link', 'add', 'name', ifname, 'mtu', str(mtu), 'address', address, *q, 'type', 'veth', 'peer', 'name',
-                appliance_ifname, 'mtu', str(mtu), *q, 'netns', self.appliance.name)
+                appliance_ifname, 'mtu', str(mtu), *q, 'netns', far.name)
         host.run(['ethtool', '-K', ifname, 'tx', 'off', 'rx', 'off', 'sg', 'off', 'tso', 'off', 'gso', 'off', 'gro', 'off',
                   'rxvlan', 'off', 'txvlan', 'off'])
-        host.ip('addr', 'add', f'{addresses[0]}/24', 'dev', ifname)
-        host.ip('addr', 'add', f'{addresses[1]}/64', 'dev', ifname, 'nodad')
+        if addresses:
+            host.ip('addr', 'add', f'{addresses[0]}/24', 'dev', ifname)
+            host.ip('addr', 'add', f'{addresses[1]}/64', 'dev', ifname, 'nodad')
         host.ip('link', 'set', ifname, 'up')
-        self.appliance.ip('link', 'set', appliance_ifname, 'up')
+        far.ip('link', 'set', appliance_ifname, 'up')
 
     def write(self, name, content):
         path = self.dir / name
