@@ -8,6 +8,9 @@ import ipaddress
 import struct
 
 Packet = collections.namedtuple('Packet', 'version proto src dst sport dport ttl tos ident l4 payload')
+PROTO = {6: 'tcp', 17: 'udp', 1: 'icmp', 58: 'icmp'}
+FLAG_LETTERS = 'FSRPAUEC'
+TUNNELS = {4789, 6081}
 ETHERNET, NULL, RAW, RAW_BSD, SLL = 1, 0, 101, 12, 113
 
 
@@ -54,6 +57,13 @@ def network(link, f):
     return {RAW: f, RAW_BSD: f, NULL: f[4:], SLL: f[16:]}.get(link, b'')
 
 
+def behind_extensions(proto, p):
+    """IPv6: over hop-by-hop, routing and destination options, but not over a fragment's header."""
+    while proto in (0, 43, 60) and len(p) >= 8:
+        proto, p = p[0], p[(p[1] + 1) * 8:]
+    return proto, p
+
+
 def decode(link, frame):
     p = network(link, frame)
     if len(p) >= 20 and p[0] >> 4 == 4:
@@ -63,9 +73,9 @@ def decode(link, frame):
         version, proto, ttl, tos, ident = 4, p[9], p[8], p[1], int.from_bytes(p[4:6], 'big')
         src, dst, l4 = ipaddress.IPv4Address(p[12:16]), ipaddress.IPv4Address(p[16:20]), p[head:total]
     elif len(p) >= 40 and p[0] >> 4 == 6:
-        version, proto, ttl, tos, ident = 6, p[6], p[7], (int.from_bytes(p[:2], 'big') >> 4) & 255, 0
+        version, ttl, tos, ident = 6, p[7], (int.from_bytes(p[:2], 'big') >> 4) & 255, 0
         src, dst = ipaddress.IPv6Address(p[8:24]), ipaddress.IPv6Address(p[24:40])
-        l4 = p[40:40 + int.from_bytes(p[4:6], 'big')]
+        proto, l4 = behind_extensions(p[6], p[40:40 + int.from_bytes(p[4:6], 'big')])
     else:
         return None
     least = {6: 20, 17: 8, 1: 8, 58: 8}.get(proto)
@@ -81,3 +91,53 @@ def packets(path):
         return [p for p in (decode(link, f) for link, f in frames(path)) if p is not None]
     except (struct.error, IndexError):
         return []
+
+
+def undecoded(link, frame):
+    """What a frame is that decode() has no use for."""
+    p = network(link, frame)
+    if len(p) >= 20 and p[0] >> 4 == 4:
+        return 'ipv4 fragment' if int.from_bytes(p[6:8], 'big') & 0x3fff else f'ipv4 proto {p[9]}'
+    if len(p) >= 40 and p[0] >> 4 == 6:
+        proto, _ = behind_extensions(p[6], p[40:])
+        return 'ipv6 fragment' if proto == 44 else f'ipv6 proto {proto}'
+    return 'other'
+
+
+def flags(p):
+    return ''.join(c for i, c in enumerate(FLAG_LETTERS) if p.l4[13] >> i & 1) or '0'
+
+
+def facts(path):
+    """For every frame the words that explanations speak of: `ipv4 tcp SA len 0 reversed`, `ipv4 udp len 90 tunnel`,
+    `ipv6 icmp 135 len 24`, `ipv6 fragment`, `ipv4 proto 2`.
+
+    reversed  TCP between ends whose first packet in the capture is a SYN/ACK
+    tunnel    UDP from or to a port of VXLAN or Geneve, or an IPv6 packet in UDP on any port (Teredo)"""
+    said, first = [], {}
+    try:
+        for link, frame in frames(path):
+            p = decode(link, frame)
+            said.append(facts_of(p, first) if p else undecoded(link, frame))
+    except (struct.error, IndexError):
+        pass
+    return said
+
+
+def is_ipv6(b):
+    return len(b) >= 40 and b[0] >> 4 == 6 and int.from_bytes(b[4:6], 'big') == len(b) - 40
+
+
+def facts_of(p, first):
+    words = f'ipv{p.version} {PROTO[p.proto]}'
+    if p.proto == 6:
+        words += f' {flags(p)}'
+    elif p.proto != 17:
+        words += f' {p.l4[0]}'
+    words += f' len {len(p.payload)}'
+    if p.proto == 17 and ({p.sport, p.dport} & TUNNELS or is_ipv6(p.payload)):
+        words += ' tunnel'
+    began = first.setdefault((p.proto, frozenset([(p.src, p.sport), (p.dst, p.dport)])), p)
+    if p.proto == 6 and began.l4[13] & 0x17 == 0x12:
+        words += ' reversed'
+    return words

@@ -5,8 +5,7 @@ A rule follows one packet: contents are taken from its payload in order, with po
 absent; numbers are read where the rule will read them. One seed gives the same rules again.
 """
 
-PROTO = {6: 'tcp', 17: 'udp', 1: 'icmp', 58: 'icmp'}
-FLAG_LETTERS = 'FSRPAUEC'
+from capture import PROTO, flags as tcp_flags
 
 
 def quoted(data):
@@ -37,16 +36,18 @@ class Generator:
     def rule(self, sid):
         rng = self.rng
         p = rng.choice(self.with_payload if self.with_payload and not self.chance(25) else self.packets)
-        options = self.flow(p)
+        proto = PROTO[p.proto]
+        if proto != 'tcp' and self.chance(10):
+            proto = 'ip'
+        options = self.flow(p, proto)
         if p.payload and self.chance(85):
+            if proto == 'ip' and not options:  # see flow()
+                options = ['flow:no_stream;']
             options += self.payload(p.payload)
         if not options or self.chance(30):
             for _ in range(rng.randint(1, 2)):
                 more = rng.choice((self.ip, self.size, self.transport))(p)
                 options += [o for o in more if not any(o.split(':')[0] == x.split(':')[0] for x in options)]
-        proto = PROTO[p.proto]
-        if proto != 'tcp' and self.chance(10):
-            proto = 'ip'
         if proto != 'ip':  # Suricata wants ip_proto in ip rules only
             options = [o for o in options if not o.startswith('ip_proto')]
         if proto == 'tcp' and not any(o.startswith('flow:') for o in options):
@@ -70,12 +71,14 @@ class Generator:
         ends = [f'{address(p.src)} {port(p.sport)}', f'{address(p.dst)} {port(p.dport)}']
         return f' {way} '.join(ends[::-1] if self.chance(4) else ends)
 
-    def flow(self, p):
+    def flow(self, p, proto):
+        """A rule about TCP, which an ip rule is, too, wants no_stream: one that reads payload without it makes Suricata call
+        empty packets with stream data at hand non-empty, for every rule beside it."""
         if not self.chance(25):
             return []
         words = [self.rng.choice(('established', 'not_established', 'stateless'))] * self.chance(60)
         words += [self.rng.choice(('to_server', 'to_client'))] * (not words or self.chance(50))
-        words += ['no_stream'] * (p.proto == 6)
+        words += ['no_stream'] * (proto in ('tcp', 'ip'))
         return [f'flow:{",".join(words)};']
 
     def ip(self, p):
@@ -94,8 +97,7 @@ class Generator:
         rng, h = self.rng, p.l4
         word = int.from_bytes
         if p.proto == 6:
-            letters = ''.join(c for i, c in enumerate(FLAG_LETTERS) if h[13] >> i & 1)
-            flags = letters or '0'
+            flags = tcp_flags(p)
             return [rng.choice((f'flags:{flags};', f'flags:{flags},CE;', f'flags:+{flags};', f'flags:{rng.choice("FSRPA")};',
                                 f'flags:*{rng.choice(("SF", "PA", "RU"))};', f'flags:!{flags};',
                                 f'seq:{word(h[4:8], "big")};', f'ack:{word(h[8:12], "big")};',
