@@ -76,9 +76,9 @@ static __always_inline int ethertype_is(struct ethertype t, __u16 host)
     return t.be == bpf_htons(host);
 }
 
-/* 802.1Q and 802.1ad tags; older QinQ switches put 0x8100 outside as well. */
+/* 802.1Q and 802.1ad tags; older QinQ switches put 0x8100 or 0x9100 outside. */
 static __always_inline int ethertype_is_vlan(struct ethertype t)
 {
-    return ethertype_is(t, ETH_P_8021Q) || ethertype_is(t, ETH_P_8021AD);
+    return ethertype_is(t, ETH_P_8021Q) || ethertype_is(t, ETH_P_8021AD) || ethertype_is(t, ETH_P_QINQ1);
 }
 #endif

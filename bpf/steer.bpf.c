@@ -8,7 +8,7 @@
  *   a socket waits behind the queue   -> that socket: the worker of the queue inspects the frame
  *   no socket (daemon gone or not up) -> fail policy: open = out of the other interface, closed = dropped
  *
- * It never changes a byte. A frame it cannot read (short, unknown ethertype, three tags) is steered all the
+ * It never changes a byte. A frame it cannot read (short, unknown ethertype, four tags, labels) is steered all the
  * same: what is to happen with it is the workers' decision. It owns nothing; bpf/maps.h says who writes which
  * map. It promises that every frame leaves through leave(), which counts it once, so that the exit counters
  * of a port add up to the frames that came in on it. Loads on kernels 6.1 and later; no loop, no call but map
@@ -18,7 +18,7 @@
 #include "bpf/parse.h"
 
 /* The number of tags that are looked behind; the decoder of the workers stops at the same depth. */
-#define TAGS_MAX 2
+#define TAGS_MAX 3
 
 enum blocked { BLOCKED_NOT, BLOCKED_BY_SRC, BLOCKED_BY_DST };
 

@@ -3,7 +3,7 @@
  * THE SPINE: the burst loop. Read this file first; it is the story of a frame.
  *
  *   receive   up to 64 frames from one side's RX ring, clocks read once
- *   decode    Ethernet to L4, or what is wrong with it
+ *   decode    Ethernet to L4, and what tunnels carry, or what is wrong with it
  *   hand off  frames whose flow another worker owns: descriptors only, and only where the NIC cannot do it
  *   look up   the flow of each packet, its direction and state
  *   inspect   rules, verdict, events
@@ -69,12 +69,12 @@ static unsigned hand_off(struct worker *w, unsigned n)
 
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = &w->pkts[i];
-        uint32_t hash = flow_hash(p);
+        uint32_t hash = flow_hash(packet_innermost(p));
         uint32_t owner = hash % w->cfg.n_workers;
 
         if (hash == 0 || owner == w->cfg.index) {
             if (kept != i)
-                w->pkts[kept] = *p;
+                packet_move(&w->pkts[kept], p);
             kept++;
         } else if (handoff_send(w->handoff, w->cfg.index, owner, p)) {
             counter_add(&w->counters, CTR_HANDED_OFF, 1);
@@ -90,14 +90,13 @@ static unsigned hand_off(struct worker *w, unsigned n)
 static void apply_decode_policy(struct worker *w, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        struct packet *p = &w->pkts[i];
-
         if (!w->cfg.inline_mode)
             continue;
-        if ((p->flags & PKT_MALFORMED) && w->cfg.malformed_drop)
-            drop(p, DROP_DECODE);
-        else if (!(p->flags & (PKT_HAS_IP | PKT_MALFORMED)) && w->cfg.not_ip_drop)
-            drop(p, DROP_NOT_IP);
+        for (struct packet *p = &w->pkts[i]; p; p = p->inner)
+            if ((p->flags & PKT_MALFORMED) && w->cfg.malformed_drop)
+                drop(p, DROP_DECODE);
+            else if (!(p->flags & (PKT_HAS_IP | PKT_MALFORMED)) && w->cfg.not_ip_drop)
+                drop(p, DROP_NOT_IP);
     }
 }
 
@@ -135,6 +134,19 @@ static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p
     inject(w, p, REJECT_TO_SENDER);
     if (p->ip_proto == IPPROTO_TCP)
         inject(w, p, REJECT_TO_RECEIVER);
+}
+
+/* A frame's packet and what it carries, from the outside in. A verdict on any of them is the frame's. */
+static void inspect_chain(struct worker *w, const struct ruleset *rs, struct packet *frame)
+{
+    for (struct packet *p = frame; p; p = p->inner) {
+        inspect(w, rs, p);
+        if (p->verdict == VERDICT_FORWARD)
+            continue;
+        frame->verdict = p->verdict;
+        frame->drop_reason = p->drop_reason;
+        return;
+    }
 }
 
 static void transmit(struct worker *w, struct outbox *box, unsigned in_port)
@@ -183,7 +195,7 @@ static void process(struct worker *w, unsigned n)
     apply_decode_policy(w, n);
     flow_prefetch_burst(w->flows, w->pkts, n);
     for (unsigned i = 0; i < n; i++)
-        inspect(w, rs, &w->pkts[i]);
+        inspect_chain(w, rs, &w->pkts[i]);
     leave(w, n);
 }
 
@@ -200,6 +212,7 @@ unsigned worker_burst(struct worker *w, unsigned in_port)
     counter_add(&w->counters, CTR_RX_BYTES, bytes);
 
     stamp(w, n);
+    w->inner->used = 0;
     decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
     if (w->handoff)
         mine = hand_off(w, n);
@@ -213,6 +226,7 @@ static unsigned receive_handed(struct worker *w)
     unsigned n = handoff_receive(w->handoff, w->cfg.index, w->pkts, BURST_MAX);
 
     if (n) {
+        w->inner->used = 0;
         decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
         process(w, n);
     }

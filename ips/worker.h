@@ -31,6 +31,7 @@ struct worker {
     struct handoff *handoff; /* NULL when every flow arrives at its owner */
     struct flow_table *flows;
     struct detect *detect;
+    struct packet_pool *inner; /* what the frames of the burst carry */
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */
     const bool *quit;
     uint64_t now_ns, real_ns; /* the clocks of this round */

@@ -53,6 +53,10 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
         err_set(e, -ENOMEM, "no memory for an event ring of %u bytes", cfg->log.ring_bytes);
         return err_remedy(e, "lower log.ring_bytes"), -ENOMEM;
     }
+    w->inner = calloc(1, sizeof(*w->inner));
+    if (!w->inner)
+        return err_set(e, -ENOMEM, "no memory for packets inside others"), -ENOMEM;
+    w->cfg.decode.pool = w->inner;
     w->flows = flow_table_new(&fc, e);
     if (!w->flows)
         return e->code;
@@ -79,7 +83,7 @@ struct worker *worker_new(const struct worker_place *place, const struct config 
         .malformed_drop = cfg->decode.malformed_drop,
         .inline_mode = place->inline_mode,
         .poll = place->poll,
-        .decode.verify_checksums = cfg->decode.checksums,
+        .decode = {.verify_checksums = cfg->decode.checksums, .n_ports = 4, .ports = DECODE_PORTS_DEFAULT},
     };
     snprintf(w->name, sizeof(w->name), "ips-%u-%u", place->bridge % BRIDGES_MAX, place->index % WORKERS_MAX);
     if (equip(w, place, cfg, e) == 0)
@@ -98,5 +102,6 @@ void worker_delete(struct worker *w)
     detect_free(w->detect);
     flow_table_free(w->flows);
     event_ring_free(w->ring);
+    free(w->inner);
     free(w);
 }

@@ -26,4 +26,6 @@ void counters_sum(struct counters *sum, const struct counters *block)
         sum->v[i] += __atomic_load_n(&block->v[i], __ATOMIC_RELAXED);
     for (int i = 0; i < DROP_N; i++)
         sum->drop[i] += __atomic_load_n(&block->drop[i], __ATOMIC_RELAXED);
+    for (int i = 0; i < AN_N; i++)
+        sum->anomaly[i] += __atomic_load_n(&block->anomaly[i], __ATOMIC_RELAXED);
 }

@@ -10,86 +10,109 @@
  */
 #include <stdint.h>
 
+#include "ips/base/anomaly.h"
+
 /* X(id, "name", "what it counts") */
-#define COUNTER_TABLE(X)                                                                                   \
-    X(CTR_RX_FRAMES, "frames.rx", "frames received from both interfaces")                                  \
-    X(CTR_RX_BYTES, "frames.rx_bytes", "bytes of the frames received")                                     \
-    X(CTR_TX_FRAMES, "frames.tx", "frames handed to a TX ring towards the other interface")                \
-    X(CTR_TX_BYTES, "frames.tx_bytes", "bytes of the frames handed to a TX ring")                          \
-    X(CTR_HANDED_OFF, "frames.handed_off", "frames whose descriptor went to the flow's owner")             \
-    X(CTR_INJECTED, "frames.injected", "frames made by the engine: RST and ICMP unreachable")              \
-    X(CTR_INJECT_FAILED, "frames.inject_failed", "RST or ICMP frames not sent: no free frame or TX full")  \
-    X(CTR_TX_KICKS, "io.tx_kicks", "system calls that asked the kernel to transmit")                       \
-    X(CTR_RX_POLLS, "io.polls", "times a worker slept in poll")                                            \
-    X(CTR_FILL_STARVED, "io.fill_starved", "bursts that could not refill a fill ring: no free frame")      \
-    X(CTR_DECODE_ETHERNET, "decode.ethernet", "Ethernet frames decoded")                                   \
-    X(CTR_DECODE_VLAN, "decode.vlan", "frames with one VLAN tag or more")                                  \
-    X(CTR_DECODE_QINQ, "decode.vlan_qinq", "frames with two VLAN tags")                                    \
-    X(CTR_DECODE_ARP, "decode.arp", "ARP frames")                                                          \
-    X(CTR_DECODE_NOT_IP, "decode.not_ip", "frames of any other ethertype than IPv4 and IPv6")              \
-    X(CTR_DECODE_IPV4, "decode.ipv4", "IPv4 packets")                                                      \
-    X(CTR_DECODE_IPV6, "decode.ipv6", "IPv6 packets")                                                      \
-    X(CTR_DECODE_FRAGMENT, "decode.fragment", "IPv4 and IPv6 fragments")                                   \
-    X(CTR_DECODE_TCP, "decode.tcp", "TCP segments")                                                        \
-    X(CTR_DECODE_UDP, "decode.udp", "UDP datagrams")                                                       \
-    X(CTR_DECODE_ICMPV4, "decode.icmpv4", "ICMP packets")                                                  \
-    X(CTR_DECODE_ICMPV6, "decode.icmpv6", "ICMPv6 packets")                                                \
-    X(CTR_DECODE_OTHER_L4, "decode.other_l4", "IP packets of another protocol")                            \
-    X(CTR_DECODE_INVALID, "decode.invalid", "malformed packets of all kinds below")                        \
-    X(CTR_DECODE_RUNT, "decode.runt", "frames shorter than an Ethernet header")                            \
-    X(CTR_DECODE_VLAN_TRUNCATED, "decode.vlan_truncated", "frames that end inside a VLAN tag")             \
-    X(CTR_DECODE_IPV4_MALFORMED, "decode.ipv4_malformed",                                                  \
-      "bad version, header length, total length or options")                                               \
-    X(CTR_DECODE_IPV4_CHECKSUM, "decode.ipv4_bad_checksum", "IPv4 headers with a wrong checksum")          \
-    X(CTR_DECODE_IPV6_MALFORMED, "decode.ipv6_malformed",                                                  \
-      "bad version, payload length or extension headers")                                                  \
-    X(CTR_DECODE_TCP_MALFORMED, "decode.tcp_malformed", "TCP header truncated or bad data offset")         \
-    X(CTR_DECODE_UDP_MALFORMED, "decode.udp_malformed", "UDP header truncated or bad length")              \
-    X(CTR_DECODE_ICMP_MALFORMED, "decode.icmp_malformed", "ICMP or ICMPv6 header truncated")               \
-    X(CTR_DECODE_L4_CHECKSUM, "decode.l4_bad_checksum",                                                    \
-      "TCP, UDP, ICMP, ICMPv6 with a wrong checksum; not inspected")                                       \
-    X(CTR_FLOW_NEW, "flow.new", "flows created")                                                           \
-    X(CTR_FLOW_EXPIRED, "flow.expired", "flows removed by timeout")                                        \
-    X(CTR_FLOW_EVICTED, "flow.evicted", "flows removed early because the table was full")                  \
-    X(CTR_FLOW_EMERGENCY, "flow.emergencies", "times the table became full; over at nine tenths")          \
-    X(CTR_FLOW_NO_MEMORY, "flow.full", "packets inspected without a flow: table full, nothing to evict")   \
-    X(CTR_EXC_MIDSTREAM, "exceptions.stream_midstream",                                                    \
-      "flows whose start was not seen, and a policy applied")                                              \
-    X(CTR_EXC_FLOW_MEMCAP, "exceptions.flow_memcap", "packets without a flow because the table was full")  \
-    X(CTR_EXC_STREAM_MEMCAP, "exceptions.stream_memcap", "segments whose bytes found no memory")           \
-    X(CTR_EXC_DEFRAG_MEMCAP, "exceptions.defrag_memcap", "fragments that found no room")                   \
-    X(CTR_DEFRAG_HELD, "defrag.held",                                                                      \
-      "frames of incomplete datagrams in hand now; the one number that falls")                             \
-    X(CTR_DEFRAG_WHOLE, "defrag.whole", "datagrams put together and inspected")                            \
-    X(CTR_DEFRAG_REFUSED, "defrag.refused",                                                                \
-      "datagrams dropped because their fragments contradict each other")                                   \
-    X(CTR_DEFRAG_TIMEOUTS, "defrag.timeouts", "datagrams that did not become whole in time")               \
-    X(CTR_DEFRAG_EVICTED, "defrag.evicted",                                                                \
-      "incomplete datagrams given up for want of room, the oldest first")                                  \
-    X(CTR_DEFRAG_TTL, "defrag.ttl_evened",                                                                 \
-      "datagrams whose fragments came with different TTLs and left with the lowest")                       \
-    X(CTR_DETECT_SCANS, "detect.scans", "buffers scanned by the prefilter")                                \
-    X(CTR_DETECT_SCAN_BYTES, "detect.scan_bytes", "bytes scanned by the prefilter")                        \
-    X(CTR_DETECT_CANDIDATES, "detect.candidates", "rules whose options were evaluated")                    \
-    X(CTR_DETECT_PREFILTER_FALSE, "detect.prefilter_false", "of those, rules whose options did not match") \
-    X(CTR_DETECT_MATCHES, "detect.matches", "rules that matched")                                          \
-    X(CTR_DETECT_ALERTS, "detect.alerts", "alert events made")                                             \
-    X(CTR_DETECT_STEP_LIMIT, "detect.step_limit", "evaluations stopped by the bound on backtracking")      \
-    X(CTR_DETECT_PCRE_LIMIT, "detect.pcre_limit", "pcre evaluations stopped by PCRE2's match limit")       \
-    X(CTR_DETECT_TRANSFORM_LIMIT, "detect.transform_limit",                                                \
-      "packets with a transformed buffer that found no room")                                              \
-    X(CTR_DETECT_QUEUE_FULL, "detect.alert_queue_full", "alerts beyond the limit per packet, not logged")  \
-    X(CTR_TRACK_EVICTED, "detect.track_evicted", "tracked hosts forgotten before their time: table full")  \
-    X(CTR_TRACK_CONTENDED, "detect.track_contended",                                                       \
-      "changes of a tracked host given up: other workers won")                                             \
-    X(CTR_VARS_FULL, "detect.flow_vars_full",                                                              \
-      "flowbits and flowints not set: flow.max_vars or 112 per flow")                                      \
-    X(CTR_THRESHOLD_SILENT, "detect.alerts_suppressed",                                                    \
-      "alerts held back by thresholds, filters and suppress")                                              \
-    X(CTR_DATASET_FULL, "detect.dataset_full", "values not added to a dataset because it was full")        \
-    X(CTR_TAGGED, "detect.tagged", "packets logged because of a tag")                                      \
-    X(CTR_LOG_LOST, "log.lost", "events lost because the logger's ring was full")                          \
-    X(CTR_REJECTED, "ips.rejected", "packets answered with RST or ICMP unreachable")                       \
+#define COUNTER_TABLE(X)                                                                                    \
+    X(CTR_RX_FRAMES, "frames.rx", "frames received from both interfaces")                                   \
+    X(CTR_RX_BYTES, "frames.rx_bytes", "bytes of the frames received")                                      \
+    X(CTR_TX_FRAMES, "frames.tx", "frames handed to a TX ring towards the other interface")                 \
+    X(CTR_TX_BYTES, "frames.tx_bytes", "bytes of the frames handed to a TX ring")                           \
+    X(CTR_HANDED_OFF, "frames.handed_off", "frames whose descriptor went to the flow's owner")              \
+    X(CTR_INJECTED, "frames.injected", "frames made by the engine: RST and ICMP unreachable")               \
+    X(CTR_INJECT_FAILED, "frames.inject_failed", "RST or ICMP frames not sent: no free frame or TX full")   \
+    X(CTR_TX_KICKS, "io.tx_kicks", "system calls that asked the kernel to transmit")                        \
+    X(CTR_RX_POLLS, "io.polls", "times a worker slept in poll")                                             \
+    X(CTR_FILL_STARVED, "io.fill_starved", "bursts that could not refill a fill ring: no free frame")       \
+    X(CTR_DECODE_ETHERNET, "decode.ethernet", "Ethernet frames decoded")                                    \
+    X(CTR_DECODE_VLAN, "decode.vlan", "frames with one VLAN tag or more")                                   \
+    X(CTR_DECODE_QINQ, "decode.vlan_qinq", "frames with two VLAN tags or more")                             \
+    X(CTR_DECODE_PBB, "decode.ieee8021ah", "frames with an I-TAG")                                          \
+    X(CTR_DECODE_MPLS, "decode.mpls", "frames with MPLS labels")                                            \
+    X(CTR_DECODE_PPPOE, "decode.pppoe", "PPPoE frames")                                                     \
+    X(CTR_DECODE_PPP, "decode.ppp", "PPP frames, in PPPoE, GRE or of a capture")                            \
+    X(CTR_DECODE_NSH, "decode.nsh", "service headers")                                                      \
+    X(CTR_DECODE_ARP, "decode.arp", "ARP frames")                                                           \
+    X(CTR_DECODE_NOT_IP, "decode.not_ip", "frames of any other ethertype than IPv4 and IPv6")               \
+    X(CTR_DECODE_IPV4, "decode.ipv4", "IPv4 packets")                                                       \
+    X(CTR_DECODE_IPV6, "decode.ipv6", "IPv6 packets")                                                       \
+    X(CTR_DECODE_FRAGMENT, "decode.fragment", "IPv4 and IPv6 fragments")                                    \
+    X(CTR_DECODE_TCP, "decode.tcp", "TCP segments")                                                         \
+    X(CTR_DECODE_UDP, "decode.udp", "UDP datagrams")                                                        \
+    X(CTR_DECODE_ICMPV4, "decode.icmpv4", "ICMP packets")                                                   \
+    X(CTR_DECODE_ICMPV6, "decode.icmpv6", "ICMPv6 packets")                                                 \
+    X(CTR_DECODE_SCTP, "decode.sctp", "SCTP packets")                                                       \
+    X(CTR_DECODE_INNER, "decode.tunnelled", "packets opened inside others")                                 \
+    X(CTR_DECODE_IPIP, "decode.ipip", "IP packets that carry IP: 6in4, 4in6 and their kin")                 \
+    X(CTR_DECODE_GRE, "decode.gre", "GRE packets")                                                          \
+    X(CTR_DECODE_ERSPAN, "decode.erspan", "ERSPAN packets")                                                 \
+    X(CTR_DECODE_VXLAN, "decode.vxlan", "VXLAN packets")                                                    \
+    X(CTR_DECODE_GENEVE, "decode.geneve", "Geneve packets")                                                 \
+    X(CTR_DECODE_TEREDO, "decode.teredo", "Teredo packets")                                                 \
+    X(CTR_DECODE_OTHER_L4, "decode.other_l4", "IP packets of another protocol")                             \
+    X(CTR_DECODE_INVALID, "decode.invalid", "malformed packets of all kinds below")                         \
+    X(CTR_DECODE_RUNT, "decode.runt", "frames shorter than an Ethernet header")                             \
+    X(CTR_DECODE_VLAN_TRUNCATED, "decode.vlan_truncated", "frames that end inside a VLAN tag")              \
+    X(CTR_DECODE_IPV4_MALFORMED, "decode.ipv4_malformed",                                                   \
+      "bad version, header length, total length or options")                                                \
+    X(CTR_DECODE_IPV4_CHECKSUM, "decode.ipv4_bad_checksum", "IPv4 headers with a wrong checksum")           \
+    X(CTR_DECODE_IPV6_MALFORMED, "decode.ipv6_malformed",                                                   \
+      "bad version, payload length or extension headers")                                                   \
+    X(CTR_DECODE_TCP_MALFORMED, "decode.tcp_malformed", "TCP header truncated or bad data offset")          \
+    X(CTR_DECODE_UDP_MALFORMED, "decode.udp_malformed", "UDP header truncated or bad length")               \
+    X(CTR_DECODE_ICMP_MALFORMED, "decode.icmp_malformed", "ICMP or ICMPv6 header truncated")                \
+    X(CTR_DECODE_SCTP_MALFORMED, "decode.sctp_malformed", "SCTP header truncated")                          \
+    X(CTR_DECODE_LINK_MALFORMED, "decode.link_malformed",                                                   \
+      "MPLS, PPPoE, PPP, NSH or I-TAG truncated or contradictory")                                          \
+    X(CTR_DECODE_TUNNEL_MALFORMED, "decode.tunnel_malformed",                                               \
+      "GRE, ERSPAN or IP in IP that contradicts itself")                                                    \
+    X(CTR_DECODE_TOO_DEEP, "decode.too_deep", "more VLAN tags, labels, headers or tunnels than are opened") \
+    X(CTR_DECODE_L4_CHECKSUM, "decode.l4_bad_checksum",                                                     \
+      "TCP, UDP, ICMP, ICMPv6 with a wrong checksum; not inspected")                                        \
+    X(CTR_FLOW_NEW, "flow.new", "flows created")                                                            \
+    X(CTR_FLOW_EXPIRED, "flow.expired", "flows removed by timeout")                                         \
+    X(CTR_FLOW_EVICTED, "flow.evicted", "flows removed early because the table was full")                   \
+    X(CTR_FLOW_EMERGENCY, "flow.emergencies", "times the table became full; over at nine tenths")           \
+    X(CTR_FLOW_NO_MEMORY, "flow.full", "packets inspected without a flow: table full, nothing to evict")    \
+    X(CTR_EXC_MIDSTREAM, "exceptions.stream_midstream",                                                     \
+      "flows whose start was not seen, and a policy applied")                                               \
+    X(CTR_EXC_FLOW_MEMCAP, "exceptions.flow_memcap", "packets without a flow because the table was full")   \
+    X(CTR_EXC_STREAM_MEMCAP, "exceptions.stream_memcap", "segments whose bytes found no memory")            \
+    X(CTR_EXC_DEFRAG_MEMCAP, "exceptions.defrag_memcap", "fragments that found no room")                    \
+    X(CTR_DEFRAG_HELD, "defrag.held",                                                                       \
+      "frames of incomplete datagrams in hand now; the one number that falls")                              \
+    X(CTR_DEFRAG_WHOLE, "defrag.whole", "datagrams put together and inspected")                             \
+    X(CTR_DEFRAG_REFUSED, "defrag.refused",                                                                 \
+      "datagrams dropped because their fragments contradict each other")                                    \
+    X(CTR_DEFRAG_TIMEOUTS, "defrag.timeouts", "datagrams that did not become whole in time")                \
+    X(CTR_DEFRAG_EVICTED, "defrag.evicted",                                                                 \
+      "incomplete datagrams given up for want of room, the oldest first")                                   \
+    X(CTR_DEFRAG_TTL, "defrag.ttl_evened",                                                                  \
+      "datagrams whose fragments came with different TTLs and left with the lowest")                        \
+    X(CTR_DETECT_SCANS, "detect.scans", "buffers scanned by the prefilter")                                 \
+    X(CTR_DETECT_SCAN_BYTES, "detect.scan_bytes", "bytes scanned by the prefilter")                         \
+    X(CTR_DETECT_CANDIDATES, "detect.candidates", "rules whose options were evaluated")                     \
+    X(CTR_DETECT_PREFILTER_FALSE, "detect.prefilter_false", "of those, rules whose options did not match")  \
+    X(CTR_DETECT_MATCHES, "detect.matches", "rules that matched")                                           \
+    X(CTR_DETECT_ALERTS, "detect.alerts", "alert events made")                                              \
+    X(CTR_DETECT_STEP_LIMIT, "detect.step_limit", "evaluations stopped by the bound on backtracking")       \
+    X(CTR_DETECT_PCRE_LIMIT, "detect.pcre_limit", "pcre evaluations stopped by PCRE2's match limit")        \
+    X(CTR_DETECT_TRANSFORM_LIMIT, "detect.transform_limit",                                                 \
+      "packets with a transformed buffer that found no room")                                               \
+    X(CTR_DETECT_QUEUE_FULL, "detect.alert_queue_full", "alerts beyond the limit per packet, not logged")   \
+    X(CTR_TRACK_EVICTED, "detect.track_evicted", "tracked hosts forgotten before their time: table full")   \
+    X(CTR_TRACK_CONTENDED, "detect.track_contended",                                                        \
+      "changes of a tracked host given up: other workers won")                                              \
+    X(CTR_VARS_FULL, "detect.flow_vars_full",                                                               \
+      "flowbits and flowints not set: flow.max_vars or 112 per flow")                                       \
+    X(CTR_THRESHOLD_SILENT, "detect.alerts_suppressed",                                                     \
+      "alerts held back by thresholds, filters and suppress")                                               \
+    X(CTR_DATASET_FULL, "detect.dataset_full", "values not added to a dataset because it was full")         \
+    X(CTR_TAGGED, "detect.tagged", "packets logged because of a tag")                                       \
+    X(CTR_LOG_LOST, "log.lost", "events lost because the logger's ring was full")                           \
+    X(CTR_REJECTED, "ips.rejected", "packets answered with RST or ICMP unreachable")                        \
+    X(CTR_REJECT_TUNNELLED, "ips.reject_tunnelled",                                                         \
+      "rejected packets inside a tunnel: dropped, no answer sent")                                          \
     X(CTR_PASSED, "ips.passed", "packets exempted by a pass rule")
 
 /* X(id, "word", "why the frame did not leave") -- the word is EVE's drop.reason and `ipsctl drops`' line. */
@@ -134,6 +157,7 @@ enum drop_reason {
 struct counters {
     uint64_t v[CTR_N];
     uint64_t drop[DROP_N];
+    uint64_t anomaly[AN_N];
 };
 
 struct counter_info {
@@ -156,6 +180,15 @@ static inline void counter_set(struct counters *c, enum counter_id id, uint64_t 
 static inline void counter_drop(struct counters *c, enum drop_reason why)
 {
     __atomic_store_n(&c->drop[why], c->drop[why] + 1, __ATOMIC_RELAXED);
+}
+
+/* The anomaly is in the packet's set, and counted when it is new there. */
+static inline void counter_anomaly(struct counters *c, struct anomalies *of, enum anomaly which)
+{
+    if (anomaly_has(of, which))
+        return;
+    anomaly_set(of, which);
+    __atomic_store_n(&c->anomaly[which], c->anomaly[which] + 1, __ATOMIC_RELAXED);
 }
 
 /* sum += block, read as another thread may: each value whole, the set not a snapshot. */

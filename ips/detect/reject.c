@@ -93,8 +93,12 @@ static bool answerable(const struct packet *p)
 {
     if ((p->flags & (PKT_HAS_IP | PKT_MALFORMED | PKT_BAD_CHECKSUM)) != PKT_HAS_IP)
         return false;
+    if (p->outer) /* it would have to be sent through the tunnel */
+        return false;
     if (p->flags & PKT_HAS_ETH) {
         if ((p->data[0] | p->data[6]) & 1) /* group addresses */
+            return false;
+        if (p->l3_off != 14u + 4u * p->n_vlans) /* labels and PPPoE's length are not ours to write */
             return false;
     } else if (p->link != LINK_RAW) {
         return false;

@@ -25,7 +25,8 @@ struct flow {
     uint8_t proto, ip_version;
     uint8_t tcp_seen[2]; /* TCP flags seen so far, by direction (0 = to_server) */
     uint16_t flags;      /* enum flow_flag */
-    uint32_t vlans;      /* outer VLAN id, inner VLAN id << 12 */
+    uint32_t
+        vlans; /* outer VLAN id, inner VLAN id << 12; with a third, or in a tunnel, a hash (flow_key.c) */
     uint16_t port[2];    /* [0] of the opener (client), [1] of the server; ICMP: id and type class */
     struct addr addr[2]; /* [0] client, [1] server */
     uint64_t last_ns;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What makes two packets one flow: IP version, protocol, VLAN ids, both addresses, and both ports, or for ICMP the
- * identifier and the type, where a query and its answer count as one type.
+ * identifier and the type, where a query and its answer count as one type. In a tunnel also the kinds and the tenants'
+ * numbers (VNI, VSID, I-SID) of all that is around the packet: tenants use the same addresses, and none of them may
+ * write into another's flow. Not what a tunnel's two directions may have different: its ends, labels, PPTP's calls.
  *
  * The hash is the same for both directions (the smaller endpoint goes first) and is XXH3 with 192 secret bytes
  * drawn from the kernel once in the life of the process: who sends the packets cannot choose their buckets, nor
@@ -59,6 +61,29 @@ static uint16_t icmp_class(const struct packet *p)
     return p->icmp_type;
 }
 
+/* VLAN ids as they are where nothing else keeps realms apart; else a hash, with the top bit to tell it from those. */
+static uint32_t realm_of(const struct packet *p)
+{
+    struct {
+        uint32_t id;
+        uint16_t vlan[VLAN_MAX];
+        uint8_t n_vlans, tunnel;
+    } layers[NEST_MAX + 1];
+    unsigned n = 0;
+
+    if (!p->outer && p->n_vlans < 3 && p->tunnel_id == 0)
+        return (p->n_vlans > 0 ? p->vlan[0] & 0xfffu : 0) | (p->n_vlans > 1 ? p->vlan[1] & 0xfffu : 0) << 12;
+    memset(layers, 0, sizeof(layers));
+    for (; p && n <= NEST_MAX; p = p->outer, n++) {
+        layers[n].id = p->tunnel_id;
+        layers[n].n_vlans = p->n_vlans;
+        layers[n].tunnel = p->tunnel;
+        for (unsigned i = 0; i < p->n_vlans; i++)
+            layers[n].vlan[i] = p->vlan[i] & 0xfff;
+    }
+    return (uint32_t)XXH3_64bits_withSecret(layers, n * sizeof(layers[0]), secret, sizeof(secret)) | 1u << 31;
+}
+
 /* Every packet with an IP header can be hashed; see flow_key_of() for which have a flow. */
 static void fill_key(const struct packet *p, struct flow_key *k)
 {
@@ -66,12 +91,11 @@ static void fill_key(const struct packet *p, struct flow_key *k)
         .addr = {p->src, p->dst},
         .proto = p->ip_proto,
         .ip_version = p->ip_version,
-        .vlans = (p->n_vlans > 0 ? p->vlan[0] & 0xfffu : 0) | (p->n_vlans > 1 ? p->vlan[1] & 0xfffu : 0)
-                                                                  << 12,
+        .vlans = realm_of(p),
     };
     if (!(p->flags & PKT_HAS_L4))
         return;
-    if (p->ip_proto == IPPROTO_TCP || p->ip_proto == IPPROTO_UDP) {
+    if (p->ip_proto == IPPROTO_TCP || p->ip_proto == IPPROTO_UDP || p->ip_proto == IPPROTO_SCTP) {
         k->port[0] = p->sport;
         k->port[1] = p->dport;
         k->ports_turn = 1;

@@ -7,6 +7,10 @@
  *
  * io/ fills the frame part, decode/ the parsed part, flow/ the flow, detect/ the verdict. Integers are in host
  * order unless the name ends in _be; addresses are always 16 bytes (IPv4 as ::ffff:a.b.c.d), network order.
+ *
+ * A packet inside another (a tunnel's) is a packet of its own, from a pool of the worker's: `data` and `len` are its
+ * bytes within the frame, offsets count from there. Only the outermost stands for the frame: what becomes of it is that
+ * packet's verdict.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +34,7 @@ enum link_type { /* what the frame starts with; always LINK_ETHERNET on a bridge
                  LINK_SLL,   /* Linux cooked v1, 16 bytes */
                  LINK_SLL2,  /* Linux cooked v2, 20 bytes */
                  LINK_NULL,  /* BSD loopback, 4 bytes of address family in the capturing host's order */
+                 LINK_PPP,   /* PPP, with or without address and control (DLT_PPP) */
                  LINK_OTHER, /* not decoded: counted as not IP */
 };
 
@@ -63,12 +68,15 @@ struct stream_view;
 
 enum tunnel { /* how a packet lies in the one around it */
               TUNNEL_NONE,
-              TUNNEL_IPIP, /* IPv4 or IPv6 in IPv4 or IPv6: 6in4 and its kin */
+              TUNNEL_IPIP,    /* IPv4 or IPv6 in IPv4 or IPv6: 6in4 and its kin */
+              TUNNEL_IPMPLS,  /* MPLS in IP (RFC 4023) */
+              TUNNEL_ETHERIP, /* Ethernet in IP (RFC 3378) */
               TUNNEL_GRE,
               TUNNEL_ERSPAN,
               TUNNEL_VXLAN,
               TUNNEL_GENEVE,
               TUNNEL_TEREDO,
+              TUNNEL_N,
 };
 
 struct packet {
@@ -107,6 +115,8 @@ struct packet {
     uint8_t n_vlans;
     uint8_t link;   /* enum link_type */
     uint8_t tunnel; /* enum tunnel: how it lies in `outer` */
+    uint32_t
+        tunnel_id; /* what keeps tenants apart: VXLAN's and Geneve's VNI, NVGRE's VSID, an I-SID; 0: none */
     uint16_t tcp_window, tcp_urgent;
     uint16_t ip_id;   /* IPv4 only */
     uint16_t ip_frag; /* IPv4 flags and fragment offset as in the header, host order; IPv6 in the same form */
@@ -115,6 +125,22 @@ struct packet {
     uint8_t icmp_type, icmp_code;
     uint16_t icmp_id, icmp_seq; /* echo and friends */
 };
+
+/* The last of the chain: the packet that decides whose the frame is. */
+static inline struct packet *packet_innermost(struct packet *p)
+{
+    while (p->inner)
+        p = p->inner;
+    return p;
+}
+
+/* Another place in the burst's array for a frame's own packet; what it carries knows of it. */
+static inline void packet_move(struct packet *to, const struct packet *from)
+{
+    *to = *from;
+    if (to->inner)
+        to->inner->outer = to;
+}
 
 static inline struct span packet_payload(const struct packet *p)
 {

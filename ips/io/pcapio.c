@@ -53,8 +53,10 @@ static const struct {
     enum link_type link;
 } links[] = {
     {DLT_EN10MB, LINK_ETHERNET}, {DLT_RAW, LINK_RAW}, /* 12 here; 101 in files */
-    {DLT_RAW_OPENBSD, LINK_RAW}, {101, LINK_RAW},           {DLT_IPV4, LINK_RAW},
-    {DLT_IPV6, LINK_RAW},        {DLT_LINUX_SLL, LINK_SLL}, {DLT_LINUX_SLL2, LINK_SLL2},
+    {DLT_RAW_OPENBSD, LINK_RAW}, {101, LINK_RAW},
+    {DLT_IPV4, LINK_RAW},        {DLT_IPV6, LINK_RAW},
+    {DLT_LINUX_SLL, LINK_SLL},   {DLT_LINUX_SLL2, LINK_SLL2},
+    {DLT_PPP, LINK_PPP},         {DLT_PPP_SERIAL, LINK_PPP},
     {DLT_NULL, LINK_NULL},       {DLT_LOOP, LINK_NULL}, /* the same four bytes, in network order */
 };
 

@@ -47,7 +47,8 @@ static const struct {
     const char *name;
 } links[] = {
     [LINK_ETHERNET] = {1, "EN10MB"},   [LINK_RAW] = {12, "RAW"},  [LINK_SLL] = {113, "LINUX_SLL"},
-    [LINK_SLL2] = {276, "LINUX_SLL2"}, [LINK_NULL] = {0, "NULL"}, [LINK_OTHER] = {147, "USER0"},
+    [LINK_SLL2] = {276, "LINUX_SLL2"}, [LINK_NULL] = {0, "NULL"}, [LINK_PPP] = {9, "PPP"},
+    [LINK_OTHER] = {147, "USER0"},
 };
 
 /* Where a rule's "reference: type,value" leads; the types of the reference.config that rule sets ship. */

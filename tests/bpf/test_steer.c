@@ -29,7 +29,7 @@ enum slot { EMPTY, OCCUPIED };
 static const struct row {
     const char *name;
     /* frame */
-    uint16_t tags[3];      /* ethertypes of the tags, outermost first */
+    uint16_t tags[4];      /* ethertypes of the tags, outermost first */
     uint16_t type;         /* ethertype behind them */
     const char *src, *dst; /* of an IP header, version by the ethertype */
     uint8_t version;       /* when it is not what the ethertype says */
@@ -63,7 +63,9 @@ static const struct row {
     {"802.1ad and 802.1Q, IPv4", .tags = {0x88a8, 0x8100}, IP4, TO_WORKER, .parse = PVLAN | P4},
     {"802.1ad and 802.1Q, IPv6", .tags = {0x88a8, 0x8100}, IP6, TO_WORKER, .parse = PVLAN | P6},
     {"802.1Q twice, IPv4", .tags = {0x8100, 0x8100}, IP4, TO_WORKER, .parse = PVLAN | P4},
-    {"three tags: the third is not looked behind", .tags = {0x88a8, 0x8100, 0x8100}, IP4, TO_WORKER,
+    {"three tags, the outer one of old", .tags = {0x9100, 0x8100, 0x8100}, IP4, TO_WORKER,
+     .parse = PVLAN | P4},
+    {"four tags: the fourth is not looked behind", .tags = {0x88a8, 0x8100, 0x8100, 0x8100}, IP4, TO_WORKER,
      .parse = PVLAN | POTH},
     {"ARP", .type = 0x0806, TO_WORKER, .parse = POTH},
     {"802.1Q ARP", .tags = {0x8100}, .type = 0x0806, TO_WORKER, .parse = PVLAN | POTH},
@@ -149,7 +151,7 @@ static uint32_t build(const struct row *r, uint8_t *frame)
     memset(frame, 0x5a, FRAME_MAX);
     memcpy(p, macs, sizeof(macs));
     p += sizeof(macs);
-    for (int i = 0; i < 3 && r->tags[i]; i++, p += 4) {
+    for (int i = 0; i < 4 && r->tags[i]; i++, p += 4) {
         store_be16(p, r->tags[i]);
         store_be16(p + 2, (uint16_t)(100 + i));
     }

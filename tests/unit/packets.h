@@ -79,6 +79,8 @@ static inline void frame_put_l4(struct frame *f, const struct pkt *k, uint8_t pr
         h[2] = h[3] = 0;
         store_be16(h + 4, k->icmp_id);
         store_be16(h + 6, 1);
+    } else if (proto == IPPROTO_SCTP) {
+        n = 12;
     } else {
         n = 0;
     }
@@ -143,6 +145,7 @@ static inline void frame_build(struct frame *f, const struct pkt *k)
     uint32_t n = k->payload_len ? k->payload_len : k->payload ? (uint32_t)strlen(k->payload) : 0;
     uint32_t l4_hdr = proto == IPPROTO_TCP                                                       ? 20
                       : proto == IPPROTO_UDP || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? 8
+                      : proto == IPPROTO_SCTP                                                    ? 12
                                                                                                  : 0;
 
     memset(f, 0, sizeof(*f));

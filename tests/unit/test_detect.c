@@ -232,7 +232,7 @@ static void address_rules_are_decided_once_a_direction(void **state)
     assert_string_equal(events(), "alert 1; alert 1; ");
     /* a packet without a flow is always asked */
     for (unsigned i = 0; i < 2; i++)
-        send_pkt(&(struct pkt){.proto = 47, .payload = "gre"});
+        send_pkt(&(struct pkt){.proto = 46, .payload = "rsvp"});
     assert_string_equal(events(), "alert 1; alert 1; ");
 }
 

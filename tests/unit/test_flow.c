@@ -106,7 +106,7 @@ static void both_directions_one_flow(void **state)
 
     for (unsigned i = 0; i < n; i++) {
         struct pkt k = kinds[i], back = kinds[i];
-        bool ports = k.proto == IPPROTO_TCP || k.proto == IPPROTO_UDP;
+        bool ports = k.proto == IPPROTO_TCP || k.proto == IPPROTO_UDP || k.proto == IPPROTO_SCTP;
         k.src = CLIENT, k.dst = SERVER, k.sport = ports ? 1234 : 0, k.dport = ports ? 53 : 0;
         back.src = SERVER, back.dst = CLIENT, back.sport = k.dport, back.dport = k.sport;
         back.icmp_type = k.proto == IPPROTO_ICMP ? 0 : 129;
@@ -187,7 +187,7 @@ static void different_flows(void **state)
 
 static void no_flow_for(void **state)
 {
-    static const struct pkt kinds[] = {{.proto = 47, .payload = "gre"},
+    static const struct pkt kinds[] = {{.proto = 46, .payload = "rsvp"},
                                        {.frag = 0x2000, .payload = "fragment"}};
 
     for (unsigned i = 0; i < 2; i++) {

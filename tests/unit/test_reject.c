@@ -154,7 +154,7 @@ static void icmp_to_the_sender(void **state)
         {{.proto = IPPROTO_UDP, .payload = "query", .v6 = true, .n_vlans = 1, .tci = {7}}, 1, 4},
         {{.proto = IPPROTO_ICMP, .icmp_type = 8, .payload = "ping"}, 3, 13},
         {{.proto = IPPROTO_ICMPV6, .v6 = true, .icmp_type = 128, .payload = "ping"}, 1, 1},
-        {{.proto = 47, .payload = "gre"}, 3, 13},
+        {{.proto = 46, .payload = "rsvp"}, 3, 13},
         {{.proto = IPPROTO_UDP, .frag = 0x2000, .payload = "first fragment"}, 3, 3},
     };
 
