@@ -134,10 +134,47 @@
     X(AN_STREAM_DIFFERENT_DATA, "reassembly_overlap_different_data", \
       "a retransmission says something else than the first copy")
 
+#define ANOMALIES_OF_TCP(X)                                                                                  \
+    X(AN_3WHS_SYN_DIFF_SEQ, "3whs_syn_resend_diff_seq_on_syn_recv",                                          \
+      "another SYN, after an answer to the first one")                                                       \
+    X(AN_3WHS_SYNACK_DIFF_SEQ, "3whs_synack_resend_with_diff_seq", "another SYN/ACK than the first one")     \
+    X(AN_3WHS_SYNACK_WRONG_ACK, "3whs_synack_with_wrong_ack",                                                \
+      "a SYN/ACK that answers no SYN of this connection")                                                    \
+    X(AN_3WHS_TFO_IGNORED, "3whs_synack_tfo_data_ignored", "the SYN's data was not acknowledged with it")    \
+    X(AN_3WHS_RIGHT_SEQ_WRONG_ACK, "3whs_right_seq_wrong_ack_evasion", "does not acknowledge the SYN/ACK")   \
+    X(AN_3WHS_WRONG_SEQ_WRONG_ACK, "3whs_wrong_seq_wrong_ack",                                               \
+      "does not acknowledge the SYN, nor follow its own")                                                    \
+    X(AN_3WHS_ACK_DATA_INJECT, "3whs_ack_data_inject",                                                       \
+      "data of the server before its SYN/ACK was acknowledged")                                              \
+    X(AN_EST_SYN_RESEND, "est_syn_resend", "the SYN again, on an established connection")                    \
+    X(AN_EST_SYN_DIFF_SEQ, "est_syn_resend_diff_seq", "another SYN on an established connection")            \
+    X(AN_EST_SYN_TOCLIENT, "est_syn_toclient", "a SYN to the client of an established connection")           \
+    X(AN_EST_SYNACK_RESEND, "est_synack_resend", "the SYN/ACK again, on an established connection")          \
+    X(AN_EST_SYNACK_DIFF_SEQ, "est_synack_resend_with_diff_seq",                                             \
+      "another SYN/ACK on an established connection")                                                        \
+    X(AN_EST_SYNACK_TOSERVER, "est_synack_toserver", "a SYN/ACK to the server of an established connection") \
+    X(AN_SHUTDOWN_SYN_RESEND, "shutdown_syn_resend", "a SYN on a connection that is being closed")           \
+    X(AN_EST_OUT_OF_WINDOW, "est_packet_out_of_window", "outside of what its receiver takes")                \
+    X(AN_FIN_OUT_OF_WINDOW, "fin_out_of_window", "a FIN outside of what its receiver takes")                 \
+    X(AN_EST_INVALID_ACK, "est_invalid_ack",                                                                 \
+      "acknowledges, on an established connection, what was never sent")                                     \
+    X(AN_PKT_INVALID_ACK, "pkt_invalid_ack",                                                                 \
+      "no ACK flag, or acknowledges what was never sent or is long over")                                    \
+    X(AN_PKT_BROKEN_ACK, "pkt_broken_ack", "an acknowledgement number without the ACK flag")                 \
+    X(AN_PKT_INVALID_TIMESTAMP, "pkt_invalid_timestamp",                                                     \
+      "older, by its timestamp, than what its receiver took")                                                \
+    X(AN_EST_BEFORE_LAST_ACK, "est_pkt_before_last_ack", "its receiver has acknowledged all of it")          \
+    X(AN_RST_INVALID_ACK, "rst_invalid_ack", "a RST that answers no SYN of this connection")                 \
+    X(AN_SUSPECTED_RST_INJECT, "suspected_rst_inject", "data behind a RST of the same end")                  \
+    X(AN_FIN_SYN, "fin_syn", "SYN and FIN in one packet")                                                    \
+    X(AN_RST_NO_SESSION, "rst_but_no_session", "a RST of no known connection")                               \
+    X(AN_FIN_NO_SESSION, "fin_but_no_session", "a FIN of no known connection")
+
 #define ANOMALY_TABLE(X)   \
     ANOMALIES_OF_DECODE(X) \
     ANOMALIES_OF_DEFRAG(X) \
-    ANOMALIES_OF_STREAM(X)
+    ANOMALIES_OF_STREAM(X) \
+    ANOMALIES_OF_TCP(X)
 
 enum anomaly {
 #define X(id, name, help) id,

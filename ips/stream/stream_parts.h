@@ -21,12 +21,13 @@ struct tcp_dir {
     uint32_t sent;  /* highest sequence number behind anything it sent that was forwarded */
     uint32_t acked; /* highest acknowledgement of its data (TCP_SAW_ACK), from the other port only */
     uint32_t edge;  /* right edge of the largest window it was ever granted */
-    uint32_t fin;   /* sequence number behind its FIN (TCP_SAW_FIN) */
-    uint32_t ts_recent; /* RFC 7323: the last timestamp its receiver took from it (TCP_HAS_TS) */
-    uint32_t ts_recent_s;
-    uint16_t flags;  /* enum tcp_dir_flag */
-    uint8_t wscale;  /* that it announced; 255: none */
-    uint8_t in_port; /* through which it is seen */
+    uint32_t
+        fin; /* sequence number behind its FIN (TCP_SAW_FIN); before that, an ISN it may have (TCP_OTHER_ISN) */
+    uint32_t ts_recent;   /* RFC 7323: the last of its timestamps that its receiver echoed (TCP_HAS_TS) */
+    uint32_t ts_recent_s; /* when, by the burst's clock */
+    uint16_t flags;       /* enum tcp_dir_flag */
+    uint8_t wscale;       /* that it announced; 255: none */
+    uint8_t in_port;      /* through which it is seen */
     /* buffer.c's. Held are [base, kept) and the early ranges, which lie beyond next. */
     uint32_t base;      /* sequence number of the buffer's first byte; what lies before it is not held */
     uint32_t kept;      /* behind the inspected bytes that are held: next, or where stream.depth ended them */
@@ -44,12 +45,17 @@ enum tcp_dir_flag {
     TCP_SAW_FIN = 1 << 2,
     TCP_SAW_RST = 1 << 3, /* sent one that its receiver may have taken */
     TCP_HAS_TS = 1 << 4,
-    TCP_SACK_OK = 1 << 5,
+    TCP_MOVED =
+        1
+        << 5, /* set by tcp.c, cleared by stream.c: next is elsewhere, what the buffer holds is of another life */
     TCP_STARTED = 1 << 6, /* next and isn hold */
     TCP_DEPTH = 1 << 7,   /* stream.depth was reached: what follows is no stream */
     TCP_GAP = 1 << 8,     /* early bytes were given up: what fills their hole cannot be inspected with them */
     TCP_ANY_PORT =
         1 << 9, /* set at the start in capture mode: both directions have one port, ACKs count from it */
+    TCP_OTHER_ISN = 1 << 10, /* it sent two SYNs that differ: fin is the other one's number */
+    TCP_SYN_DATA = 1 << 11,  /* its SYN brought bytes */
+    TCP_SEEN = 1 << 12,      /* a packet of it was forwarded; else it is known from ACKs alone */
 };
 
 struct tcp {                            /* of one flow */
@@ -74,10 +80,12 @@ enum tcp_fate {
     TCP_DISCARDS /* its receiver does nothing with it, or only complains: bad timestamp, out of window, data in a wrong place */
 };
 
-/* What the packet's receiver makes of it; changes nothing but, on a flow's first packets, which dir starts where.
- * Sets the packet's anomalies. */
+/* What the packet's receiver makes of it. Changes nothing but where a direction starts (TCP_MOVED when it had started
+ * before). Sets the packet's anomalies. The payload of a RST is no stream. */
 enum tcp_fate tcp_judge(struct tcp *t, struct packet *p, unsigned dir);
-/* The packet leaves towards its receiver: acknowledgements, windows, timestamps, SYN, FIN, RST take effect. */
+/* The packet leaves, and was not TCP_DISCARDS: acknowledgements, windows, timestamps, SYN, FIN, RST take effect; its bytes
+ * are in the stream by then. May set TCP_MOVED in either direction. acked is never beyond sent; it may be beyond next,
+ * when the receiver has bytes that did not pass here. */
 void tcp_forwarded(struct tcp *t, const struct packet *p, unsigned dir);
 /* Sequence number of the packet's first payload byte (a SYN takes one before it). */
 uint32_t tcp_data_seq(const struct packet *p);
