@@ -165,7 +165,7 @@ $(BUILD)/ipsctl: $(CTL_OBJ) $(LIB)
 
 $(BENCH_BIN): $(BENCH_OBJ)
 
-$(BUILD)/tests/net/evade: $(patsubst %,$(BUILD)/tests/net/%.o,evade_plan evade_wire)
+$(BUILD)/tests/net/evade: $(patsubst %,$(BUILD)/tests/net/%.o,evade_plan evade_chaff evade_wire evade_words)
 
 $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
 	$(call say,LINK)

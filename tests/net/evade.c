@@ -266,6 +266,10 @@ static void send_step(struct slot *s, const struct step *st, uint32_t tick)
     s->w.ts_now = s->v.ts_base + tick;
     if (s->w.ts_now == 0 && s->v.mode == MODE_HARMLESS)
         s->w.ts_now = 1; /* after a 0, Linux takes any timestamp */
+    if (st->fault & RESTART) {
+        s->v.isn += 1000000;
+        s->synack = false;
+    }
     if (st->old && s->v.mode == MODE_HARMLESS && before(s->acked, s->v.isn + 1 + (uint32_t)st->old)) {
         same = *st; /* its receiver would take the chaff, because something was lost: it gets the truth */
         same.chaff = false;
@@ -311,7 +315,7 @@ static void answers_read(void)
                    (int32_t)(a.ack - s->v.isn - 1), a.window);
         if (a.flags & RST || !(a.flags & ACK))
             continue;
-        if (a.flags & SYN && !s->synack) {
+        if (a.flags & SYN && !s->synack && !before(a.ack, s->v.isn + 1)) {
             s->synack = true;
             s->w.server_next = a.seq + 1;
             s->acked = a.ack;
@@ -428,7 +432,7 @@ static const char *harmless_fault(const struct slot *s)
         return s->mangled ? "mangled" : !s->got_datagram ? "lost" : NULL;
     if (!s->n_streams)
         return s->synack ? "not accepted" : "no answer to the SYN";
-    const struct stream *st = &s->stream[0];
+    const struct stream *st = &s->stream[s->n_streams - 1];
     unsigned n = st->len < v->len ? st->len : v->len, same = 0;
     while (same < n && st->bytes[same] == v->real[same])
         same++;
@@ -557,7 +561,7 @@ static void parse_address(const char *text, int family, void *to)
 static const char usage[] = "usage: evade --server-ns PATH --from MAC,IPV4,IPV6 --to MAC,IPV4,IPV6 [--dev "
                             "wan0] [--mode attack|harmless]\n"
                             "             [--seed N] [--first N] [--count N] [--class NAME] [--variant N] "
-                            "[--in-flight N] [--patience X] [--show N] [-v]\n"
+                            "[--in-flight N] [--patience X] [--show N] [--decoys] [-v]\n"
                             "Run it in the client's namespace; PATH is the server's (/run/netns/NAME). The "
                             "server needs the client's addresses,\n"
                             "which must not be the client kernel's own, as permanent neighbours.\n";
@@ -575,7 +579,22 @@ static void parse_end(char *text, uint8_t mac[6], void *v4, void *v6)
 
 static void parse_arguments(int argc, char **argv)
 {
-    enum { SEED = 256, FIRST, COUNT, CLASS, VARIANT, MODE, SERVER_NS, FROM, TO, DEV, FLIGHT, PATIENCE, SHOW };
+    enum {
+        SEED = 256,
+        FIRST,
+        COUNT,
+        CLASS,
+        VARIANT,
+        MODE,
+        SERVER_NS,
+        FROM,
+        TO,
+        DEV,
+        FLIGHT,
+        PATIENCE,
+        SHOW,
+        DECOYS
+    };
     static const struct option table[] = {{"seed", 1, NULL, SEED},
                                           {"first", 1, NULL, FIRST},
                                           {"count", 1, NULL, COUNT},
@@ -589,6 +608,7 @@ static void parse_arguments(int argc, char **argv)
                                           {"in-flight", 1, NULL, FLIGHT},
                                           {"patience", 1, NULL, PATIENCE},
                                           {"show", 1, NULL, SHOW},
+                                          {"decoys", 0, NULL, DECOYS},
                                           {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "v", table, NULL)) != -1) {
@@ -631,6 +651,9 @@ static void parse_arguments(int argc, char **argv)
             break;
         case SHOW:
             opt.show = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case DECOYS:
+            plan_decoys = true;
             break;
         case 'v':
             opt.verbose = true;

@@ -2,8 +2,8 @@
 #ifndef SLUICE_TESTS_EVADE_H
 #define SLUICE_TESTS_EVADE_H
 /*
- * The evasion generator, in three files: evade_plan.c makes of (seed, number) the list of steps that one sender takes,
- * evade_wire.c makes of one step the frames that carry it, evade.c plays many plans at a time against a real receiver
+ * The evasion generator: evade_plan.c and evade_chaff.c make of (seed, number) the list of steps that one sender takes,
+ * evade_words.c prints them, evade_wire.c makes of one step the frames that carry it, evade.c plays many plans at a time against a real receiver
  * and looks at what that one got.
  */
 #include <stdbool.h>
@@ -21,7 +21,7 @@ enum { PORT_PLAIN = 8080, PORT_URGENT_INLINE = 8081, PORT_FAST_OPEN = 8082 };
 enum mode { MODE_ATTACK, MODE_HARMLESS };
 enum step_kind { SEND, WAIT_SYNACK, WAIT_ACK };
 
-enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32 };
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 
 enum fault {
     BAD_TCP_SUM = 1 << 0,
@@ -43,6 +43,9 @@ enum fault {
     FAST_OPEN = 1 << 16,    /* an empty Fast Open option */
     VID_5 = 1 << 17,        /* in a VLAN that the receiver is not in */
     BAD_ECHO = 1 << 18,     /* a timestamp echo that the receiver never sent */
+    RESERVED_BITS = 1 << 19,
+    LEAST_TTL = 1 << 20, /* just enough */
+    RESTART = 1 << 21,   /* with this SYN another connection begins */
 };
 
 /* How a packet is cut into IP fragments; overlaps carry other bytes in an attack and the same in a harmless run. */
@@ -118,6 +121,7 @@ static inline bool rng_chance(struct rng *r, unsigned percent)
 /* --- evade_plan.c --------------------------------------------------------------------------------------------- */
 
 extern const char *const plan_attack[2];
+extern bool plan_decoys; /* harmless: some of what the receiver surely discards is the attack */
 unsigned plan_n_classes(void);
 const char *plan_class_name(unsigned i);
 /* Only class `only` when it is not NULL; false: there is no such class. */

@@ -8,31 +8,19 @@
  * a harmless run, packets that a receiver surely discards carry other bytes, those that it might take carry the same
  * bytes as the stream, and those that would end a connection are not sent.
  */
-#include <stdio.h>
 #include <string.h>
 #include "tests/net/evade.h"
+#include "tests/net/evade_parts.h"
 
 /* One for anywhere in a stream, one for its very beginning. test_evasion.py has rules about both, in many options. */
 const char *const plan_attack[2] = {
     "GET /cgi-bin/evil-7f3a.sh?cmd=cat%20/etc/shadow&len=4096&key=zzqq HTTP/1.0",
     "POST /adm1n-zap?target=all&really=yes HTTP/1.1",
 };
+bool plan_decoys;
 /* Harmless: one letter of one of these is another. */
 static const char *const must_have[2][3] = {{"/cgi-bin/", "evil-", "/etc/shadow"},
                                             {"POST /", "adm1n-", "really=yes"}};
-
-struct builder {
-    struct variant *v;
-    struct rng r;
-    unsigned attack_at, attack_len;
-    struct piece {
-        int32_t off;
-        unsigned len;
-    } piece[256];
-    unsigned n_pieces;
-};
-
-enum fate { DISCARDED, MAYBE, ENDS };
 
 /* --- steps ---------------------------------------------------------------------------------------------------- */
 
@@ -56,293 +44,6 @@ static struct step *add_data(struct builder *b, int32_t off, unsigned len)
 static void wait_ack(struct builder *b, int32_t off)
 {
     add_step(b, WAIT_ACK)->off = off;
-}
-
-/* --- chaff ---------------------------------------------------------------------------------------------------- */
-
-static void c_tcp_sum(struct builder *b, struct step *s)
-{
-    s->fault |= BAD_TCP_SUM;
-}
-static void c_zero_sum(struct builder *b, struct step *s)
-{
-    s->fault |= ZERO_TCP_SUM;
-}
-static void c_ip_sum(struct builder *b, struct step *s)
-{
-    s->fault |= b->v->v6 ? BAD_TCP_SUM : BAD_IP_SUM;
-}
-static void c_ttl(struct builder *b, struct step *s)
-{
-    s->fault |= LOW_TTL;
-}
-static void c_mac(struct builder *b, struct step *s)
-{
-    s->fault |= OTHER_MAC;
-}
-static void c_vlan(struct builder *b, struct step *s)
-{
-    s->fault |= VID_5;
-}
-static void c_far(struct builder *b, struct step *s)
-{
-    s->seq_add = rng_range(&b->r, 0x10000000, 0xe0000000);
-}
-static void c_old(struct builder *b, struct step *s)
-{
-    s->seq_add = (uint32_t) - (int32_t)(s->off + s->len + rng_below(&b->r, 1 << rng_range(&b->r, 0, 20)));
-}
-static void c_keepalive(struct builder *b, struct step *s)
-{
-    s->seq_add = (uint32_t)(-1 - s->off);
-    s->len = (uint16_t)rng_below(&b->r, 2);
-}
-static void c_edge(struct builder *b, struct step *s)
-{
-    s->fault |= AT_EDGE;
-    s->off = rng_chance(&b->r, 50) ? 0 : (int32_t)rng_below(&b->r, 3000);
-}
-static void c_paws(struct builder *b, struct step *s)
-{
-    if (!b->v->timestamps)
-        s->fault |= BAD_TCP_SUM;
-    else /* one tick before the last one is let by */
-        s->ts_add = -(int32_t)(2000 + rng_below(&b->r, 1u << rng_range(&b->r, 1, 30)));
-}
-static void c_paws_edge(struct builder *b, struct step *s)
-{
-    s->ts_add = 2 - (int32_t)rng_below(&b->r, 6);
-}
-static void c_ts_future(struct builder *b, struct step *s)
-{
-    s->ts_add = (int32_t)(1u << rng_range(&b->r, 0, 30));
-}
-static void c_no_ts(struct builder *b, struct step *s)
-{
-    s->fault |= NO_TIMESTAMP;
-}
-static void c_echo(struct builder *b, struct step *s)
-{
-    s->fault |= BAD_ECHO;
-}
-static void c_options(struct builder *b, struct step *s)
-{
-    s->fault |= OPTIONS;
-}
-static void beyond(struct builder *b, struct step *s)
-{
-    s->off = (int32_t)(b->v->len + rng_range(&b->r, 7, 500));
-}
-static void c_rst_far(struct builder *b, struct step *s)
-{
-    s->flags = rng_chance(&b->r, 50) ? RST : RST | ACK;
-    c_far(b, s);
-}
-static void c_rst_in(struct builder *b, struct step *s)
-{
-    s->flags = rng_chance(&b->r, 50) ? RST : RST | ACK;
-    s->len = 0;
-    beyond(b, s);
-}
-static void c_rst_sum(struct builder *b, struct step *s)
-{
-    s->flags = RST | ACK;
-    s->fault |= BAD_TCP_SUM;
-}
-static void c_rst(struct builder *b, struct step *s)
-{
-    s->flags = rng_chance(&b->r, 50) ? RST : RST | ACK;
-    s->len = (uint16_t)(rng_chance(&b->r, 50) ? 0 : s->len);
-}
-static void c_rst_ttl(struct builder *b, struct step *s)
-{
-    c_rst(b, s);
-    s->fault |= LOW_TTL;
-}
-static void c_rst_mac(struct builder *b, struct step *s)
-{
-    c_rst(b, s);
-    s->fault |= OTHER_MAC;
-}
-static void c_rst_near(struct builder *b, struct step *s)
-{
-    c_rst(b, s);
-    s->off += (int32_t)rng_below(&b->r, 5) - 2;
-}
-static void c_rst_paws(struct builder *b, struct step *s)
-{
-    c_rst(b, s);
-    c_paws(b, s);
-}
-static void c_fin_far(struct builder *b, struct step *s)
-{
-    s->flags = FIN | ACK;
-    c_far(b, s);
-}
-static void c_fin_sum(struct builder *b, struct step *s)
-{
-    s->flags = FIN | ACK;
-    s->fault |= BAD_TCP_SUM;
-}
-static void c_fin_paws(struct builder *b, struct step *s)
-{
-    s->flags = FIN | ACK;
-    c_paws(b, s);
-}
-static void c_fin(struct builder *b, struct step *s)
-{
-    s->flags = FIN | ACK;
-    s->len = (uint16_t)rng_below(&b->r, s->len + 1u);
-}
-static void c_fin_ttl(struct builder *b, struct step *s)
-{
-    c_fin(b, s);
-    s->fault |= LOW_TTL;
-}
-static void c_fin_beyond(struct builder *b, struct step *s)
-{
-    s->flags = FIN | ACK;
-    beyond(b, s);
-}
-static void c_fin_no_ack(struct builder *b, struct step *s)
-{
-    s->flags = FIN;
-}
-static void c_syn(struct builder *b, struct step *s)
-{
-    s->flags = rng_chance(&b->r, 60) ? SYN : SYN | ACK;
-    if (s->len > 1360)
-        s->len = 1360;
-}
-static void c_syn_far(struct builder *b, struct step *s)
-{
-    c_syn(b, s);
-    s->seq_add = rng_next(&b->r) | 0x01000000;
-}
-static void c_syn_ttl(struct builder *b, struct step *s)
-{
-    c_syn_far(b, s);
-    s->fault |= LOW_TTL;
-}
-static void c_no_ack(struct builder *b, struct step *s)
-{
-    s->flags = rng_chance(&b->r, 50) ? 0 : PSH;
-}
-static void c_christmas(struct builder *b, struct step *s)
-{
-    s->flags = FIN | PSH | URG;
-}
-static void c_ack_future(struct builder *b, struct step *s)
-{
-    s->ack_add = rng_range(&b->r, 1, 0x3fffffff);
-}
-static void c_ack_old(struct builder *b, struct step *s)
-{
-    s->ack_add = 0u - rng_range(&b->r, 0x4000000, 0x3fffffff);
-}
-static void c_ack_older(struct builder *b, struct step *s)
-{
-    s->ack_add = 0u - rng_range(&b->r, 1, 70000);
-}
-static void c_md5(struct builder *b, struct step *s)
-{
-    s->fault |= MD5_OPTION;
-}
-static void c_short(struct builder *b, struct step *s)
-{
-    s->fault |= SHORT_HEADER;
-}
-static void c_long(struct builder *b, struct step *s)
-{
-    s->fault |= LONG_HEADER;
-    s->len = 5;
-}
-static void c_version(struct builder *b, struct step *s)
-{
-    s->fault |= BAD_VERSION;
-}
-static void c_truncated(struct builder *b, struct step *s)
-{
-    s->fault |= TRUNCATED;
-}
-static void c_routing(struct builder *b, struct step *s)
-{
-    s->fault |= b->v->v6 ? ROUTING_LEFT : BAD_IP_SUM;
-}
-static void c_nothing(struct builder *b, struct step *s) {}
-
-enum group {
-    G_SUM = 1,
-    G_TTL = 2,
-    G_WINDOW = 4,
-    G_PAWS = 8,
-    G_RST = 16,
-    G_FIN = 32,
-    G_SYN = 64,
-    G_FIELDS = 128,
-    G_VLAN = 256
-};
-
-static const struct chaff {
-    enum group group;
-    enum fate fate;
-    void (*make)(struct builder *b, struct step *s);
-} chaffs[] = {
-    {G_SUM, DISCARDED, c_tcp_sum},
-    {G_SUM, DISCARDED, c_zero_sum},
-    {G_SUM, DISCARDED, c_ip_sum},
-    {G_TTL, MAYBE, c_ttl},
-    {G_TTL, MAYBE, c_mac},
-    {G_VLAN, DISCARDED, c_vlan},
-    {G_WINDOW, DISCARDED, c_far},
-    {G_WINDOW, DISCARDED, c_old},
-    {G_WINDOW, DISCARDED, c_keepalive},
-    {G_WINDOW, DISCARDED, c_edge},
-    {G_PAWS, DISCARDED, c_paws},
-    {G_PAWS, MAYBE, c_paws_edge},
-    {G_PAWS, ENDS, c_ts_future},
-    {G_PAWS, MAYBE, c_no_ts},
-    {G_PAWS, MAYBE, c_echo},
-    {G_RST, DISCARDED, c_rst_far},
-    {G_RST, DISCARDED, c_rst_in},
-    {G_RST, DISCARDED, c_rst_sum},
-    {G_RST, ENDS, c_rst},
-    {G_RST, ENDS, c_rst_ttl},
-    {G_RST, ENDS, c_rst_mac},
-    {G_RST, ENDS, c_rst_near},
-    {G_RST, ENDS, c_rst_paws},
-    {G_FIN, DISCARDED, c_fin_far},
-    {G_FIN, DISCARDED, c_fin_sum},
-    {G_FIN, DISCARDED, c_fin_paws},
-    {G_FIN, DISCARDED, c_fin_no_ack},
-    {G_FIN, ENDS, c_fin},
-    {G_FIN, ENDS, c_fin_ttl},
-    {G_FIN, ENDS, c_fin_beyond},
-    {G_SYN, DISCARDED, c_syn},
-    {G_SYN, DISCARDED, c_syn_far},
-    {G_SYN, ENDS, c_syn_ttl},
-    {G_FIELDS, DISCARDED, c_no_ack},
-    {G_FIELDS, DISCARDED, c_christmas},
-    {G_FIELDS, DISCARDED, c_ack_future},
-    {G_FIELDS, MAYBE, c_ack_old}, /* Linux looks at it on its slow path only */
-    {G_FIELDS, MAYBE, c_ack_older},
-    {G_FIELDS, MAYBE, c_md5},
-    {G_FIELDS, DISCARDED, c_short},
-    {G_FIELDS, DISCARDED, c_long},
-    {G_FIELDS, DISCARDED, c_version},
-    {G_FIELDS, DISCARDED, c_truncated},
-    {G_FIELDS, DISCARDED, c_routing},
-    {G_FIELDS, MAYBE, c_options},
-};
-static const struct chaff conflict = {0, MAYBE, c_nothing}; /* a good segment that says something else */
-
-static const struct chaff *pick_chaff(struct builder *b, unsigned groups)
-{
-    for (;;) {
-        const struct chaff *c = &chaffs[rng_below(&b->r, sizeof chaffs / sizeof *chaffs)];
-        if (c->group & groups && (b->v->mode == MODE_ATTACK || c->fate != ENDS))
-            return c;
-    }
 }
 
 static void add_chaff(struct builder *b, const struct chaff *c, int32_t off, unsigned len)
@@ -488,9 +189,9 @@ static void send_pieces(struct builder *b, const struct style *st)
         for (unsigned pass = 1; pass <= 2; pass++) {
             if (some && when & pass) {
                 if (st->groups && (!st->overlap || rng_chance(&b->r, 50)))
-                    add_overlap(b, pick_chaff(b, st->groups), p);
+                    add_overlap(b, chaff_pick(b, st->groups), p);
                 else if (st->overlap)
-                    add_overlap(b, &conflict, p);
+                    add_overlap(b, &chaff_conflict, p);
             }
             if (pass == 1)
                 add_data(b, p->off, p->len);
@@ -706,7 +407,7 @@ static void k_handshake(struct builder *b)
         break;
     case 5: /* data before the answer, with a bad acknowledgement */
         add_syn(b);
-        add_chaff(b, &chaffs[0], 0, v->len);
+        add_chaff(b, &chaff_bad_sum, 0, v->len);
         if (attack) {
             s = add_data(b, 0, v->len);
             s->chaff = rng_chance(&b->r, 50);
@@ -742,7 +443,7 @@ static void k_handshake(struct builder *b)
     add_step(b, WAIT_SYNACK);
     add_ack(b);
     if (how == 2 && attack && rng_chance(&b->r, 50))
-        add_chaff(b, &conflict, 0, first);
+        add_chaff(b, &chaff_conflict, 0, first);
     send_pieces(b, &(struct style){.waits = 10, .overlap = how == 2 && attack, .percent = 30});
 }
 
@@ -754,7 +455,7 @@ static void k_spoof(struct builder *b) /* in the server's name, from the client'
         const struct piece *p = &b->piece[i];
         if (b->v->mode == MODE_ATTACK) {
             if (rng_chance(&b->r, 60))
-                add_overlap(b, &chaffs[rng_chance(&b->r, 50) ? 0 : 3], p);
+                add_overlap(b, rng_chance(&b->r, 50) ? &chaff_bad_sum : &chaff_low_ttl, p);
             struct step *s = add_step(b, SEND);
             s->fault |= SPOOFED;
             s->off = p->off + (int32_t)p->len;
@@ -767,6 +468,43 @@ static void k_spoof(struct builder *b) /* in the server's name, from the client'
         if (rng_chance(&b->r, 20))
             wait_ack(b, p->off + (int32_t)p->len);
     }
+}
+
+/* Odd things about segments that the receiver takes. */
+static void dress_odd(struct builder *b, unsigned percent)
+{
+    for (unsigned i = 0; i < b->v->n_steps; i++) {
+        struct step *s = &b->v->step[i];
+        if (s->kind == SEND && s->len && !s->chaff && !(s->flags & SYN) && rng_chance(&b->r, percent))
+            chaff_odd(b, s);
+    }
+}
+
+static void k_odd(struct builder *b)
+{
+    cut_any(b);
+    order_some(b, 30);
+    handshake(b);
+    send_pieces(b, &(struct style){.waits = 20});
+    dress_odd(b, rng_range(&b->r, 20, 100));
+}
+
+static void k_reuse(struct builder *b) /* one connection, its reset, another one from the same port */
+{
+    unsigned n = rng_below(&b->r, b->v->len);
+    handshake(b);
+    if (n)
+        add_data(b, 0, n)->chaff = b->v->mode == MODE_ATTACK; /* the first one is harmless in any case */
+    wait_ack(b, (int32_t)n);
+    struct step *s = add_data(b, (int32_t)(n > 1400 ? 1400 : n), 0);
+    s->flags = rng_chance(&b->r, 50) ? RST : RST | ACK;
+    s = add_syn(b);
+    s->fault |= RESTART;
+    add_step(b, WAIT_SYNACK);
+    add_ack(b);
+    cut_any(b);
+    order_some(b, 40);
+    send_pieces(b, &(struct style){.waits = 10});
 }
 
 static void dress_fragments(struct builder *b, unsigned percent)
@@ -853,7 +591,7 @@ static void k_udp(struct builder *b)
     v->no_excuse = trick != FRAG_OVERLAP && trick != FRAG_TWICE;
     for (unsigned i = 0; i < n; i++) {
         if (n == 2 && i == 0) {
-            add_chaff(b, &chaffs[rng_chance(&b->r, 50) ? 0 : 3], 0, v->len);
+            add_chaff(b, rng_chance(&b->r, 50) ? &chaff_bad_sum : &chaff_low_ttl, 0, v->len);
             if (rng_chance(&b->r, 50))
                 dress_fragments(b, 100);
         } else {
@@ -871,7 +609,7 @@ static void k_mixed(struct builder *b)
     struct style st = {
         .percent = rng_range(&b->r, 20, 80), .waits = rng_below(&b->r, 30), .overlap = rng_chance(&b->r, 50)};
     for (unsigned i = rng_below(&b->r, 4); i > 0; i--)
-        st.groups |= 1u << rng_below(&b->r, 9);
+        st.groups |= 1u << rng_below(&b->r, GROUPS);
     cut_any(b);
     order_some(b, 60);
     handshake(b);
@@ -882,6 +620,8 @@ static void k_mixed(struct builder *b)
         dress_ip(b, rng_range(&b->r, 5, 60));
     if (rng_chance(&b->r, 25))
         dress_tags(b, rng_range(&b->r, 5, 100));
+    if (rng_chance(&b->r, 25))
+        dress_odd(b, rng_range(&b->r, 5, 60));
 }
 
 static const struct class
@@ -896,9 +636,10 @@ static const struct class
     {"resend", k_resend},   {"urgent", k_urgent},     {"handshake", k_handshake},
     {"spoof", k_spoof},     {"frag4", k_frag4},       {"frag6", k_frag6},
     {"ext6", k_ext6},       {"options4", k_options4}, {"vlan", k_vlan},
-    {"udp", k_udp},         {"mixed", k_mixed},       {"mixed", k_mixed},
+    {"udp", k_udp},         {"odd", k_odd},           {"reuse", k_reuse},
     {"mixed", k_mixed},     {"mixed", k_mixed},       {"mixed", k_mixed},
     {"mixed", k_mixed},     {"mixed", k_mixed},       {"mixed", k_mixed},
+    {"mixed", k_mixed},     {"mixed", k_mixed},
 };
 
 unsigned plan_n_classes(void)
@@ -937,6 +678,12 @@ static void make_stream(struct builder *b)
         const char *word = must_have[which][rng_below(&b->r, 3)];
         size_t at = (size_t)(strstr(text, word) - text) + rng_below(&b->r, (unsigned)strlen(word));
         v->real[front + at] ^= 1;
+        if (!which && plan_decoys &&
+            rng_chance(&b->r, 30)) { /* what is discarded is the attack: that condemns nobody */
+            memcpy(v->chaff, v->real, v->len);
+            v->chaff[front + at] ^= 1;
+            return;
+        }
     }
     for (unsigned i = 0; i < v->len; i++) {
         v->chaff[i] = (uint8_t)('A' + rng_below(&b->r, 26));
@@ -970,52 +717,4 @@ bool plan_make(struct variant *v, uint64_t seed, uint32_t number, enum mode mode
     make_stream(&b);
     classes[class].make(&b);
     return true;
-}
-
-/* --- in words ------------------------------------------------------------------------------------------------- */
-
-void plan_print_step(const struct variant *v, const struct step *s)
-{
-    static const char *const fault[] = {
-        "bad-tcp-sum",  "zero-tcp-sum", "bad-ip-sum",  "low-ttl",   "other-mac",    "no-timestamp", "md5",
-        "short-header", "long-header",  "bad-version", "truncated", "routing-left", "spoofed",      "padded",
-        "at-edge",      "options",      "fast-open",   "vid-5",     "bad-echo"};
-    static const char *const trick[] = {
-        "", " frag-plain", " frag-twice", " frag-overlap", " frag-bad-sum", " frag-other-id", " frag-atomic"};
-    if (s->kind != SEND) {
-        printf("    wait %s %d\n", s->kind == WAIT_ACK ? "until acknowledged:" : "for SYN/ACK", s->off);
-        return;
-    }
-    printf("    %s%s%s%s%s%s%s off %d len %u%s", s->flags & SYN ? "S" : "", s->flags & FIN ? "F" : "",
-           s->flags & RST ? "R" : "", s->flags & PSH ? "P" : "", s->flags & ACK ? "A" : "",
-           s->flags & URG ? "U" : "", s->flags ? "" : "-", s->off, s->len, s->chaff ? " CHAFF" : "");
-    if (s->chaff_to > 0)
-        printf(" chaff-to %d", s->chaff_to);
-    if (s->seq_add)
-        printf(" seq%+d", (int32_t)s->seq_add);
-    if (s->ack_add)
-        printf(" ack%+d", (int32_t)s->ack_add);
-    if (s->ts_add)
-        printf(" ts%+d", s->ts_add);
-    if (s->flags & URG)
-        printf(" urgent %u", s->urgent);
-    for (unsigned i = 0; i < sizeof fault / sizeof *fault; i++) {
-        if (s->fault >> i & 1)
-            printf(" %s", fault[i]);
-    }
-    printf("%s", trick[s->trick]);
-    if (s->ext)
-        printf(" ext %u", s->ext);
-    if (s->tags)
-        printf(" priority-tag %u", s->tags);
-    printf("\n");
-}
-
-void plan_print(const struct variant *v)
-{
-    printf("  seed %llu variant %u class %s %s: IPv%d %s port %u%s, %u bytes\n", (unsigned long long)v->seed,
-           v->number, v->class_name, v->mode == MODE_ATTACK ? "attack" : "harmless", v->v6 ? 6 : 4,
-           v->udp ? "UDP" : "TCP", v->port, v->timestamps && !v->udp ? " timestamps" : "", v->len);
-    for (unsigned i = 0; i < v->n_steps; i++)
-        plan_print_step(v, &v->step[i]);
 }

@@ -143,7 +143,7 @@ static void make_tcp(struct packet_buf *p, const struct variant *v, const struct
         words = 15;
     else if (s->fault & (SHORT_HEADER | LONG_HEADER))
         words = 4;
-    p->b[12] = (uint8_t)(words << 4);
+    p->b[12] = (uint8_t)(words << 4 | (s->fault & RESERVED_BITS ? rng_range(r, 1, 7) << 1 : 0));
     unsigned sum = right_sum(v, a, spoof, 6, p);
     if (s->fault & BAD_TCP_SUM)
         sum ^= 1u << rng_below(r, 16);
@@ -210,6 +210,8 @@ static void ether(struct packet_buf *f, struct wire *w)
 
 static unsigned hop_limit(const struct wire *w)
 {
+    if (w->s->fault & LEAST_TTL)
+        return MIN_TTL;
     return w->s->fault & LOW_TTL ? 1 + w->s->seed % (MIN_TTL - 1) : 64;
 }
 

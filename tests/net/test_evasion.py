@@ -40,9 +40,9 @@ offset:6; depth:6; content:"really=yes"; distance:1; within:40; isdataat:5,relat
 '''
 # Of each class at least this share of the attacks reaches a receiver that nobody guards, in percent. The other variants'
 # chaff is what the receiver takes, or it ends the connection.
-ARRIVES = {'split': 99, 'bytes': 99, 'order': 99, 'overlap': 20, 'checksum': 90, 'ttl': 90, 'window': 90, 'paws': 20, 'rst': 20,
+ARRIVES = {'split': 99, 'bytes': 99, 'order': 99, 'overlap': 10, 'checksum': 90, 'ttl': 90, 'window': 90, 'paws': 10, 'rst': 20,
            'fin': 20, 'syn': 80, 'fields': 60, 'resend': 90, 'urgent': 50, 'handshake': 50, 'spoof': 90, 'frag4': 90,
-           'frag6': 90, 'ext6': 90, 'options4': 90, 'vlan': 90, 'udp': 30, 'mixed': 30}
+           'frag6': 90, 'ext6': 90, 'options4': 90, 'vlan': 90, 'udp': 30, 'odd': 90, 'reuse': 90, 'mixed': 30}
 
 
 def evade(lab, mode, count, *args):
@@ -80,22 +80,45 @@ def test_attacks_arrive_where_nobody_looks(lab):
     assert not low, f'fewer attacks arrive than should: {low}\n{said}'
 
 
+def guarded(lab, mode, count, *args):
+    """The variants against ipsd; what arrived or went wrong is none of them."""
+    d = lab.ipsd(RULES)
+    sums, said = evade(lab, mode, count, *args)
+    what = 'attacks got through' if mode == 'attack' else 'harmless data was lost or changed'
+    print('dropped:', {reason: n for reason, n in d.drops().items() if n})
+    assert sums['all'][1] == 0, f'{what}:\n{said}'
+    return d, sums
+
+
 @pytest.mark.xfail(reason='segments are not joined before they are inspected', strict=False)
 def test_no_attack_gets_through(lab):
-    d = lab.ipsd(RULES)
-    sums, said = evade(lab, 'attack', ATTACKS)
-    assert sums['all'][1] == 0, f'attacks got through:\n{said}'
-    assert MORE or sums['all'][0] >= 10000
+    d, sums = guarded(lab, 'attack', ATTACKS)
     assert d.drops()['rules'] > 0
+    assert MORE or sums['all'][0] >= 10000
 
 
 def test_harmless_data_arrives_byte_for_byte(lab):
-    d = lab.ipsd(RULES)
-    sums, said = evade(lab, 'harmless', ATTACKS)
-    assert sums['all'][1] == 0, f'harmless data was lost or changed:\n{said}'
-    print('dropped:', {reason: n for reason, n in d.drops().items() if n})
+    d, sums = guarded(lab, 'harmless', ATTACKS)
     assert not d.drops()['rules'], d.drops()
     assert not d.events('alert')
+    # where no chaff of any kind makes the receiver ask again, what was forwarded came at once
+    slow = {c: sums[c] for c in ('split', 'order', 'bytes', 'overlap', 'checksum', 'window', 'urgent', 'vlan', 'options4', 'ext6')
+            if c in sums and sums[c][2] * 10 > sums[c][0]}
+    assert MORE or not slow, f'too much had to be sent again (variants, wrong, resent): {slow}'
+
+
+@pytest.mark.xfail(reason='segments are not joined before they are inspected', strict=False)
+@pytest.mark.lab(queues=2)
+def test_no_attack_gets_through_two_workers(lab):
+    """Fragments and segments of a flow arrive at either worker."""
+    d, _ = guarded(lab, 'attack', 4000, '--seed', '2')
+    assert d.stats()['frames.handed_off'] > 0
+
+
+@pytest.mark.lab(queues=2)
+def test_harmless_data_arrives_byte_for_byte_two_workers(lab):
+    d, _ = guarded(lab, 'harmless', 4000, '--seed', '2')
+    assert not d.drops()['rules'] and not d.events('alert'), d.drops()
 
 
 def test_harmless_data_arrives_where_nobody_looks(lab):
