@@ -28,6 +28,7 @@ struct fast_pattern {     /* what stands for a rule in the prefilter */
     uint32_t flags; /* HS_FLAG_*: how to look for it */
     uint8_t kind;   /* enum fast_kind */
     uint8_t buffer; /* slot */
+    bool whole;     /* where it ends, the step that it is taken from has matched */
 };
 
 #define PACKET_KINDS 8 /* protocol * 2 + to_client: what rules are grouped by, within a buffer */
@@ -115,8 +116,12 @@ void check_set_action(struct draft *d, enum rule_action action);
  * begins. order[i] is the draft's step behind out[i]; both have room for n_steps. (order.c)
  */
 void order_steps(const struct draft *d, struct step *out, const struct draft_step **order);
+/* Which of a packet's bytes the step needs to hold. (order.c) */
+enum step_sees draft_sees(const struct draft *d, const struct draft_step *s);
 /* What stands for the rule in the prefilter. False: memory is out. (fastpattern.c) */
 bool fastpattern_choose(const struct draft *d, struct fast_pattern *out);
+/* Whether nothing that comes later can make the rule match, once its fast pattern was there and it did not. */
+bool fastpattern_is_last(const struct draft *d, const struct fast_pattern *f);
 /* A bit for each kind of packet that the rule may match. (prefilter.c) */
 uint8_t prefilter_kinds(const struct rule *r);
 /* Everything into one arena, in order. NULL with *e filled. (compile.c, prefilter.c) */

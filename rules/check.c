@@ -12,8 +12,14 @@
  *     type           which rules                                       drop and pass hold for
  *     ip-only        header only, no negated address, no flow option   the flow; tested once per direction
  *     like ip-only   the same with a negated address                   the flow
- *     stream         content or pcre, and no keyword about one packet  the flow when it matched in TCP
+ *     stream         looks into the payload of TCP, and has no         the flow when it matched in its stream
+ *                    keyword about one packet
  *     packet         everything else                                   the packet
+ *
+ * A stream rule that counts places from the start (depth, offset, startswith, an anchored pcre, an absolute byte_test),
+ * or asks stream_size, is a packet rule, too, because its author may have meant either start (36); a drop by a match
+ * in the packet alone is a packet rule's. tcp-pkt and flow:no_stream make a rule a packet rule, tcp-stream and
+ * flow:only_stream a stream rule.
  *
  * flowbits:set, xbits, hostbits and iprep do not keep a rule from being ip-only (draft_step.ip_only).
  * Keywords about one packet are those with KEYWORD_PACKET (dsize, flags, ttl, id, itype, icode, ip_proto, sameip)
@@ -116,10 +122,42 @@ static void check_payload_size(struct draft *d)
                    "dsize wants an empty payload, and the rule looks into the payload");
 }
 
+/* Whether what the step asks depends on where the payload starts. */
+static bool from_start(const struct draft_step *s)
+{
+    if (s->literal.p != NULL)
+        return (s->has & (LITERAL_OFFSET | LITERAL_DEPTH | LITERAL_STARTS)) != 0;
+    if (s->pcre.p != NULL)
+        return s->at_start && !s->step.relative;
+    return !s->step.relative;
+}
+
+/* What a TCP rule is tried on: RULE_PACKET, RULE_STREAM or both. */
+static uint32_t kind(const struct draft *d)
+{
+    bool looks_inside = false, from_either = false;
+
+    for (uint32_t i = 0; i < d->n_steps; i++) {
+        const struct draft_step *s = &d->steps[i];
+
+        if (s->kw == &kw_stream_size)
+            from_either = true;
+        if (s->step.flow == STEP_TEST || draft_base(d, s->step.buffer) != BUF_PAYLOAD)
+            continue;
+        looks_inside = true;
+        from_either |= from_start(s);
+    }
+    if (d->rule.flags & RULE_ONLY_STREAM)
+        return RULE_STREAM;
+    if (!looks_inside || d->packet_only || (d->rule.proto != PROTO_TCP && d->rule.proto != PROTO_IP))
+        return RULE_PACKET;
+    return from_either ? RULE_STREAM | RULE_PACKET : RULE_STREAM;
+}
+
 /* How far a drop or pass of a rule of this kind reaches: Suricata's table, above. */
 static uint32_t reach(const struct draft *d)
 {
-    bool looks_inside = (d->rule.flags & RULE_NEEDS_PAYLOAD) != 0, header_only = true;
+    bool header_only = true;
 
     for (uint32_t i = 0; i < d->n_steps; i++)
         header_only &= d->steps[i].ip_only;
@@ -127,15 +165,15 @@ static uint32_t reach(const struct draft *d)
         header_only &= d->posts[i].ip_only;
     if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
         return RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
-    if (looks_inside && !d->packet_only && d->rule.proto == PROTO_TCP)
-        return RULE_DROPS_FLOW;
-    if (looks_inside && !d->packet_only && d->rule.proto == PROTO_IP)
-        return RULE_DROPS_STREAM;
-    return 0;
+    return d->rule.flags & RULE_STREAM ? RULE_DROPS_STREAM : 0;
 }
 
 static void set_type(struct draft *d)
 {
+    if ((d->rule.flags & RULE_ONLY_STREAM) && d->packet_only)
+        draft_fail(d, d->text->text.p, "remove it, or tcp-stream and only_stream",
+                   "the rule is about streams only, and has a keyword about one packet");
+    d->rule.flags |= kind(d);
     if (d->dialect == DIALECT_SURICATA)
         d->rule.flags |= reach(d);
     else

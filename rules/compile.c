@@ -141,6 +141,8 @@ bool builder_add(struct builder *b, struct draft *d)
     }
     if (!fastpattern_choose(d, &r.fast))
         return draft_no_memory(d);
+    if ((r.rule.flags & RULE_STREAM) && r.fast.kind != FAST_NONE && !fastpattern_is_last(d, &r.fast))
+        r.rule.flags |= RULE_LATE;
     b->rules[b->n_rules] = r;
     *slot = (uint32_t)++b->n_rules;
     return true;

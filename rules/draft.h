@@ -45,6 +45,7 @@ struct draft_step {
     struct span literal; /* content: its bytes, in the arena; p == NULL for other keywords */
     struct span pcre;    /* pcre: the expression, in the rule's text; p == NULL for other keywords */
     uint32_t pcre_options;
+    bool at_start;                           /* pcre: can only match where its search begins */
     uint32_t has;                            /* enum literal_flag */
     int32_t offset, depth, distance, within; /* content: as written */
     uint32_t fast_offset, fast_len;

@@ -69,6 +69,10 @@ struct eval {
     struct memory memory;
     uint32_t steps_left; /* the bound on backtracking; reaching 0 ends the evaluation */
     bool hit_step_limit, hit_pcre_limit;
+    /* the payload in hand: a packet's own, or a stream's last bytes */
+    int64_t origin;    /* place of its first byte, as rules count places; 0 but in a stream */
+    uint32_t fresh_at; /* where the bytes begin that no rule has seen before; 0: all of it is new */
+    uint32_t read_end; /* set by steps that are no search: behind the last payload byte they needed */
     /* the cursor of the buffer in hand; saved and restored by the evaluator when it backtracks */
     uint32_t cursor;      /* end of the previous match in the current buffer */
     uint32_t match_start; /* STEP_SEARCH: where the match just found begins */
@@ -85,6 +89,13 @@ struct ruleset;
  * as they are; all others, and any of them later on, are set by eval_buffer_set(). (rules/transforms.c)
  */
 void eval_begin(struct eval *e, const struct ruleset *rs);
+/* What stands for the payload from now on, and what was made of the last one is forgotten. */
+void eval_look_at(struct eval *e, struct span payload, int64_t origin, uint32_t fresh_at);
+/* Where the buffer's bytes begin, for places that are counted from the start. */
+static inline int64_t eval_origin(const struct eval *e, uint8_t slot)
+{
+    return slot == BUF_PAYLOAD ? e->origin : 0;
+}
 /* Gives a buffer its bytes and forgets what was made of the old ones. */
 void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes);
 /* A transformed buffer is made when it is asked for first. */

@@ -301,13 +301,17 @@ const char *explain_inspects(const struct draft *d)
     if (f & RULE_IP_ONLY)
         return "addresses and ports, once for each direction of a flow";
     if (f & RULE_ONLY_STREAM)
-        return "reassembled streams only";
+        return "streams only, however they are cut into packets";
     if (f & RULE_NO_STREAM || d->packet_only)
         return f & RULE_NEEDS_PAYLOAD ? "single packets with a payload" : "single packets";
     if (others)
         return f & RULE_NEEDS_PAYLOAD ? "payload and the buffers that its steps name"
                                       : "the buffers that its steps name";
-    return f & RULE_NEEDS_PAYLOAD ? "payload, of packets and streams" : "every packet its header fits";
+    if (!(f & RULE_STREAM))
+        return f & RULE_NEEDS_PAYLOAD ? "single packets with a payload" : "every packet its header fits";
+    return f & RULE_PACKET
+               ? "payload, of TCP streams and also of each packet: it counts places from the start"
+               : "payload, of TCP streams however they are cut into packets";
 }
 
 const char *explain_verdict(const struct rule *r)
@@ -317,6 +321,6 @@ const char *explain_verdict(const struct rule *r)
     if (r->flags & RULE_DROPS_FLOW)
         return "for the rest of the flow";
     if (r->flags & RULE_DROPS_STREAM)
-        return "for the rest of the flow in TCP, else for the packet";
+        return "for the rest of the flow when it matched in a TCP stream, else for the packet";
     return "for the packet";
 }

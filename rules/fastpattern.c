@@ -14,7 +14,9 @@
  * A literal of less than SHORT_LITERAL bytes is in nearly every packet, and slows down the search for all others. Then
  * a longer and stronger one is taken instead, wherever the rule has it but in a BUFFER_LAST: in another content, or in
  * a pcre as a run of bytes that all its matches contain (pcre_literal.c). A rule without any literal of two bytes is
- * found by its pcre itself, when Hyperscan takes it (pcre_scan.c). Control thread.
+ * found by its pcre itself, when Hyperscan takes it (pcre_scan.c). FAST_PATTERN_MAX is what can be put in front of a
+ * payload, where a stream is searched across its segments (ips/detect/prefilter.c); no pattern of a public rule set
+ * tells less for it. Control thread.
  */
 #include <ctype.h>
 #include <hs/hs.h>
@@ -23,7 +25,8 @@
 #include "rules/pcre_literal.h"
 #include "rules/pcre_scan.h"
 
-#define FAST_PATTERN_MAX 64 /* longer ones are cut: their beginning is as necessary as the whole */
+#define FAST_PATTERN_MAX \
+    32 /* of longer ones the end is taken, as necessary as the whole; prefilter.c: FRONT_BYTES */
 #define SHORT_LITERAL    4
 #define EXPRESSIONS_MAX  512 /* of a ruleset: each takes up to a tenth of a second to compile */
 #define SHORTEST_LITERAL 2   /* below that an expression is better */
@@ -69,8 +72,11 @@ static struct fast_pattern of_content(const struct draft_step *s)
         f.bytes += s->fast_offset;
         f.len = s->fast_len;
     }
-    if (f.len > FAST_PATTERN_MAX)
+    f.whole = f.bytes + f.len == s->literal.p + s->literal.len;
+    if (f.len > FAST_PATTERN_MAX) {
+        f.bytes += f.len - FAST_PATTERN_MAX;
         f.len = FAST_PATTERN_MAX;
+    }
     return f;
 }
 
@@ -152,12 +158,22 @@ static bool whole_pcre(const struct draft *d, struct fast_pattern *out)
         *out = (struct fast_pattern){.len = (uint32_t)strlen(x.text),
                                      .flags = x.flags,
                                      .kind = FAST_EXPRESSION,
+                                     .whole = true,
                                      .buffer = s->step.buffer};
         out->bytes = arena_memdup(d->b->arena, x.text, out->len + 1);
         d->b->n_expressions++;
         return out->bytes != NULL;
     }
     return true;
+}
+
+bool fastpattern_is_last(const struct draft *d, const struct fast_pattern *f)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        n += draft_sees(d, &d->steps[i]) != SEES_NOTHING;
+    return f->whole && f->buffer == BUF_PAYLOAD && n == 1;
 }
 
 bool fastpattern_choose(const struct draft *d, struct fast_pattern *out)

@@ -79,7 +79,7 @@ bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const 
     return ends_match(rs, r, f, false) || ((r->flags & RULE_BIDIRECTIONAL) && ends_match(rs, r, f, true));
 }
 
-bool ruleset_holds_for_flow(const struct rule *r, const struct facts *f)
+bool ruleset_holds_for_flow(const struct rule *r, bool in_stream)
 {
-    return (r->flags & RULE_DROPS_FLOW) || ((r->flags & RULE_DROPS_STREAM) && (f->flags & FACT_TCP));
+    return (r->flags & RULE_DROPS_FLOW) || ((r->flags & RULE_DROPS_STREAM) && in_stream);
 }

@@ -49,7 +49,7 @@ static const struct header_word protos[] = {
     {"udp", .id = PROTO_UDP},
     {"icmp", .id = PROTO_ICMP},
     {"tcp-pkt", .id = PROTO_TCP, .dialects = IN_SURICATA, .packet_only = true},
-    {"tcp-stream", .id = PROTO_TCP, .dialects = IN_SURICATA, .dormant = true, .rule_flags = RULE_ONLY_STREAM},
+    {"tcp-stream", .id = PROTO_TCP, .dialects = IN_SURICATA, .rule_flags = RULE_ONLY_STREAM},
     {"icmpv4", .id = PROTO_ICMP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV4},
     {"icmpv6", .id = PROTO_ICMP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV6},
     {"ipv4", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV4},

@@ -16,6 +16,7 @@
 #include "rules/builder.h"
 #include "rules/keywords.h"
 #include "rules/kw/content.h"
+#include "rules/kw/places.h"
 
 struct set { /* of steps of one rule */
     uint64_t w[(STEPS_MAX + 63) / 64];
@@ -130,6 +131,39 @@ static void find_depends(const struct ordered *o, uint32_t i, struct set *depend
             set_join(&depends[i], &depends[j]);
 }
 
+/* How far behind its start a step may look. */
+static int32_t span_of_step(const struct draft_step *s)
+{
+    const struct step *st = &s->step;
+    int64_t span = SPAN_OPEN;
+
+    if (s->uses != 0)
+        return SPAN_OPEN;
+    if (s->literal.p != NULL && st->b != WINDOW_OPEN)
+        span = (int64_t)st->a + st->b;
+    else if (s->kw == &kw_isdataat)
+        span = (int64_t)st->a + 1;
+    else if (s->kw == &kw_base64_decode)
+        span = (int64_t)st->a + st->b;
+    else if (s->kw == &kw_byte_test || s->kw == &kw_byte_jump || s->kw == &kw_byte_extract ||
+             s->kw == &kw_byte_math) {
+        const struct byte_op *op = st->data;
+
+        span = (int64_t)op->offset.value + BYTES_STRING_MAX;
+    }
+    return span > 0 && span < SPAN_OPEN ? (int32_t)span : SPAN_OPEN;
+}
+
+enum step_sees draft_sees(const struct draft *d, const struct draft_step *s)
+{
+    if (s->step.flow == STEP_TEST || s->step.negated ||
+        (s->kw == &kw_dataset && s->step.buffer == BUF_PAYLOAD))
+        return SEES_NOTHING;
+    if (s->step.buffer == BUF_PAYLOAD)
+        return SEES_PAYLOAD;
+    return draft_base(d, s->step.buffer) == BUF_PAYLOAD ? SEES_MADE : SEES_NOTHING;
+}
+
 void order_steps(const struct draft *d, struct step *out, const struct draft_step **order)
 {
     struct ordered o = {.d = d, .v = order};
@@ -141,6 +175,9 @@ void order_steps(const struct draft *d, struct step *out, const struct draft_ste
         out[i] = order[i]->step;
         out[i].new_buffer = out[i].flow != STEP_TEST && begins_buffer(&o, i);
         out[i].next_relative = false;
+        out[i].from = provider_of(&o, i);
+        out[i].span = span_of_step(order[i]);
+        out[i].sees = (uint8_t)draft_sees(d, order[i]);
     }
     for (uint32_t i = o.n; i-- > 0;) {
         uint8_t back = set_last(&depends[i]);

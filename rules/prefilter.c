@@ -150,6 +150,24 @@ static int build_database(struct builder *b, const struct entry *entries, const 
     return rc;
 }
 
+/* How long a match of the pattern may be. Hyperscan has taken the expression before (pcre_scan.c). */
+static void measure(struct prefilter *p, const struct fast_pattern *f)
+{
+    hs_compile_error_t *why = NULL;
+    hs_expr_info_t *info = NULL;
+    uint32_t longest = EXPRS_OPEN;
+
+    if (f->kind == FAST_LITERAL) {
+        p->longest = f->len > p->longest ? f->len : p->longest;
+        return;
+    }
+    if (hs_expression_info((const char *)f->bytes, f->flags, &info, &why) == HS_SUCCESS)
+        longest = info->max_width;
+    free(info);
+    hs_free_compile_error(why);
+    p->exprs_longest = longest > p->exprs_longest ? longest : p->exprs_longest;
+}
+
 static int build_group(struct builder *b, struct prefilter *p, struct entry *entries, uint32_t n,
                        struct err *e)
 {
@@ -164,6 +182,7 @@ static int build_group(struct builder *b, struct prefilter *p, struct entry *ent
         if (i == 0 || pattern_cmp(entries[i - 1].fast, entries[i].fast) != 0) {
             first[p->n_patterns++] = i;
             p->n_literals += entries[i].fast->kind == FAST_LITERAL;
+            measure(p, entries[i].fast);
         }
         refs[i] = entries[i].ref;
     }

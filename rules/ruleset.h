@@ -61,13 +61,12 @@ enum rule_flag {
     RULE_ANY_DPORT = 1 << 12,
     RULE_NEEDS_PAYLOAD =
         1 << 13, /* looks into the payload: a packet without one cannot match, not even by negation */
-    RULE_DROPS_STREAM =
-        1 << 14, /* `ip` rule with content: drop/pass holds for the flow when it matched in TCP */
-    RULE_NO_STREAM = 1 << 15,   /* flow:no_stream: single packets only, never reassembled bytes */
-    RULE_ONLY_STREAM = 1 << 16, /* flow:only_stream */
-    RULE_ONLY_FRAG = 1 << 20,   /* flow:only_frag: datagrams that were put together from fragments */
-    RULE_NO_FRAG = 1 << 21,     /* flow:no_frag: the others */
-    RULE_IPV4 = 1 << 22,        /* ipv4, ipv6, sctp: the header's protocol says more than `proto` */
+    RULE_DROPS_STREAM = 1 << 14, /* stream rule: drop/pass holds for the flow when it matched in its stream */
+    RULE_NO_STREAM = 1 << 15,    /* flow:no_stream: single packets only, never reassembled bytes */
+    RULE_ONLY_STREAM = 1 << 16,  /* flow:only_stream */
+    RULE_ONLY_FRAG = 1 << 20,    /* flow:only_frag: datagrams that were put together from fragments */
+    RULE_NO_FRAG = 1 << 21,      /* flow:no_frag: the others */
+    RULE_IPV4 = 1 << 22,         /* ipv4, ipv6, sctp: the header's protocol says more than `proto` */
     RULE_IPV6 = 1 << 23,
     RULE_SCTP = 1 << 24,
     RULE_DORMANT =
@@ -75,6 +74,10 @@ enum rule_flag {
         << 17, /* loaded and compiled, never evaluated: what it asks about does not exist yet (info.dormant) */
     RULE_REPLACES = 1 << 18, /* replace: a match in-line changes bytes of the packet (struct eval.replaced) */
     RULE_BYPASS = 1 << 19,   /* bypass: a match ends the inspection of the flow */
+    /* In TCP, what it is tried on (rules/check.c). Where there is no stream a stream rule is tried on the packet. */
+    RULE_PACKET = 1 << 26,
+    RULE_STREAM = 1 << 27,
+    RULE_LATE = 1 << 25, /* may match with bytes that come after its fast pattern (rules/fastpattern.c) */
 };
 
 enum rule_target {

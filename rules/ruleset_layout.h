@@ -18,6 +18,12 @@ enum step_flow {
     STEP_AT, /* looks at one place of a buffer (byte_test, isdataat, ...): decides once, in the rule's order; may
                 move the cursor or set a variable */
 };
+enum step_sees { /* which of a packet's bytes it needs to hold; what is negated needs none */
+                 SEES_NOTHING,
+                 SEES_PAYLOAD,
+                 SEES_MADE, /* what a transform made of the payload */
+};
+#define SPAN_OPEN     INT32_MAX
 #define STEPS_MAX     255 /* of one rule */
 #define STEP_NO_RETRY 255 /* this step's failure is the rule's: no other match of an earlier step can help */
 struct step;
@@ -35,8 +41,11 @@ struct step {
     bool next_relative; /* the failure of a later step makes this one go on */
     uint8_t retry;   /* step of the rule (0 = its first) to search on when this one fails, or STEP_NO_RETRY */
     bool new_buffer; /* first step in its buffer: the cursor starts at 0 */
+    uint8_t from;    /* the step whose end it starts from, or STEP_NO_RETRY: its buffer's start */
     uint16_t len;
+    uint8_t sees;       /* enum step_sees */
     int32_t a, b, c, d; /* keyword's numbers: offset, depth, distance, within; ranges; masks */
+    int32_t span;       /* it looks at no byte further than this behind where it starts from, or SPAN_OPEN */
     const void *data;   /* in the arena: pattern bytes, pcre2 code */
 };
 
@@ -46,10 +55,14 @@ struct rule_ref { /* a rule behind a fast pattern */
 };
 #define GATE_NEVER (1u << 31) /* no fact: the rule is dormant */
 
+#define EXPRS_OPEN UINT32_MAX
+
 struct prefilter { /* the fast patterns of one buffer, for packets of one or more protocols and directions */
     hs_database_t *db;    /* patterns 0 .. n_literals - 1, compiled as literals; NULL when there is none */
     hs_database_t *exprs; /* the others: expressions of rules that have no literal; NULL when there is none */
     uint32_t n_literals, n_patterns;
+    uint32_t longest;            /* bytes of the longest literal */
+    uint32_t exprs_longest;      /* of the longest match of an expression, or EXPRS_OPEN */
     const uint32_t *first;       /* rules of pattern i: refs[first[i]] .. refs[first[i + 1] - 1] */
     const struct rule_ref *refs; /* ascending rule indices within a pattern */
 };
@@ -147,6 +160,7 @@ bool ruleset_addr_in(const struct ruleset *rs, uint16_t set, const uint8_t addr[
 bool ruleset_port_in(const struct ruleset *rs, uint16_t set, uint16_t port);
 /* Protocol, addresses, ports, direction, flow state, and that there is a payload when the rule looks into one. */
 bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const struct facts *f);
-/* Whether a drop or pass by this rule, having matched this packet, holds for the rest of the flow. */
-bool ruleset_holds_for_flow(const struct rule *r, const struct facts *f);
+/* Whether a drop or pass by this rule, having matched this packet or the stream that it belongs to, holds for the rest of
+ * the flow. */
+bool ruleset_holds_for_flow(const struct rule *r, bool in_stream);
 #endif

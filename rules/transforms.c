@@ -232,6 +232,8 @@ void eval_begin(struct eval *e, const struct ruleset *rs)
     e->transformed = rs->transformed;
     e->n_transformed = rs->n_transformed;
     e->made = 0;
+    e->origin = 0;
+    e->fresh_at = 0;
     e->hit_transform_limit = false;
     e->scratch->area_used = 0;
 }
@@ -246,6 +248,15 @@ void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes)
         if (e->transformed[i].base == buffer)
             e->made &= ~(1ull << i);
     }
+}
+
+void eval_look_at(struct eval *e, struct span payload, int64_t origin, uint32_t fresh_at)
+{
+    if (payload.p == e->buf[BUF_PAYLOAD].p && payload.len == e->buf[BUF_PAYLOAD].len && e->origin == origin)
+        return;
+    eval_buffer_set(e, BUF_PAYLOAD, payload);
+    e->origin = origin;
+    e->fresh_at = fresh_at;
 }
 
 struct span eval_buffer_make(struct eval *e, uint8_t slot)

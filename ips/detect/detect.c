@@ -10,6 +10,10 @@
  *              RULE_DROPS_FLOW says so; lower-ranked rules are still evaluated, so their alerts come too
  *   report     one event per match that alerts, then one for the drop
  *
+ * Rules about TCP payload look into the stream that the packet adds to (sight.h), rules about packets into the packet,
+ * and a rule of both kinds into the stream first, because a match there reaches further. Candidates of both come
+ * from one search, and keep their order. A match in the stream needs a byte that this segment brings (eval.c).
+ *
  * When a rule's verdict holds for the flow is the rule compiler's decision (ruleset_holds_for_flow), but for
  * rules that look into TCP data outside of a connection: a SYN's payload is only a packet. The first verdict a flow gets is the one it keeps, and a pass rule cannot take back a drop.
  * Rules with RULE_IP_ONLY are decided by the first packet of each direction of a flow.
@@ -27,20 +31,28 @@
 
 #include "ips/base/clock.h"
 #include "ips/detect/eval.h"
+#include "ips/detect/late.h"
 #include "ips/detect/prefilter.h"
 #include "ips/detect/profile.h"
 #include "ips/detect/report.h"
 #include "ips/detect/rewrite.h"
+#include "ips/detect/sight.h"
 #include "ips/detect/tag.h"
 #include "ips/detect/threshold.h"
 
 #define ALERTS_MAX    15 /* per packet; more matches act, and are counted instead of logged */
 #define TRACK_DEFAULT 4096
+#define STEPS_BYTES   1460 /* the bound is for so many bytes: longer windows have it again for each more */
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
+
+#pragma weak stream_sizes /* until there is a table; streams is NULL until then */
+
+enum match { NO_MATCH, IN_PACKET, IN_STREAM };
 
 struct alert {
     uint32_t rule;  /* index */
     uint8_t action; /* what was done: the rule's, or a rate_filter's */
+    uint8_t match;  /* enum match */
 };
 
 struct detect {
@@ -51,8 +63,13 @@ struct detect {
     uint32_t steps_max, worker;
     struct report report;
     struct flow_table *flows;
-    struct track *own_track; /* NULL when one is shared */
+    struct stream_table *streams;
+    struct late_table *late_table; /* NULL: what was found before in a stream is searched for again */
+    struct track *own_track;       /* NULL when one is shared */
     /* of the packet in hand */
+    struct sight sight;
+    struct late *late;                        /* of its stream; NULL when it adds nothing to one */
+    uint32_t rules_late[LATE_MAX], only_late; /* what was in that list; bit i: and was not found again */
     struct alert alerts[ALERTS_MAX];
     uint32_t n_alerts;
     struct alert drop; /* by the first rule that dropped it */
@@ -72,11 +89,14 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     }
     d->eval.scratch = eval_scratch_new(e);
     d->own_track = track_new(cfg->track_entries ? cfg->track_entries : TRACK_DEFAULT, e);
-    if (!d->eval.scratch || !d->own_track) {
+    if (cfg->flows && cfg->max_flows > 0)
+        d->late_table = late_table_new(cfg->max_flows, e);
+    if (!d->eval.scratch || !d->own_track || (cfg->max_flows > 0 && cfg->flows && !d->late_table)) {
         detect_free(d);
         return NULL;
     }
     d->flows = cfg->flows;
+    d->streams = cfg->streams;
     d->eval.memory = (struct memory){
         .vars = cfg->flows ? flow_table_vars(cfg->flows) : NULL, .track = d->own_track, .c = c};
     d->c = c;
@@ -99,6 +119,7 @@ void detect_free(struct detect *d)
     if (!d)
         return;
     eval_scratch_free(d->eval.scratch);
+    late_table_free(d->late_table);
     track_free(d->own_track);
     free(d);
 }
@@ -135,7 +156,7 @@ static struct span l4_header(const struct packet *p)
  * How many sequence numbers each end has used, seen from this packet: its sender's up to its last byte, the other's as
  * far as this packet acknowledges. Unknown for a connection whose beginning was not seen, or that is being reopened.
  */
-static bool stream_sizes(const struct packet *p, uint32_t size[2])
+static bool sizes_by_flow(const struct packet *p, uint32_t size[2])
 {
     const struct flow *f = p->flow;
     unsigned from = p->flags & PKT_TO_CLIENT ? 1 : 0;
@@ -187,19 +208,62 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .vlan = {p->vlan[0], p->vlan[1], p->vlan[2]},
         .n_vlans = p->n_vlans,
     };
-    if (stream_sizes(p, d->facts.stream_size))
+    if (d->streams ? stream_sizes(d->streams, p, d->facts.stream_size)
+                   : sizes_by_flow(p, d->facts.stream_size))
         d->facts.flags |= FACT_STREAM_SIZE;
 }
 
-static bool confirm(struct detect *d, const struct ruleset *rs, const struct rule *r)
+/* The rule's options, on the packet's own payload or on the stream's window. */
+static bool try(struct detect *d, const struct ruleset *rs, const struct rule *r, enum match where)
 {
-    if (!ruleset_header_match(rs, r, &d->facts))
-        return false;
-    counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
+    struct sight *s = &d->sight;
+
     d->eval.steps_left = d->steps_max;
+    if (where == IN_STREAM) {
+        sight_window(s);
+        eval_look_at(&d->eval, s->window, s->origin, s->fresh_at);
+        d->eval.steps_left *= 1 + s->window.len / STEPS_BYTES;
+    } else {
+        eval_look_at(&d->eval, packet_payload(s->p), 0, 0);
+    }
+    return eval_rule(rs, r, &d->eval);
+}
+
+/* The rule is a candidate for what was in the stream before, and for nothing new. */
+static bool only_recalled(const struct detect *d, uint32_t index)
+{
+    for (uint32_t i = 0; i < LATE_MAX; i++)
+        if ((d->only_late >> i & 1) && d->rules_late[i] == index)
+            return true;
+    return false;
+}
+
+/* The stream first, because a match in it reaches further; a rule matches a packet once. */
+static enum match try_all(struct detect *d, const struct ruleset *rs, uint32_t index, uint32_t tries)
+{
+    const struct rule *r = &rs->rules[index];
+
+    if (tries & RULE_STREAM) {
+        if (try(d, rs, r, IN_STREAM))
+            return IN_STREAM;
+        if (d->late && (r->flags & RULE_LATE) && !only_recalled(d, index))
+            late_add(d->late, d->sight.view, index);
+    }
+    return (tries & RULE_PACKET) && try(d, rs, r, IN_PACKET) ? IN_PACKET : NO_MATCH;
+}
+
+static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t index)
+{
+    const struct rule *r = &rs->rules[index];
+    uint32_t tries = sight_tries(&d->sight, r->flags);
+    enum match match;
+
+    if (tries == 0 || !ruleset_header_match(rs, r, &d->facts))
+        return NO_MATCH;
+    counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
     d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
-    bool match = eval_rule(rs, r, &d->eval);
-    if (!match)
+    match = try_all(d, rs, index, tries);
+    if (match == NO_MATCH)
         counter_add(d->c, CTR_DETECT_PREFILTER_FALSE, 1);
     if (d->eval.hit_step_limit)
         counter_add(d->c, CTR_DETECT_STEP_LIMIT, 1);
@@ -208,27 +272,30 @@ static bool confirm(struct detect *d, const struct ruleset *rs, const struct rul
     return match;
 }
 
-static bool matches(struct detect *d, const struct ruleset *rs, uint32_t index, struct rule_cost *costs)
+static enum match matches(struct detect *d, const struct ruleset *rs, uint32_t index, struct rule_cost *costs)
 {
     if (!costs)
-        return confirm(d, rs, &rs->rules[index]);
+        return confirm(d, rs, index);
     uint64_t began = clock_mono_ns();
-    bool match = confirm(d, rs, &rs->rules[index]);
-    profile_add(&costs[index], match, clock_mono_ns() - began);
+    enum match match = confirm(d, rs, index);
+    profile_add(&costs[index], match != NO_MATCH, clock_mono_ns() - began);
     return match;
 }
 
-static bool holds_for_flow(const struct detect *d, const struct rule *r, const struct packet *p)
+static bool holds_for_flow(const struct detect *d, const struct rule *r, const struct packet *p,
+                           enum match match)
 {
-    if (!ruleset_holds_for_flow(r, &d->facts))
+    bool of_connection = p->ip_proto == IPPROTO_TCP && (p->flags & PKT_ESTABLISHED);
+
+    if (!ruleset_holds_for_flow(r, match == IN_STREAM || (d->sight.plain && of_connection)))
         return false;
-    return !(r->flags & RULE_NEEDS_PAYLOAD) || p->ip_proto != IPPROTO_TCP || (p->flags & PKT_ESTABLISHED);
+    return !(r->flags & RULE_NEEDS_PAYLOAD) || p->ip_proto != IPPROTO_TCP || of_connection;
 }
 
 static void set_flow_verdict(const struct detect *d, const struct rule *r, const struct packet *p,
-                             enum flow_verdict v)
+                             enum match match, enum flow_verdict v)
 {
-    if (p->flow && p->flow->verdict == FLOW_INSPECT && holds_for_flow(d, r, p))
+    if (p->flow && p->flow->verdict == FLOW_INSPECT && holds_for_flow(d, r, p, match))
         p->flow->verdict = (uint8_t)v;
 }
 
@@ -247,14 +314,14 @@ static void drop(struct packet *p, enum drop_reason why)
     p->drop_reason = (uint8_t)why;
 }
 
-static void pass(struct detect *d, const struct rule *r, struct packet *p)
+static void pass(struct detect *d, const struct rule *r, enum match match, struct packet *p)
 {
     d->inspected = true;
     if (p->verdict == VERDICT_DROP)
         return;
     d->report.passed = true;
     counter_add(d->c, CTR_PASSED, 1);
-    set_flow_verdict(d, r, p, FLOW_PASS);
+    set_flow_verdict(d, r, p, match, FLOW_PASS);
 }
 
 static void block(struct detect *d, const struct rule *r, struct alert a, bool by_rate_filter,
@@ -266,11 +333,21 @@ static void block(struct detect *d, const struct rule *r, struct alert a, bool b
     }
     d->has_drop = true;
     d->report.rejected |= a.action == ACTION_REJECT;
-    set_flow_verdict(d, r, p, FLOW_DROP);
+    set_flow_verdict(d, r, p, a.match, FLOW_DROP);
+}
+
+/* Only what lies in this frame can be changed: bytes before it have gone on. (stream_end() keeps what leaves.) */
+static void rewrite(struct detect *d, enum match match, struct packet *p)
+{
+    int64_t at = 0;
+
+    if (match == IN_PACKET || sight_payload_at(&d->sight, &at))
+        rewrite_payload(p, &d->eval, at);
 }
 
 /* What a matching rule does. First what it remembers, which neither thresholds nor an earlier pass rule hold back. */
-static void act(struct detect *d, const struct ruleset *rs, uint32_t index, struct packet *p)
+static void act(struct detect *d, const struct ruleset *rs, uint32_t index, enum match match,
+                struct packet *p)
 {
     const struct rule *r = &rs->rules[index];
     struct threshold_verdict v = {.answer = THRESHOLD_ALERT, .action = (enum rule_action)r->action};
@@ -281,7 +358,7 @@ static void act(struct detect *d, const struct ruleset *rs, uint32_t index, stru
         return;
     counter_add(d->c, CTR_DETECT_MATCHES, 1);
     if ((r->flags & RULE_REPLACES) && d->inline_mode)
-        rewrite_payload(p, &d->eval);
+        rewrite(d, match, p);
     if (r->limits) {
         v = threshold_ask(rs, index, p, &d->eval.memory);
         if (v.answer != THRESHOLD_ALERT)
@@ -290,9 +367,9 @@ static void act(struct detect *d, const struct ruleset *rs, uint32_t index, stru
             return;
         tag_begin(rs, index, p, &d->eval.memory);
     }
-    struct alert a = {.rule = index, .action = (uint8_t)v.action};
+    struct alert a = {.rule = index, .action = (uint8_t)v.action, .match = (uint8_t)match};
     if (v.action == ACTION_PASS) {
-        pass(d, r, p);
+        pass(d, r, match, p);
         return;
     }
     if (d->inline_mode && v.action != ACTION_ALERT)
@@ -331,23 +408,52 @@ static void set_buffers(struct eval *e, const struct ruleset *rs, const struct p
         e->buf[l4_buffer[proto]] = l4_header(p);
 }
 
+/* What is known of the stream that the packet adds to. */
+static void recall(struct detect *d, const struct ruleset *rs, const struct packet *p,
+                   struct prefilter_hints *h)
+{
+    const struct stream_view *v = d->sight.view;
+
+    d->late = NULL;
+    h->sight = &d->sight;
+    h->whole_window = true;
+    if (!v || !d->late_table || !p->flow)
+        return;
+    d->late = late_of(d->late_table, flow_index(d->flows, p->flow), (p->flags & PKT_TO_CLIENT) != 0);
+    late_begin(d->late, v, rs->generation);
+    h->whole_window = d->late->all;
+    memcpy(d->rules_late, d->late->rule, sizeof(d->rules_late)); /* the list grows while rules are tried */
+    h->late = d->rules_late;
+    h->n_late = d->late->n;
+}
+
 /* All candidates in rank order; after a pass rule only those that remember something. */
 static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     const struct ruleset_worker *w = &rs->workers[d->worker];
     struct rule_cost *costs = __atomic_load_n(&w->costs, __ATOMIC_ACQUIRE);
     uint16_t iponly = iponly_flag(p);
+    struct prefilter_hints hints = {.ip_only_done = iponly && (p->flow->flags & iponly)};
     struct candidates found;
 
     fill_facts(d, p);
     set_buffers(&d->eval, rs, p);
-    prefilter_run(rs, w, &d->eval, iponly && (p->flow->flags & iponly), &found, d->c);
+    sight_open(&d->sight, d->streams, p);
+    recall(d, rs, p, &hints);
+    prefilter_run(rs, w, &d->eval, &hints, &found, d->c);
+    d->only_late = found.only_late;
     for (uint32_t i; (i = candidates_next(&found)) != CANDIDATE_NONE;) {
+        enum match match;
+
         if (d->inspected && !rs->rules[i].n_post)
             continue;
-        if (matches(d, rs, i, costs))
-            act(d, rs, i, p);
+        match = matches(d, rs, i, costs);
+        if (match != NO_MATCH)
+            act(d, rs, i, match, p);
     }
+    /* what was not tried here, but may be on the next segment */
+    if (d->late && (d->inspected || !(p->flags & PKT_ESTABLISHED)))
+        late_add_all(d->late, d->sight.view);
     if (d->eval.hit_transform_limit)
         counter_add(d->c, CTR_DETECT_TRANSFORM_LIMIT, 1);
     if (iponly)
@@ -359,8 +465,11 @@ static void report(struct detect *d, const struct ruleset *rs, const struct pack
     d->report.vars = d->eval.memory.vars;
     d->report.vars_owner = d->eval.memory.flow_vars ? *d->eval.memory.flow_vars : 0;
     counter_add(d->c, CTR_DETECT_ALERTS, d->n_alerts);
-    for (uint32_t i = 0; i < d->n_alerts; i++)
+    for (uint32_t i = 0; i < d->n_alerts; i++) {
+        d->report.in_stream = d->alerts[i].match == IN_STREAM;
+        d->report.payload = d->report.in_stream ? d->sight.window : packet_payload(p);
         report_event(&d->report, EVENT_ALERT, p, &rs->info[d->alerts[i].rule], d->alerts[i].action);
+    }
     if (d->has_drop)
         report_event(&d->report, EVENT_DROP, p, &rs->info[d->drop.rule], d->drop.action);
     if (d->tagged) {

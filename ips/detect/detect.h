@@ -2,8 +2,8 @@
 #ifndef SLUICE_DETECT_DETECT_H
 #define SLUICE_DETECT_DETECT_H
 /*
- * Rules against one packet: prefilter (one Hyperscan scan per buffer) gives candidates, eval confirms them in
- * order, the actions become a verdict, matches become events. Worker thread; no allocation, no system call.
+ * Rules against one packet and the stream that it adds to (p->view, set by stream_begin()): prefilter (one Hyperscan scan
+ * per buffer) gives candidates, eval confirms them in order, the actions become a verdict, matches become events. Worker thread; no allocation, no system call.
  */
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
@@ -11,6 +11,7 @@
 #include "ips/flow/flow.h"
 #include "ips/io/packet.h"
 #include "ips/log/event.h"
+#include "ips/stream/stream.h"
 #include "rules/ruleset.h"
 
 struct detect;
@@ -21,7 +22,9 @@ struct detect_config {
     uint32_t steps_max;       /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
     uint32_t bridge;          /* index, for events */
     struct flow_table *flows; /* that packets' flows belong to; NULL: nothing is remembered about flows */
-    uint32_t track_entries;   /* of the table of hosts; 0 = 4096 */
+    uint32_t max_flows;       /* of flows; 0: nothing is remembered about what was searched for in a stream */
+    struct stream_table *streams; /* beside flows; NULL: packets' views say all there is */
+    uint32_t track_entries;       /* of the table of hosts; 0 = 4096 */
 };
 
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,

@@ -12,9 +12,18 @@
  * takes one from steps_left, so a hostile pairing of rule and payload ends after a known amount of work, with
  * hit_step_limit set and no match.
  *
+ * In a stream the buffer begins with bytes that were looked at before (up to fresh_at), and a match counts only if it
+ * needs a byte behind them; so nothing is reported twice, and what was sent in two parts is found with the second. Of
+ * steps that hang together every combination is tried as above; to try those of steps that do not, each step in turn
+ * is made the one that must need a new byte, and takes no other match. That is complete, and costs as many
+ * walks as the rule has such steps, and only where one without that condition succeeded on old bytes. Each walk has
+ * steps_left of its own.
+ *
  * Worker thread. Reads the ruleset, writes only the caller's struct eval; no allocation, no system call.
  */
 #include "ips/detect/eval.h"
+
+#include <string.h>
 
 #include "rules/ruleset_layout.h"
 
@@ -27,18 +36,52 @@ static void note_replaced(const struct step *steps, uint32_t n, const uint32_t *
                 .bytes = (const uint8_t *)steps[i].data + steps[i].len, .at = start[i], .len = steps[i].len};
 }
 
-bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e)
+/* A rule on its way through a buffer: what its steps found, and what the one that must see new bytes asks of others. */
+struct walk {
+    const struct step *steps;
+    uint32_t n;
+    uint32_t must;                 /* the step that must need a byte from fresh_at on, or NO_STEP */
+    uint32_t anchor[STEPS_MAX];    /* cursor before step i */
+    uint32_t start[STEPS_MAX];     /* where the last match of search i began */
+    uint32_t floor[STEPS_MAX + 1]; /* where the first match of search i that can help begins */
+    uint32_t end;                  /* behind the last payload byte that any step needed */
+};
+#define NO_STEP UINT32_MAX
+
+/* True when the step holds, and needs a new byte if it must; a search that must goes on until it does. */
+static bool hold(struct walk *w, uint32_t i, struct eval *e)
 {
-    const struct step *steps = rs->steps + r->first_step;
-    uint32_t anchor[STEPS_MAX]; /* cursor before step i */
-    uint32_t start[STEPS_MAX];  /* where the last match of search i began */
+    const struct step *s = &w->steps[i];
+
+    for (;;) {
+        uint32_t end;
+
+        e->read_end = 0;
+        if (!s->match(s, e))
+            return false;
+        end = e->read_end != 0 || s->flow != STEP_SEARCH ? e->read_end : e->cursor;
+        if (w->must != i || end > e->fresh_at) {
+            if (s->sees == SEES_PAYLOAD && end > w->end)
+                w->end = end;
+            return true;
+        }
+        if (s->flow != STEP_SEARCH || e->steps_left == 0)
+            return false;
+        e->steps_left--;
+        e->search_from = e->match_start + 1;
+        e->cursor = w->anchor[i];
+    }
+}
+
+static bool walk(struct walk *w, struct eval *e)
+{
     uint32_t i = 0;
 
     e->cursor = 0;
-    e->search_from = 0;
-    e->n_replaced = 0;
-    while (i < r->n_steps) {
-        const struct step *s = &steps[i];
+    e->search_from = w->floor[0];
+    w->end = 0;
+    while (i < w->n) {
+        const struct step *s = &w->steps[i];
 
         if (e->steps_left == 0) {
             e->hit_step_limit = true;
@@ -47,21 +90,85 @@ bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e)
         e->steps_left--;
         if (s->new_buffer)
             e->cursor = 0;
-        anchor[i] = e->cursor;
-        if (s->match(s, e)) {
-            start[i] = e->match_start;
-            e->search_from = 0;
+        w->anchor[i] = e->cursor;
+        if (hold(w, i, e)) {
+            w->start[i] = e->match_start;
             i++;
+            e->search_from = i < w->n ? w->floor[i] : 0;
             continue;
         }
         if (s->retry == STEP_NO_RETRY)
             return false;
         i = s->retry;
-        e->cursor = anchor[i];
-        e->search_from = start[i] + 1;
+        e->cursor = w->anchor[i];
+        e->search_from = w->start[i] + 1;
     }
+    return true;
+}
+
+/*
+ * Where the searches before step w->must must match at the earliest, so that it can reach new bytes: as far back as the
+ * steps between allow. Without it, bytes that begin many matches could be sent first to use up the steps.
+ */
+static void set_floors(struct walk *w, uint32_t fresh_at)
+{
+    int64_t end = (int64_t)fresh_at + 1; /* that the step in hand must reach */
+
+    for (uint32_t i = w->must;; i = w->steps[i].from) {
+        const struct step *s = &w->steps[i];
+
+        if (s->flow == STEP_SEARCH) {
+            if (s->len == 0) /* an expression's match has any length */
+                return;
+            w->floor[i] = end > s->len ? (uint32_t)(end - s->len) : 0;
+        } else if (i != w->must) {
+            return; /* it jumped there, or read a number: where it started from says nothing */
+        }
+        if (s->from == STEP_NO_RETRY || s->span == SPAN_OPEN)
+            return;
+        end -= s->span;
+    }
+}
+
+/* At least one step needs a byte that no rule has seen before: whichever of them it is. */
+static bool walk_new_bytes(struct walk *w, struct eval *e)
+{
+    uint32_t budget = e->steps_left;
+    bool sees_payload = false;
+
+    for (uint32_t i = 0; i < w->n; i++) {
+        if (w->steps[i].sees == SEES_MADE)
+            return walk(w, e); /* which bytes it was made of is not known */
+        sees_payload |= w->steps[i].sees == SEES_PAYLOAD;
+    }
+    bool match = walk(w, e);
+    if (!sees_payload || (match && w->end > e->fresh_at) || (!match && !e->hit_step_limit))
+        return match;
+    for (w->must = 0; w->must < w->n; w->must++) {
+        if (w->steps[w->must].sees != SEES_PAYLOAD)
+            continue;
+        memset(w->floor, 0, w->n * sizeof(w->floor[0]));
+        set_floors(w, e->fresh_at);
+        e->steps_left = budget;
+        if (walk(w, e))
+            return true;
+    }
+    return false;
+}
+
+bool eval_rule(const struct ruleset *rs, const struct rule *r, struct eval *e)
+{
+    struct walk w;
+
+    w.steps = rs->steps + r->first_step;
+    w.n = r->n_steps;
+    w.must = NO_STEP;
+    memset(w.floor, 0, (w.n + 1) * sizeof(w.floor[0]));
+    e->n_replaced = 0;
+    if (!(e->fresh_at == 0 ? walk(&w, e) : walk_new_bytes(&w, e)))
+        return false;
     if (r->flags & RULE_REPLACES)
-        note_replaced(steps, r->n_steps, start, e);
+        note_replaced(w.steps, w.n, w.start, e);
     return true;
 }
 

@@ -9,6 +9,14 @@
  * becomes a candidate only when the facts that the table names for it hold: a word read beside its index, and not
  * a rule fetched from memory.
  *
+ * A segment that adds to a stream is searched once for packet rules and for stream rules. A pattern may begin in the
+ * segments before it: so the stream's last FRONT_BYTES are put in front of the payload, over the headers, for as long as the
+ * scan takes. Measured with a public rule set and full-size segments (tests/bench/bench_stream.c), that costs 5 % of
+ * the scan; a second scan over the seam 10 to 20 %, Hyperscan's vectored mode as much; its streaming mode as little,
+ * but with a state of 100 to 260 bytes for each direction of each flow. Expressions whose matches may be longer
+ * than that are searched for in the whole window, and so is everything when it is not known what was found before
+ * (late.c).
+ *
  * A scan that fails (it cannot, with a scratch made for this database) must not blind the rules: then all rules
  * with a pattern in this buffer are candidates, which is slow and right.
  *
@@ -16,7 +24,12 @@
  */
 #include "ips/detect/prefilter.h"
 
+#include <string.h>
+
 #define INSERTION_SORT_MAX 48
+/* That stand before a segment when it is searched: a pattern of FAST_PATTERN_MAX bytes (rules/fastpattern.c) that
+ * ends with its first byte. Every TCP header with its IP header is longer, so there is room. */
+#define FRONT_BYTES 31
 
 struct run {
     const uint32_t *first; /* of the patterns in hand: see struct prefilter */
@@ -25,16 +38,21 @@ struct run {
     uint64_t *seen;
     uint32_t *candidates;
     uint32_t n;
+    const struct prefilter *pf; /* of the buffer in hand */
+    hs_scratch_t *scratch;
+    struct counters *c;
 };
 
-static void add(struct run *r, uint32_t rule)
+/* False when it is one already. */
+static bool add(struct run *r, uint32_t rule)
 {
     uint64_t bit = 1ull << (rule % 64);
 
     if (r->seen[rule / 64] & bit)
-        return;
+        return false;
     r->seen[rule / 64] |= bit;
     r->candidates[r->n++] = rule;
+    return true;
 }
 
 static void add_list(struct run *r, const struct rule_list *l)
@@ -59,28 +77,154 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 }
 
 /* The n patterns of one database. */
-static void scan(struct run *r, const hs_database_t *db, hs_scratch_t *scratch, struct span bytes, uint32_t n)
+static void scan(struct run *r, const hs_database_t *db, struct span bytes, uint32_t n)
 {
-    if (db != NULL && hs_scan(db, (const char *)bytes.p, bytes.len, 0, scratch, on_match, r) != HS_SUCCESS)
+    if (db != NULL && hs_scan(db, (const char *)bytes.p, bytes.len, 0, r->scratch, on_match, r) != HS_SUCCESS)
         add_refs(r, r->first[0], r->first[n]);
 }
 
-static void look_into(struct run *r, const struct scan *s, hs_scratch_t *scratch, struct span bytes,
-                      struct counters *c)
+static void add_refs_of_all(struct run *r)
 {
-    const struct prefilter *pf = s->pf;
-
-    add_list(r, &s->candidates);
-    if (pf == NULL || bytes.len == 0)
-        return;
-    counter_add(c, CTR_DETECT_SCANS, 1);
-    counter_add(c, CTR_DETECT_SCAN_BYTES, bytes.len);
-    r->refs = pf->refs;
-    r->first = pf->first;
-    scan(r, pf->db, scratch, bytes, pf->n_literals);
-    r->first = pf->first + pf->n_literals;
-    scan(r, pf->exprs, scratch, bytes, pf->n_patterns - pf->n_literals);
+    r->refs = r->pf->refs;
+    add_refs(r, r->pf->first[0], r->pf->first[r->pf->n_patterns]);
 }
+
+static void scan_literals(struct run *r, struct span bytes)
+{
+    r->first = r->pf->first;
+    r->refs = r->pf->refs;
+    scan(r, r->pf->db, bytes, r->pf->n_literals);
+}
+
+static void scan_expressions(struct run *r, struct span bytes)
+{
+    r->refs = r->pf->refs;
+    r->first = r->pf->first + r->pf->n_literals;
+    scan(r, r->pf->exprs, bytes, r->pf->n_patterns - r->pf->n_literals);
+}
+
+static void scan_all(struct run *r, struct span bytes)
+{
+    if (bytes.len == 0)
+        return;
+    scan_literals(r, bytes);
+    scan_expressions(r, bytes);
+}
+
+static void begin(struct run *r, const struct scan *s, struct span bytes)
+{
+    add_list(r, &s->candidates);
+    r->pf = s->pf;
+    if (s->pf == NULL || bytes.len == 0)
+        return;
+    counter_add(r->c, CTR_DETECT_SCANS, 1);
+    counter_add(r->c, CTR_DETECT_SCAN_BYTES, bytes.len);
+}
+
+static void look_into(struct run *r, const struct scan *s, struct span bytes)
+{
+    begin(r, s, bytes);
+    if (s->pf != NULL)
+        scan_all(r, bytes);
+}
+
+/* --- streams -------------------------------------------------------------------------------------------------------- */
+
+static struct span last_bytes(struct span s, uint32_t n)
+{
+    return s.len > n ? span_sub(s, s.len - n, n) : s;
+}
+
+/* A segment, searched where it lies, with the stream's last bytes before it put over its headers as long as that takes. */
+static void scan_in_frame(struct run *r, const struct sight *s, bool expressions)
+{
+    const struct packet *p = s->p;
+    struct span front = last_bytes(sight_before_payload(s), FRONT_BYTES), all;
+    uint8_t kept[FRONT_BYTES], *at;
+
+    if (front.len > p->payload_off) { /* no TCP header is so short: but rules must not go blind */
+        add_refs_of_all(r);
+        return;
+    }
+    at = p->data + p->payload_off - front.len;
+    all = span_of(at, front.len + p->payload_len);
+    memcpy(kept, at, front.len);
+    if (front.len > 0)
+        memcpy(at, front.p, front.len);
+    scan_literals(r, all);
+    if (expressions)
+        scan_expressions(r, all);
+    memcpy(at, kept, front.len);
+}
+
+/* Bytes in the stream's memory, with those before them. */
+static void scan_in_memory(struct run *r, const struct sight *s, bool expressions)
+{
+    const struct stream_view *v = s->view;
+    struct span front = last_bytes(v->tail, FRONT_BYTES), all = v->fresh;
+    uint8_t seam[2 * FRONT_BYTES];
+
+    if (front.len > 0 && front.p + front.len == v->fresh.p) {
+        all = span_of(front.p, front.len + v->fresh.len);
+    } else if (front.len > 0) {
+        struct span next = span_sub(v->fresh, 0, FRONT_BYTES);
+
+        memcpy(seam, front.p, front.len);
+        memcpy(seam + front.len, next.p, next.len);
+        scan_literals(r, span_of(seam, front.len + next.len));
+        if (expressions)
+            scan_expressions(r, span_of(seam, front.len + next.len));
+    }
+    scan_literals(r, all);
+    if (expressions)
+        scan_expressions(r, all);
+}
+
+/* The payload of a segment that brings new bytes: what packet rules look into, and what stream rules do. */
+static void look_into_stream(struct run *r, const struct scan *s, const struct prefilter_hints *h)
+{
+    struct span payload = packet_payload(h->sight->p);
+    const struct stream_view *v = h->sight->view;
+    /* an expression's match may hang on one byte before and behind it */
+    bool expressions = v->tail.len == 0 || (s->pf != NULL && s->pf->exprs_longest + 1 < FRONT_BYTES);
+
+    begin(r, s, v->in_frame ? payload : v->fresh);
+    if (s->pf == NULL)
+        return;
+    if (h->whole_window && v->tail.len > 0) {
+        sight_window(h->sight);
+        scan_all(r, h->sight->window);
+        scan_all(r, payload);
+        return;
+    }
+    if (v->in_frame)
+        scan_in_frame(r, h->sight, expressions);
+    else
+        scan_in_memory(r, h->sight, expressions);
+    if (!sight_covers_payload(h->sight))
+        scan_all(r, payload);
+    else if (s->pf->exprs != NULL && !expressions && v->fresh.len != payload.len)
+        scan_expressions(r, payload);
+    if (s->pf->exprs != NULL && !expressions) {
+        sight_window(h->sight);
+        scan_expressions(r, h->sight->window);
+    }
+}
+
+/* A buffer that is made of the payload: made of the window, too. */
+static void look_into_made(struct run *r, const struct scan *s, struct eval *e, struct sight *sight)
+{
+    struct span payload = e->buf[BUF_PAYLOAD], bytes;
+
+    sight_window(sight);
+    eval_look_at(e, sight->window, sight->origin, sight->fresh_at);
+    bytes = eval_buffer(e, (uint8_t)s->slot);
+    if (bytes.p != NULL)
+        look_into(r, s, bytes);
+    eval_look_at(e, payload, 0, 0);
+}
+
+/* --- candidates ------------------------------------------------------------------------------------------------------ */
 
 static void sort_by_insertion(uint32_t *v, uint32_t n)
 {
@@ -122,28 +266,43 @@ static void sort(struct run *r)
     sort_by_insertion(r->candidates, r->n);
 }
 
+static void look(struct run *r, const struct scan *s, struct eval *e, const struct prefilter_hints *h)
+{
+    bool stream = h->sight != NULL && h->sight->view != NULL;
+    struct span bytes = eval_buffer(e, (uint8_t)s->slot);
+
+    if (stream && s->slot == BUF_PAYLOAD) {
+        look_into_stream(r, s, h);
+        return;
+    }
+    if (bytes.p != NULL)
+        look_into(r, s, bytes);
+    if (stream && s->slot >= BUF_N && e->transformed[s->slot - BUF_N].base == BUF_PAYLOAD)
+        look_into_made(r, s, e, h->sight);
+}
+
 void prefilter_run(const struct ruleset *rs, const struct ruleset_worker *w, struct eval *e,
-                   bool ip_only_done, struct candidates *out, struct counters *c)
+                   const struct prefilter_hints *hints, struct candidates *out, struct counters *c)
 {
     const struct facts *f = e->facts;
     enum rule_proto proto = ruleset_proto_of(f);
     const struct scan_list *scans = &rs->scans[proto][f->flags & FACT_TO_CLIENT ? 1 : 0];
     const struct rule_list *always =
-        &rs->always->lists[rs->always->list[proto][ruleset_always_key(f, ip_only_done)]];
-    struct run r = {.facts = f->flags, .seen = w->seen, .candidates = w->candidates};
+        &rs->always->lists[rs->always->list[proto][ruleset_always_key(f, hints->ip_only_done)]];
+    uint32_t only_late = 0;
+    struct run r = {
+        .facts = f->flags, .seen = w->seen, .candidates = w->candidates, .scratch = w->scratch, .c = c};
 
-    for (uint32_t i = 0; i < scans->n; i++) {
-        struct span bytes = eval_buffer(e, (uint8_t)scans->v[i].slot);
-
-        if (bytes.p != NULL)
-            look_into(&r, &scans->v[i], w->scratch, bytes, c);
-    }
+    for (uint32_t i = 0; i < scans->n; i++)
+        look(&r, &scans->v[i], e, hints);
+    for (uint32_t i = 0; i < hints->n_late; i++)
+        only_late |= (uint32_t)add(&r, hints->late[i]) << i;
     add_list(&r, iplist_lookup(&rs->ip_each, IPLIST_SRC, f->src));
     add_list(&r, iplist_lookup(&rs->ip_each, IPLIST_DST, f->dst));
-    if (!ip_only_done) {
+    if (!hints->ip_only_done) {
         add_list(&r, iplist_lookup(&rs->ip_once, IPLIST_SRC, f->src));
         add_list(&r, iplist_lookup(&rs->ip_once, IPLIST_DST, f->dst));
     }
     sort(&r);
-    *out = (struct candidates){r.candidates, always->v, r.n, always->n};
+    *out = (struct candidates){r.candidates, always->v, r.n, always->n, only_late};
 }

@@ -6,6 +6,7 @@
  * its addresses, and those that have neither. In the order of evaluation, each once.
  */
 #include "ips/base/counters.h"
+#include "ips/detect/sight.h"
 #include "rules/ruleset_layout.h"
 
 #define CANDIDATE_NONE UINT32_MAX
@@ -13,11 +14,20 @@
 struct candidates { /* two ascending lists, read as one; valid until the worker's next prefilter_run() */
     const uint32_t *found, *always;
     uint32_t n_found, n_always;
+    uint32_t only_late; /* bit i: hints.late[i] was not found again */
 };
 
-/* facts and the buffers of e are the packet's. ip_only_done: its flow had a packet in this direction before. */
+struct prefilter_hints {  /* what is known beside facts and buffers */
+    bool ip_only_done;    /* the flow had a packet in this direction before */
+    struct sight *sight;  /* NULL, or without a view: there is nothing but the packet */
+    const uint32_t *late; /* rules that are candidates by what was found earlier in the stream */
+    uint32_t n_late;      /* at most 32 */
+    bool whole_window;    /* it is not known which rules those are */
+};
+
+/* facts and the buffers of e are the packet's. */
 void prefilter_run(const struct ruleset *rs, const struct ruleset_worker *w, struct eval *e,
-                   bool ip_only_done, struct candidates *out, struct counters *c);
+                   const struct prefilter_hints *hints, struct candidates *out, struct counters *c);
 
 /* The next rule's index, or CANDIDATE_NONE. */
 static inline uint32_t candidates_next(struct candidates *c)

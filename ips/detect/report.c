@@ -24,6 +24,12 @@ static struct span part_of(const char *s)
     return s ? span_of(s, cut(strlen(s))) : span_of(NULL, 0);
 }
 
+/* As many as a length can say, of those that completed the match. */
+static struct span last_bytes(struct span s)
+{
+    return s.len > UINT16_MAX ? span_sub(s, s.len - UINT16_MAX, UINT16_MAX) : s;
+}
+
 /* References are joined with '\n'. */
 static uint32_t references_len(const struct rule_info *rule)
 {
@@ -123,7 +129,7 @@ void report_event(const struct report *r, enum event_type type, const struct pac
         part[3].len = references_len(rule);
     }
     if (type == EVENT_ALERT && r->log_payload && (p->flags & PKT_HAS_IP))
-        part[4] = packet_payload(p);
+        part[4] = last_bytes(r->payload);
     if ((type == EVENT_ALERT && r->log_packet) || type == EVENT_PACKET)
         part[5] = span_of(p->data, cut(p->len));
     struct var vars[VARS_PER_OWNER_MAX];
@@ -145,6 +151,7 @@ void report_event(const struct report *r, enum event_type type, const struct pac
     ev->bridge = r->bridge;
     ev->rejected = r->rejected;
     ev->passed = r->passed;
+    ev->in_stream = type == EVENT_ALERT && r->in_stream;
     fill_packet(ev, p);
     fill_flow(ev, p);
     if (rule)

@@ -15,6 +15,8 @@ struct report {
     uint32_t bridge;
     /* of the packet in hand */
     bool rejected, passed;
+    bool in_stream;               /* of the alert in hand: payload is the end of a stream */
+    struct span payload;          /* of the alert in hand */
     const struct vars_pool *vars; /* NULL: none */
     uint32_t vars_owner;          /* the flow in it */
 };

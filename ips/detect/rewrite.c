@@ -38,7 +38,7 @@ static void write_byte(uint8_t *l4, uint32_t at, uint8_t v, uint32_t *sum)
     l4[at] = v;
 }
 
-bool rewrite_payload(struct packet *p, const struct eval *e)
+bool rewrite_payload(struct packet *p, const struct eval *e, int64_t at)
 {
     uint32_t checksum = checksum_at(p), payload = (uint32_t)p->payload_off - p->l4_off;
     uint8_t *l4 = p->data + p->l4_off;
@@ -52,11 +52,14 @@ bool rewrite_payload(struct packet *p, const struct eval *e)
     for (uint32_t i = 0; i < e->n_replaced; i++) {
         const struct replaced *r = &e->replaced[i];
 
-        if (r->at > p->payload_len || r->len > p->payload_len - r->at)
-            continue;
-        for (uint32_t k = 0; k < r->len; k++)
-            write_byte(l4, payload + r->at + k, r->bytes[k], &sum);
+        for (uint32_t k = 0; k < r->len; k++) {
+            int64_t place = (int64_t)r->at + k - at;
+
+            if (place >= 0 && place < p->payload_len)
+                write_byte(l4, payload + (uint32_t)place, r->bytes[k], &sum);
+        }
     }
+    p->flags |= PKT_REWRITTEN;
     sum = (sum & 0xffff) + (sum >> 16);
     if (p->ip_proto == IPPROTO_UDP && old == 0)
         return true;

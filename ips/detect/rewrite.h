@@ -8,6 +8,10 @@
 #include "ips/io/packet.h"
 #include "rules/eval.h"
 
-/* False when the packet cannot be changed: it has no L4 header whose checksum could be made right. */
-bool rewrite_payload(struct packet *p, const struct eval *e);
+/*
+ * at: place of the payload's first byte in the bytes that the rule looked into, which may be before them; what lies
+ * outside of the payload stays. Sets PKT_REWRITTEN. False when the packet cannot be changed: it has no L4 header whose
+ * checksum could be made right.
+ */
+bool rewrite_payload(struct packet *p, const struct eval *e, int64_t at);
 #endif

@@ -378,7 +378,7 @@ static void write_bytes(struct eve *eve, struct json_writer *w, const struct eve
             json_write_base64(w, "payload", p->payload);
         if (eve->cfg->payload_printable)
             json_write_printable(w, "payload_printable", p->payload);
-        json_write_uint(w, "stream", 0);
+        json_write_uint(w, "stream", ev->in_stream);
     }
     if (p->packet.len > 0 && eve->cfg->packet)
         write_packet(w, ev, p);

@@ -48,7 +48,8 @@ struct event {
     uint32_t bridge;      /* index of the bridge */
     uint16_t vars_len;    /* bytes: what rules remember of the flow */
     uint8_t exceptions;   /* of the flow: bit for each enum exception (ips/flow/exception.h) */
-    uint8_t zero[5];
+    uint8_t in_stream;    /* alert: payload is the end of a TCP stream */
+    uint8_t zero[4];
 };
 _Static_assert(sizeof(struct event) % 8 == 0, "records stay aligned");
 

@@ -122,12 +122,13 @@ static bool is_attack(const struct step *s, struct span b, const struct ber *v)
 static bool match_asn1(const struct step *s, struct eval *e)
 {
     struct span b = eval_buffer(e, s->buffer);
-    int64_t from = (int64_t)s->b + (s->relative ? e->cursor : 0);
+    int64_t from = (int64_t)s->b + (s->relative ? e->cursor : -eval_origin(e, s->buffer));
     struct ber v;
 
     if (b.p == NULL || from < 0 || from >= b.len)
         return false;
     for (uint32_t n = 0, at = (uint32_t)from; n < WALK_MAX && read_header(b, at, &v); n++) {
+        e->read_end = v.content < b.len ? v.content + 1 : b.len;
         if (is_attack(s, b, &v))
             return true;
         if (v.constructed)

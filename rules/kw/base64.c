@@ -68,7 +68,8 @@ static uint32_t skip_fold(struct span in, uint32_t i)
     return j;
 }
 
-static uint32_t decode(struct span in, uint8_t *out)
+/* *used: how many bytes of the text that took. */
+static uint32_t decode(struct span in, uint8_t *out, uint32_t *used)
 {
     uint32_t bits = 0, n_bits = 0, n = 0;
 
@@ -77,6 +78,7 @@ static uint32_t decode(struct span in, uint8_t *out)
 
         if (v == 64) /* padding ends it, too */
             break;
+        *used = i + 1;
         bits = bits << 6 | v;
         n_bits += 6;
         if (n_bits >= 8) {
@@ -90,15 +92,16 @@ static uint32_t decode(struct span in, uint8_t *out)
 static bool match_base64_decode(const struct step *s, struct eval *e)
 {
     struct span b = eval_buffer(e, s->buffer);
-    uint64_t from = (uint64_t)(uint32_t)s->a + (s->relative ? e->cursor : 0);
-    uint32_t n;
+    int64_t from = (int64_t)s->a + (s->relative ? e->cursor : -eval_origin(e, s->buffer));
+    uint32_t n, used = 0;
 
     e->buf[BUF_BASE64] = span_of(NULL, 0);
-    if (b.p == NULL || from >= b.len)
+    if (b.p == NULL || from < 0 || from >= b.len)
         return false;
-    n = decode(span_sub(b, (uint32_t)from, (uint32_t)s->b), e->scratch->base64);
+    n = decode(span_sub(b, (uint32_t)from, (uint32_t)s->b), e->scratch->base64, &used);
     if (n == 0)
         return false;
+    e->read_end = (uint32_t)from + used;
     eval_buffer_set(e, BUF_BASE64, span_of(e->scratch->base64, n));
     return true;
 }

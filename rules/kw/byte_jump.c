@@ -30,7 +30,7 @@ static bool parse_byte_jump(struct draft *d, const struct option *o)
 static bool match_byte_jump(const struct step *s, struct eval *e)
 {
     const struct byte_op *op = s->data;
-    int64_t len, jump, to;
+    int64_t len, jump, to, first = -eval_origin(e, s->buffer);
     uint64_t v;
     uint32_t end;
 
@@ -42,7 +42,7 @@ static bool match_byte_jump(const struct step *s, struct eval *e)
         jump = (int32_t)(uint32_t)v;
     if (jump > PLACE_FAR || jump < -PLACE_FAR)
         jump = jump > 0 ? PLACE_FAR : -PLACE_FAR;
-    to = jump + op->post_offset + (op->from == FROM_BEGINNING ? 0 : op->from == FROM_END ? len : end);
+    to = jump + op->post_offset + (op->from == FROM_BEGINNING ? first : op->from == FROM_END ? len : end);
     if (to < 0 && !op->words_only)
         to = 0;
     if (to < 0 || to > len)

@@ -10,7 +10,9 @@
  *     relative   [cursor + distance, cursor + distance + within), its start never before the buffer
  *
  * and the whole pattern must lie inside it (RULES.md 2A, 3 and 4). A negated content holds when the pattern is not
- * in its window, so also when the window starts behind the buffer's end (7), and moves no cursor.
+ * in its window, so also when the window starts behind the buffer's end (7), and moves no cursor. Where the buffer is the
+ * last part of a stream, offset and depth are counted from the stream's first byte (eval_origin): what had to stand
+ * before that part is not there.
  *
  * Matching runs in workers: no writes but to struct eval, no allocation.
  */
@@ -213,8 +215,7 @@ static bool match_content(const struct step *s, struct eval *e)
 
     if (b.p == NULL)
         return false;
-    if (s->relative)
-        lo += e->cursor;
+    lo += s->relative ? e->cursor : -eval_origin(e, s->buffer);
     if (s->b != WINDOW_OPEN && lo + place_of(s->b, s->d, e) < hi)
         hi = lo + place_of(s->b, s->d, e);
     if (lo < e->search_from)

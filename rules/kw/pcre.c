@@ -22,7 +22,12 @@
 #define PCRE_PARENS_MAX 250  /* nested parentheses */
 #define PCRE_LENGTH_MAX 8192 /* bytes of an expression */
 
-enum pcre_flag { PCRE_JIT = 1 << 0, PCRE_RAISED = 1 << 1, PCRE_ANCHORED = 1 << 2 };
+enum pcre_flag {
+    PCRE_JIT = 1 << 0,
+    PCRE_RAISED = 1 << 1,
+    PCRE_ANCHORED = 1 << 2, /* the letter A */
+    PCRE_AHEAD = 1 << 3,    /* may look at bytes behind its match */
+};
 
 static const struct {
     char letter;
@@ -134,6 +139,16 @@ static pcre2_code *compile(struct draft *d, struct span text, uint32_t options)
     return code;
 }
 
+/* (?= (?! and their like, and the verbs that stand for them. */
+static bool looks_ahead(struct span text)
+{
+    for (uint32_t i = 0; i + 2 < text.len; i++)
+        if (text.p[i] == '(' &&
+            (text.p[i + 1] == '*' || (text.p[i + 1] == '?' && strchr("=!(", text.p[i + 2]) != NULL)))
+            return true;
+    return false;
+}
+
 static bool parse_pcre(struct draft *d, const struct option *o)
 {
     const uint8_t *last = memrchr(o->value.p, '/', o->value.len);
@@ -141,7 +156,7 @@ static bool parse_pcre(struct draft *d, const struct option *o)
     void *codes = b->codes;
     struct draft_step *s;
     struct span text;
-    uint32_t options = 0;
+    uint32_t options = 0, all = 0;
     pcre2_code *code;
 
     if (o->value.p[0] != '/' || last == o->value.p)
@@ -165,27 +180,68 @@ static bool parse_pcre(struct draft *d, const struct option *o)
     b->codes[b->n_codes++] = code;
     s->pcre = text;
     s->pcre_options = options;
+    if (looks_ahead(text))
+        s->step.flags |= PCRE_AHEAD;
+    if (pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &all) == 0)
+        s->at_start = (all & PCRE2_ANCHORED) != 0;
     jit_compile(b, code, s);
     s->step.data = code;
     return true;
 }
 
+/* One run over the first len bytes of the subject. */
+static int run(const struct step *s, struct eval_scratch *scratch, struct span subject, uint32_t start,
+               uint32_t options)
+{
+    pcre2_match_context *ctx = s->flags & PCRE_RAISED ? scratch->mctx_raised : scratch->mctx;
+
+    if (s->flags & PCRE_JIT)
+        return pcre2_jit_match(s->data, subject.p, subject.len, start, options, scratch->match_data, ctx);
+    return pcre2_match(s->data, subject.p, subject.len, start, options, scratch->match_data, ctx);
+}
+
+/*
+ * The last byte that a match at [from, to) of the subject needed: one that looks ahead needed more than it covers if, with
+ * nothing behind `fresh`, it is not found.
+ */
+static uint32_t needed(const struct step *s, struct eval *e, struct span subject, uint32_t start,
+                       uint32_t options)
+{
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(e->scratch->match_data);
+    uint32_t base = (uint32_t)(subject.p - eval_buffer(e, s->buffer).p);
+    PCRE2_SIZE from = ends[0], to = ends[1];
+
+    if (!(s->flags & PCRE_AHEAD) || base + to > e->fresh_at || base + start > e->fresh_at)
+        return base + (uint32_t)to;
+    if (run(s, e->scratch, span_sub(subject, 0, e->fresh_at - base), start, options) > 0 && ends[0] == from &&
+        ends[1] == to)
+        return base + (uint32_t)to;
+    return e->fresh_at + 1;
+}
+
+/*
+ * In the last part of a stream an expression's own beginning (^, \A) is the stream's, which is not there: the search
+ * begins behind the part's first byte, where it cannot hold.
+ */
 static bool match_pcre(const struct step *s, struct eval *e)
 {
-    struct eval_scratch *scratch = e->scratch;
-    struct span b = eval_buffer(e, s->buffer);
+    struct span b = eval_buffer(e, s->buffer), subject;
     uint32_t base = s->relative ? e->cursor : 0;
-    uint32_t start = e->search_from > base ? e->search_from - base : 0;
-    pcre2_match_context *ctx = s->flags & PCRE_RAISED ? scratch->mctx_raised : scratch->mctx;
+    uint32_t start = e->search_from > base ? e->search_from - base : 0, options = 0;
+    bool inside = !s->relative && eval_origin(e, s->buffer) > 0;
     const PCRE2_SIZE *ends;
     int rc;
 
     if (b.p == NULL || base > b.len || start > b.len - base || (start > 0 && (s->flags & PCRE_ANCHORED)))
         return false;
-    if (s->flags & PCRE_JIT)
-        rc = pcre2_jit_match(s->data, b.p + base, b.len - base, start, 0, scratch->match_data, ctx);
-    else
-        rc = pcre2_match(s->data, b.p + base, b.len - base, start, 0, scratch->match_data, ctx);
+    if (inside && (s->flags & PCRE_ANCHORED))
+        return s->negated;
+    if (inside && start == 0) {
+        start = e->fresh_at > 0 && b.len > 0;
+        options = PCRE2_NOTBOL;
+    }
+    subject = span_of(b.p + base, b.len - base);
+    rc = run(s, e->scratch, subject, start, options);
     if (rc == PCRE2_ERROR_NOMATCH)
         return s->negated;
     if (rc < 0) {
@@ -194,9 +250,11 @@ static bool match_pcre(const struct step *s, struct eval *e)
     }
     if (s->negated)
         return false;
-    ends = pcre2_get_ovector_pointer(scratch->match_data);
+    ends = pcre2_get_ovector_pointer(e->scratch->match_data);
     e->match_start = base + (uint32_t)ends[0];
     e->cursor = base + (uint32_t)ends[1];
+    if (e->fresh_at > 0 && s->sees == SEES_PAYLOAD)
+        e->read_end = needed(s, e, subject, start, options);
     return true;
 }
 

@@ -308,7 +308,7 @@ bool byte_op_read(const struct step *s, struct eval *e, uint64_t *v, uint32_t *e
     const struct byte_op *op = s->data;
     struct span b = eval_buffer(e, s->buffer);
     uint64_t n = operand_get(op->n_bytes, e);
-    int64_t from = operand_place(op->offset, e) + (s->relative ? e->cursor : 0);
+    int64_t from = operand_place(op->offset, e) + (s->relative ? e->cursor : -eval_origin(e, s->buffer));
     uint32_t took;
 
     if (b.p == NULL || b.len == 0 || from < 0 || from > b.len || (s->relative && from == b.len) ||
@@ -336,5 +336,6 @@ bool byte_op_read(const struct step *s, struct eval *e, uint64_t *v, uint32_t *e
     if (op->words_only)
         *v = (uint32_t)*v;
     *end = (uint32_t)from + took;
+    e->read_end = (uint32_t)(from + (int64_t)n);
     return true;
 }

@@ -78,8 +78,8 @@ static bool match_isdataat(const struct step *s, struct eval *e)
 
     if (b.p == NULL)
         return false;
-    if (s->relative)
-        at += e->cursor;
+    at += s->relative ? e->cursor : -eval_origin(e, s->buffer);
+    e->read_end = at < 0 ? 0 : (uint32_t)at + (s->flags == 0);
     return (s->flags ? at <= b.len : at < b.len) != s->negated;
 }
 
@@ -151,8 +151,13 @@ static bool parse_bufferlen(struct draft *d, const struct option *o)
 static bool match_length(const struct step *s, struct eval *e)
 {
     struct span b = eval_buffer(e, s->buffer);
+    uint64_t len;
 
-    return b.p != NULL && e->cursor <= b.len && number_match(s, b.len - (s->relative ? e->cursor : 0));
+    if (b.p == NULL || e->cursor > b.len)
+        return false;
+    e->read_end = b.len;
+    len = s->relative ? b.len - e->cursor : b.len + (uint64_t)eval_origin(e, s->buffer);
+    return number_match(s, len < UINT32_MAX ? (uint32_t)len : UINT32_MAX);
 }
 
 /* The request's URI, whatever buffer is in force: decoded in Suricata's rules, as it was sent in Snort 2's. */

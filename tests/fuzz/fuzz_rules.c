@@ -60,12 +60,13 @@ static void set_buffers(struct eval *e, const struct ruleset *rs, struct span pa
 static uint8_t *candidates_of(const struct ruleset *rs, struct eval *e)
 {
     static struct counters c;
+    const struct prefilter_hints hints = {0};
     uint8_t *candidate = calloc(rs->n_rules + 1, 1);
     struct candidates found;
 
     if (candidate == NULL)
         abort();
-    prefilter_run(rs, &rs->workers[0], e, false, &found, &c);
+    prefilter_run(rs, &rs->workers[0], e, &hints, &found, &c);
     for (uint32_t i, last = 0; (i = candidates_next(&found)) != CANDIDATE_NONE; last = i + 1) {
         if (i < last) /* out of order, or twice */
             abort();

@@ -125,10 +125,11 @@ static inline uint32_t find_rule(const struct ruleset *rs, uint32_t sid)
 static inline bool is_candidate_in(const struct ruleset *rs, uint32_t rule, struct eval *e)
 {
     static struct counters c;
+    const struct prefilter_hints hints = {0};
     struct candidates found;
     bool hit = false;
 
-    prefilter_run(rs, &rs->workers[0], e, false, &found, &c);
+    prefilter_run(rs, &rs->workers[0], e, &hints, &found, &c);
     for (uint32_t i; (i = candidates_next(&found)) != CANDIDATE_NONE;)
         hit |= i == rule;
     return hit;

@@ -179,7 +179,7 @@ static void per_file(void **state)
     unlink(a);
     unlink(b);
     assert_int_equal(errs.n, 0);
-    assert_true(ruleset_rule(rs, find_rule(rs, 2))->flags & RULE_DROPS_FLOW);
+    assert_true(ruleset_rule(rs, find_rule(rs, 2))->flags & RULE_DROPS_STREAM);
     assert_false(ruleset_rule(rs, find_rule(rs, 3))->flags & RULE_DROPS_FLOW);
     ruleset_free(rs);
     err_list_fini(&errs);

@@ -101,7 +101,8 @@ static void a_loaded_rule(void **state)
     assert_string_equal(t->action_by, "");
     assert_string_equal(t->header, "tcp $HOME_NET any -> any 80, to the server, in established flows");
     assert_string_equal(t->fast_pattern, "\"/evil|0d 0a|\" in payload, letters of either case");
-    assert_string_equal(t->verdict, "for the rest of the flow");
+    assert_string_equal(t->verdict,
+                        "for the rest of the flow when it matched in a TCP stream, else for the packet");
     ASSERT_LISTS("step", &t->steps, "bits that rules note about the flow: flowbits:isset,a",
                  "payload has \"GET \" at its start",
                  "payload has \"/evil|0d 0a|\" within 20 bytes, from 2 bytes behind the last match on, "
@@ -222,7 +223,8 @@ static void a_rule_of_snort(void **state)
     (void)state;
     assert_string_equal(a.x.v->dialect, "Snort 3");
     assert_string_equal(a.x.v->action, "drop");
-    assert_string_equal(a.x.v->verdict, "for the rest of the flow");
+    assert_string_equal(a.x.v->verdict,
+                        "for the rest of the flow when it matched in a TCP stream, else for the packet");
     assert_string_equal(a.x.v->inspects, "payload and the buffers that its steps name");
     ASSERT_LISTS("step", &a.x.v->steps, "http.uri has \"/evil\" from byte 2 on, letters of either case",
                  "http.uri has \"x\" within 5 bytes, from 1 bytes behind the last match on",

@@ -237,7 +237,7 @@ static void header_buffers(void **state)
     struct loaded l = load_ok("drop tcp any any -> any any (tcp.hdr; content:\"|02 04|\"; sid:1;)\n"
                               "drop tcp any any -> any any (content:\"|02 04|\"; sid:2;)\n");
     assert_false((ruleset_rule(l.rs, find_rule(l.rs, 1))->flags & RULE_DROPS_FLOW) != 0);
-    assert_true((ruleset_rule(l.rs, find_rule(l.rs, 2))->flags & RULE_DROPS_FLOW) != 0);
+    assert_true((ruleset_rule(l.rs, find_rule(l.rs, 2))->flags & RULE_DROPS_STREAM) != 0);
     assert_false((ruleset_rule(l.rs, find_rule(l.rs, 1))->flags & RULE_NEEDS_PAYLOAD) != 0);
     unload(&l);
 }

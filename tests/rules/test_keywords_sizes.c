@@ -183,7 +183,7 @@ static void trap21_urilen(void **state)
     unload(&l);
 }
 
-static void stream_sizes(void **state)
+static void size_of_streams(void **state)
 {
     struct pkt p = {.proto = 6, .flags = FACT_STREAM_SIZE, .stream_size = {100, 6}};
     struct pkt unknown = {.proto = 6, .stream_size = {100, 6}};
@@ -216,7 +216,7 @@ int main(void)
         cmocka_unit_test(trap09_off_by_one), cmocka_unit_test(trap09_end_of_buffer),
         cmocka_unit_test(trap10_buffer),     cmocka_unit_test(trap20_bsize),
         cmocka_unit_test(trap21_ranges),     cmocka_unit_test(trap21_bufferlen),
-        cmocka_unit_test(trap21_urilen),     cmocka_unit_test(stream_sizes),
+        cmocka_unit_test(trap21_urilen),     cmocka_unit_test(size_of_streams),
     };
 
     return cmocka_run_group_tests_name("rules: sizes", tests, NULL, NULL);

@@ -53,11 +53,12 @@ static void trap40_scope(void **state)
 
         snprintf(rule, sizeof(rule), "%s tcp any any -> any any (content:\"x\"; sid:1;)", rows[i].action);
         flags = flags_of(rule, rows[i].dialect, &action);
-        if (action != rows[i].is || ((flags & RULE_DROPS_FLOW) != 0) != rows[i].flow_with_content)
+        if (action != rows[i].is ||
+            ((flags & (RULE_DROPS_FLOW | RULE_DROPS_STREAM)) != 0) != rows[i].flow_with_content)
             fail_msg("%s in dialect %d: action %d, flags %x", rows[i].action, rows[i].dialect, action, flags);
         snprintf(rule, sizeof(rule), "%s tcp any any -> any any (dsize:3; sid:1;)", rows[i].action);
         flags = flags_of(rule, rows[i].dialect, &action);
-        if (((flags & RULE_DROPS_FLOW) != 0) != rows[i].flow_with_dsize)
+        if (((flags & (RULE_DROPS_FLOW | RULE_DROPS_STREAM)) != 0) != rows[i].flow_with_dsize)
             fail_msg("%s with dsize in dialect %d: flags %x", rows[i].action, rows[i].dialect, flags);
     }
     assert_true(flags_of("sdrop tcp any any -> any any (sid:1;)", DIALECT_SNORT2, NULL) & RULE_NOALERT);
@@ -118,7 +119,7 @@ static void packet_protocols(void **state)
     }
     /* packets only: a drop is about the packet */
     assert_false(flags_of("drop tcp-pkt any any -> any any (content:\"x\"; sid:1;)", DIALECT_SURICATA, NULL) &
-                 RULE_DROPS_FLOW);
+                 (RULE_DROPS_FLOW | RULE_DROPS_STREAM));
     refused_at("alert icmpv6 any 1 -> any any (sid:1;)", DIALECT_SURICATA, 1, 0, "cannot name ports");
     refused_at("alert sctp any any -> any 80 (sid:1;)", DIALECT_SURICATA, 1, 0, "cannot name ports");
     refused_at("alert tcp-pkt any any -> any any (sid:1;)", DIALECT_SNORT3, 1, 7, "'tcp-pkt' is Suricata's");
@@ -151,7 +152,6 @@ static void application_protocols(void **state)
         assert_true(ruleset_info(l.rs, 0)->apps != 0);
         unload(&l);
     }
-    assert_dormant("tcp-stream", "content:\"x\";", DIALECT_SURICATA, "tcp-stream");
     assert_dormant("pkthdr", "", DIALECT_SURICATA, "pkthdr");
     refused_at("alert htpp any any -> any any (sid:1;)", DIALECT_SURICATA, 1, 7, "unknown protocol 'htpp'");
     refused_at("alert tls any any -> any any (sid:1;)", DIALECT_SNORT3, 1, 7, "'tls' is Suricata's");

@@ -265,7 +265,6 @@ static void drop_of_a_snort_rule(void **state)
                                 "alert tcp any any -> any 1 ( content:\"a\"; sid:2; )\n"
                                 "alert tcp any any -> any 1 ( content:\"a\"; flags:S; sid:3; )\n"
                                 "block tcp any any -> any 1 ( content:\"a\"; sid:4; )\n";
-    struct facts f = {.flags = FACT_TCP | FACT_HAS_FLOW | FACT_IPV4};
     struct policy *p = policy_new();
     struct err e = {.code = 0};
     struct policy_line *line = policy_line_add(p, POLICY_DROP, "x", 1, true);
@@ -278,10 +277,10 @@ static void drop_of_a_snort_rule(void **state)
     err_list_print(&l.errs, stderr);
     assert_int_equal(l.errs.n, 0);
     assert_string_equal(actions(l.rs), "1:drop 2:drop 3:drop 4:drop");
-    assert_false(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 1)), &f));
-    assert_true(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 2)), &f));
-    assert_false(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 3)), &f));
-    assert_true(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 4)), &f));
+    assert_false(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 1)), true));
+    assert_true(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 2)), true));
+    assert_false(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 3)), true));
+    assert_true(ruleset_holds_for_flow(ruleset_rule(l.rs, find_rule(l.rs, 4)), true));
     unload(&l);
     policy_free(p);
 }

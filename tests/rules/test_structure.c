@@ -152,11 +152,12 @@ struct slow { /* what one packet met */
 static struct slow compare(const struct ruleset *rs, struct eval *e, bool done)
 {
     static struct counters c;
+    const struct prefilter_hints hints = {.ip_only_done = done};
     struct candidates found;
     struct slow s = {0};
     uint32_t offered, next = 0;
 
-    prefilter_run(rs, &rs->workers[0], e, done, &found, &c);
+    prefilter_run(rs, &rs->workers[0], e, &hints, &found, &c);
     do {
         offered = candidates_next(&found);
         s.offered += offered != CANDIDATE_NONE;

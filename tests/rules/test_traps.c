@@ -460,12 +460,55 @@ static void trap39_order(void **state)
     unload(&l);
 }
 
+/* 36: what a TCP rule is tried on: packets, streams, or both. */
+static void trap36_kinds(void **state)
+{
+    static const struct {
+        const char *options;
+        uint32_t kinds;
+    } rows[] = {
+        {"alert tcp any any -> any any (content:\"x\"; sid:1;)", RULE_STREAM},
+        {"alert ip any any -> any any (content:\"x\"; sid:1;)", RULE_STREAM},
+        {"alert tcp any any -> any any (pcre:\"/x/\"; sid:1;)", RULE_STREAM},
+        {"alert tcp any any -> any any (pcre:\"/^x/m\"; sid:1;)", RULE_STREAM},
+        {"alert tcp any any -> any any (content:\"x\"; endswith; sid:1;)", RULE_STREAM},
+        {"alert tcp any any -> any any (content:\"x\"; content:\"y\"; within:5; sid:1;)", RULE_STREAM},
+        {"alert tcp any any -> any any (content:\"x\"; depth:5; sid:1;)", RULE_STREAM | RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; offset:5; sid:1;)", RULE_STREAM | RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; startswith; sid:1;)", RULE_STREAM | RULE_PACKET},
+        {"alert tcp any any -> any any (pcre:\"/^x/\"; sid:1;)", RULE_STREAM | RULE_PACKET},
+        {"alert tcp any any -> any any (byte_test:1,>,5,0; sid:1;)", RULE_STREAM | RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; byte_test:1,>,5,0,relative; sid:1;)", RULE_STREAM},
+        {"alert tcp any any -> any any (content:\"x\"; isdataat:500; sid:1;)", RULE_STREAM | RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; stream_size:client,>,5; sid:1;)",
+         RULE_STREAM | RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; dsize:>10; sid:1;)", RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; flags:A; sid:1;)", RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; flow:no_stream; sid:1;)", RULE_PACKET},
+        {"alert tcp-pkt any any -> any any (content:\"x\"; sid:1;)", RULE_PACKET},
+        {"alert tcp any any -> any any (content:\"x\"; depth:5; flow:only_stream; sid:1;)", RULE_STREAM},
+        {"alert tcp-stream any any -> any any (content:\"x\"; depth:5; sid:1;)", RULE_STREAM},
+        {"alert tcp any any -> any any (flow:established; sid:1;)", RULE_PACKET},
+        {"alert udp any any -> any any (content:\"x\"; sid:1;)", RULE_PACKET},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct loaded l = load_ok(rows[i].options);
+        uint32_t kinds = ruleset_rule(l.rs, 0)->flags & (RULE_STREAM | RULE_PACKET);
+
+        if (kinds != rows[i].kinds)
+            fail_msg("%s: %x", rows[i].options, kinds);
+        unload(&l);
+    }
+    assert_refused("alert tcp-stream any any -> any any (content:\"x\"; dsize:5; sid:1;)", 0, "streams only");
+}
+
 /* 40: how far a drop reaches. */
 static void trap40_scope(void **state)
 {
     static const struct {
         const char *rule;
-        bool tcp, udp, ip_only;
+        bool stream, packet, ip_only; /* a match in a stream; one in a packet, TCP or not; decided once */
     } rows[] = {
         {"drop ip 10.0.0.1 any -> any any (sid:1;)", true, true, true},
         {"drop tcp any any -> any 80 (sid:1;)", true, true, true},
@@ -473,8 +516,12 @@ static void trap40_scope(void **state)
          false}, /* like ip-only: tested on every packet */
         {"drop tcp $EXTERNAL_NET any -> any any (sid:1;)", true, true, false},
         {"drop tcp any any -> any any (flow:to_server; sid:1;)", false, false, false},
-        {"drop tcp any any -> any any (content:\"x\"; sid:1;)", true, true, false},
-        {"drop tcp any any -> any any (flow:established,to_server; pcre:\"/x/\"; sid:1;)", true, true, false},
+        {"drop tcp any any -> any any (content:\"x\"; sid:1;)", true, false, false},
+        {"drop tcp any any -> any any (flow:established,to_server; pcre:\"/x/\"; sid:1;)", true, false,
+         false},
+        {"drop tcp any any -> any any (content:\"x\"; depth:5; sid:1;)", true, false, false},
+        {"drop tcp-pkt any any -> any any (content:\"x\"; sid:1;)", false, false, false},
+        {"drop tcp-stream any any -> any any (content:\"x\"; sid:1;)", true, false, false},
         {"drop tcp any any -> any any (content:\"x\"; dsize:>10; sid:1;)", false, false, false},
         {"drop tcp any any -> any any (content:\"x\"; flow:no_stream; sid:1;)", false, false, false},
         {"drop tcp any any -> any any (flags:S; sid:1;)", false, false, false},
@@ -485,14 +532,13 @@ static void trap40_scope(void **state)
         {"drop icmp any any -> any any (itype:8; sid:1;)", false, false, false},
         {"drop icmp any any -> any any (msg:\"m\"; classtype:icmp-event; noalert; sid:1;)", true, true, true},
     };
-    const struct facts tcp = {.flags = FACT_TCP}, udp = {.flags = FACT_UDP};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct loaded l = load_ok(rows[i].rule);
         const struct rule *r = ruleset_rule(l.rs, 0);
 
-        if (ruleset_holds_for_flow(r, &tcp) != rows[i].tcp ||
-            ruleset_holds_for_flow(r, &udp) != rows[i].udp ||
+        if (ruleset_holds_for_flow(r, true) != rows[i].stream ||
+            ruleset_holds_for_flow(r, false) != rows[i].packet ||
             ((r->flags & RULE_IP_ONLY) != 0) != rows[i].ip_only)
             fail_msg("%s: flags %x", rows[i].rule, r->flags);
         unload(&l);
@@ -552,9 +598,10 @@ int main(void)
         cmocka_unit_test(trap17_buffers_first), cmocka_unit_test(trap17_same_matches),
         cmocka_unit_test(trap19_text),          cmocka_unit_test(trap21_ranges),
         cmocka_unit_test(trap35_flow),          cmocka_unit_test(trap35_fragments),
-        cmocka_unit_test(trap39_order),         cmocka_unit_test(trap40_scope),
-        cmocka_unit_test(trap42_noalert),       cmocka_unit_test(trap49_nothing),
-        cmocka_unit_test(trap38_setters_first), cmocka_unit_test(trap50_one_bad_rule),
+        cmocka_unit_test(trap39_order),         cmocka_unit_test(trap36_kinds),
+        cmocka_unit_test(trap40_scope),         cmocka_unit_test(trap42_noalert),
+        cmocka_unit_test(trap49_nothing),       cmocka_unit_test(trap38_setters_first),
+        cmocka_unit_test(trap50_one_bad_rule),
     };
 
     return cmocka_run_group_tests_name("rules: traps", tests, NULL, NULL);
