@@ -65,12 +65,14 @@ struct keyword {
     X(content)              \
     X(datarep)              \
     X(dataset)              \
+    X(decode_event)         \
     X(depth)                \
     X(detection_filter)     \
     X(distance)             \
     X(dotprefix)            \
     X(dsize)                \
     X(endswith)             \
+    X(engine_event)         \
     X(fast_pattern)         \
     X(flags)                \
     X(flow)                 \
@@ -116,6 +118,7 @@ struct keyword {
     X(service)              \
     X(sid)                  \
     X(startswith)           \
+    X(stream_event)         \
     X(stream_size)          \
     X(strip_pseudo_headers) \
     X(strip_whitespace)     \

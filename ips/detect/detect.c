@@ -207,6 +207,7 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .l4_hdr = l4_header(p),
         .vlan = {p->vlan[0], p->vlan[1], p->vlan[2]},
         .n_vlans = p->n_vlans,
+        .anomalies = &p->anomalies,
     };
     if (d->streams ? stream_sizes(d->streams, p, d->facts.stream_size)
                    : sizes_by_flow(p, d->facts.stream_size))

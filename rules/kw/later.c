@@ -55,12 +55,9 @@ static bool parse_later(struct draft *d, const struct option *o);
 
 /* By family; looked up by a scan, because few rules have any. */
 static const struct later rows[] = {
-    /* what a flow speaks, and what parsers, decode and streams complain about */
+    /* what a flow speaks, and what parsers complain about */
     ROW("app-layer-protocol", S, NAMES, DORMANT, NULL),
     ROW("app-layer-event", S, NAME, DORMANT, NULL),
-    ROW("decode-event", S, NAME, DORMANT, NULL),
-    ROW("engine-event", S, NAME, DORMANT, NULL),
-    ROW("stream-event", S, NAME, DORMANT, NULL),
     /* TLS */
     ROW("ssl_version", A, WORDS, DORMANT, "sslv2 sslv3 tls1.0 tls1.1 tls1.2 tls1.3"),
     ROW("ssl_state", A, WORDS, DORMANT, "client_hello server_hello client_keyx server_keyx unknown"),

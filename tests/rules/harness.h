@@ -42,6 +42,7 @@ struct pkt {
     uint32_t stream_size[2];
     const char *payload;
     uint32_t payload_len; /* 0: strlen(payload) */
+    struct anomalies anomalies;
 };
 
 /* What eval had to say beyond yes or no; of the last call of rule_matches(). */
@@ -220,6 +221,7 @@ static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const st
                       .l4_hdr = p->l4,
                       .vlan = {p->vlan[0], p->vlan[1]},
                       .n_vlans = p->n_vlans,
+                      .anomalies = &p->anomalies,
                       .stream_size = {p->stream_size[0], p->stream_size[1]},
                       .src = src,
                       .dst = dst};

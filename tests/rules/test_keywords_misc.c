@@ -346,15 +346,43 @@ static void flags_of_rules(void **state)
     assert_options_refused("target:both;", "'both' is no end");
 }
 
+static void events(void **state)
+{
+    static const struct {
+        const char *option;
+        enum anomaly of;
+    } rows[] = {
+        {"stream-event:est_packet_out_of_window;", AN_EST_OUT_OF_WINDOW},
+        {"decode-event:stream.est_packet_out_of_window;", AN_EST_OUT_OF_WINDOW},
+        {"engine-event:stream.fin_syn;", AN_FIN_SYN},
+        {"decode-event:ipv4.trunc_pkt;", AN_IPV4_TRUNC_PKT},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pkt odd = {.flags = FACT_TCP}, other = odd;
+        char rule[256];
+
+        anomaly_set(&odd.anomalies, rows[i].of);
+        anomaly_set(&other.anomalies, AN_RST_INVALID_ACK);
+        snprintf(rule, sizeof(rule), "alert tcp any any -> any any (%s sid:1;)\n", rows[i].option);
+        struct loaded l = load_ok(rule);
+        assert_int_equal(ruleset_stats(l.rs)->n_dormant, 0);
+        assert_true(rule_matches(l.rs, 1, &odd));
+        assert_false(rule_matches(l.rs, 1, &other));
+        unload(&l);
+    }
+    assert_options_refused("decode-event:a b;", "is no name");
+}
+
 static void sleepers(void **state)
 {
     static const char *const options[] = {
         "app-layer-event:http.invalid_transfer_encoding_value_in_request;",
         "app-layer-protocol:!http;",
         "app-layer-protocol:http,to_server;",
-        "decode-event:ipv6.rh_type_0;",
-        "stream-event:est_synack_resend;",
-        "engine-event:stream.est_synack_resend;",
+        "decode-event:wrong.word;",
+        "stream-event:wrong_thread;",
+        "engine-event:stream.wrong_thread;",
     };
 
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -397,10 +425,9 @@ static void trap16_rawbytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(asn1_lengths), cmocka_unit_test(asn1_values),
-        cmocka_unit_test(base64),       cmocka_unit_test(rpc),
-        cmocka_unit_test(ftpbounce),    cmocka_unit_test(geoip),
-        cmocka_unit_test(replace),      cmocka_unit_test(flags_of_rules),
+        cmocka_unit_test(asn1_lengths), cmocka_unit_test(asn1_values),     cmocka_unit_test(base64),
+        cmocka_unit_test(rpc),          cmocka_unit_test(ftpbounce),       cmocka_unit_test(geoip),
+        cmocka_unit_test(replace),      cmocka_unit_test(flags_of_rules),  cmocka_unit_test(events),
         cmocka_unit_test(sleepers),     cmocka_unit_test(trap16_rawbytes),
     };
 
