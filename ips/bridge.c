@@ -63,13 +63,13 @@ static int open_xdp(struct bridge *b, struct err *e)
 }
 
 /* Every ring full, two bursts in every hand, and a quarter more for frames that are late in coming back. */
-static uint32_t frames_wanted(const struct bridge *b)
+static uint32_t frames_wanted(const struct bridge *b, uint32_t held_frames)
 {
     uint32_t n = b->cfg->frames;
 
     if (n == 0)
         n = b->n_workers * (2 * 2 * b->cfg->ring_size + 4 * BURST_MAX + b->cfg->ring_size);
-    return n;
+    return n + b->n_workers * held_frames; /* fragments are held in frames that nothing else needs */
 }
 
 static bool flows_arrive_at_owner(const struct bridge *b)
@@ -113,6 +113,7 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
                                  .number = b->first_worker + index,
                                  .cpu = b->cfg->n_cpus ? b->cfg->cpus[index % b->cfg->n_cpus] : -1,
                                  .poll = b->cfg->busy_poll != BUSY_POLL_ON,
+                                 .rss = flows_arrive_at_owner(b),
                                  .inline_mode = true};
     struct worker *w = worker_new(&place, cfg, e);
 
@@ -170,12 +171,12 @@ int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint
     if (open_nics(b, e) || open_xdp(b, e))
         goto fail;
     b->workers = calloc(b->n_workers, sizeof(*b->workers));
-    b->umem = b->workers ? umem_new(frames_wanted(b), b->n_workers, e) : NULL;
+    b->umem = b->workers ? umem_new(frames_wanted(b, cfg->defrag.frames), b->n_workers, e) : NULL;
     if (!b->workers)
         err_set(e, -ENOMEM, "no memory for %u workers", b->n_workers);
     if (!b->umem)
         goto fail;
-    if (!flows_arrive_at_owner(b)) {
+    if (b->n_workers > 1) { /* fragments and tunnels need it whatever the NICs can do */
         b->handoff = handoff_new(b->n_workers, b->cfg->ring_size, e);
         if (!b->handoff)
             goto fail;

@@ -88,8 +88,11 @@ static int run(struct capture *c, struct err *e)
         if (logger_drain(c->logger, e))
             return e->code;
         if (n)
-            flow_expire(c->w->flows, c->w->pkts[n - 1].now_ns, BURST_MAX, &c->w->counters);
+            worker_expire(c->w, c->w->pkts[n - 1].now_ns, BURST_MAX);
     }
+    worker_drain(c->w, DROP_DEFRAG_TIMEOUT);
+    if (logger_drain(c->logger, e))
+        return e->code;
     if (pcapio_error(port, &tail)) { /* what came before the break was inspected and counts */
         *e = tail;
         return e->code;

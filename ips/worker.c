@@ -5,6 +5,7 @@
  *   receive   up to 64 frames from one side's RX ring, clocks read once
  *   decode    Ethernet to L4, and what tunnels carry, or what is wrong with it
  *   hand off  frames whose flow another worker owns: descriptors only, and only where the NIC cannot do it
+ *   hold      fragments, until their datagram is whole; it is one packet more, and its verdict is theirs
  *   look up   the flow of each packet, its direction and state
  *   inspect   rules, verdict, events
  *   leave     forwarded frames to the other side's TX ring, dropped ones to the free cache, each one counted
@@ -12,7 +13,8 @@
  *
  * Thread: one worker, one thread, one pair of queues. It never allocates, locks, formats text or makes a
  * system call, except to kick or poll a ring. It writes its own counters and nobody else's memory. Promise:
- * every frame that was received is transmitted, freed with a counted reason, or handed to its owner.
+ * every frame that was received is transmitted, freed with a counted reason, handed to its owner, or held (defrag.held)
+ * for a time that is limited.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -62,6 +64,18 @@ static void stamp(struct worker *w, unsigned n)
     }
 }
 
+/* What decides is the innermost packet: its flow's owner has to see it. */
+static uint32_t owner_of(const struct worker *w, struct packet *p)
+{
+    struct packet *in = packet_innermost(p);
+
+    /* A datagram that fragments made stays with who has them: where the NIC sends the rest of its flow cannot be told. */
+    if (!w->handoff || (w->cfg.rss && p == in && !p->outer && !(p->flags & PKT_FRAGMENT)))
+        return w->cfg.index;
+    uint32_t hash = flow_hash(in);
+    return hash ? hash % w->cfg.n_workers : w->cfg.index;
+}
+
 /* Sends away the frames that other workers own; closes the gaps; returns how many stay. */
 static unsigned hand_off(struct worker *w, unsigned n)
 {
@@ -69,10 +83,9 @@ static unsigned hand_off(struct worker *w, unsigned n)
 
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = &w->pkts[i];
-        uint32_t hash = flow_hash(packet_innermost(p));
-        uint32_t owner = hash % w->cfg.n_workers;
+        uint32_t owner = owner_of(w, p);
 
-        if (hash == 0 || owner == w->cfg.index) {
+        if (owner == w->cfg.index) {
             if (kept != i)
                 packet_move(&w->pkts[kept], p);
             kept++;
@@ -87,12 +100,12 @@ static unsigned hand_off(struct worker *w, unsigned n)
 }
 
 /* What the configuration says of frames that cannot be inspected, before anything else looks at them. */
-static void apply_decode_policy(struct worker *w, unsigned n)
+static void apply_decode_policy(struct worker *w, struct packet *pkts, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         if (!w->cfg.inline_mode)
             continue;
-        for (struct packet *p = &w->pkts[i]; p; p = p->inner)
+        for (struct packet *p = &pkts[i]; p; p = p->inner)
             if ((p->flags & PKT_MALFORMED) && w->cfg.malformed_drop)
                 drop(p, DROP_DECODE);
             else if (!(p->flags & (PKT_HAS_IP | PKT_MALFORMED)) && w->cfg.not_ip_drop)
@@ -128,8 +141,8 @@ static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p
 {
     flow_lookup(w->flows, p, &w->counters);
     flow_account(w->flows, p);
-    if (!detect_packet(w->detect, rs, p))
-        return;
+    if (!detect_packet(w->detect, rs, p) || (w->port[1] && p->link != LINK_ETHERNET))
+        return; /* what has no link header of its own gets no answer */
     counter_add(&w->counters, CTR_REJECTED, 1);
     inject(w, p, REJECT_TO_SENDER);
     if (p->ip_proto == IPPROTO_TCP)
@@ -165,14 +178,16 @@ static void transmit(struct worker *w, struct outbox *box, unsigned in_port)
         port_free_burst(out, box->v + sent, box->n - sent);
 }
 
-/* Every frame of the burst leaves the worker's hand here. */
-static void leave(struct worker *w, unsigned n)
+/* Every frame leaves the worker's hand here, at most a burst at a time. */
+static void leave(struct worker *w, struct packet *frames, unsigned n)
 {
     struct outbox forward[2] = {{.n = 0}, {.n = 0}}, dropped = {.n = 0};
 
     for (unsigned i = 0; i < n; i++) {
-        struct packet *p = &w->pkts[i];
+        struct packet *p = &frames[i];
 
+        if (p->verdict == VERDICT_HOLD)
+            continue;
         if (p->verdict == VERDICT_DROP) {
             counter_drop(&w->counters, p->drop_reason);
             dropped.v[dropped.n++] = p;
@@ -187,16 +202,152 @@ static void leave(struct worker *w, unsigned n)
         port_free_burst(w->port[0], dropped.v, dropped.n);
 }
 
+/* --- fragments -------------------------------------------------------------------------------------------------- */
+
+/* The fragment that the frame, or a datagram, carries, if it can be put together. */
+static struct packet *fragment_in(struct packet *p)
+{
+    struct packet *in = packet_innermost(p);
+
+    return (in->flags & (PKT_FRAGMENT | PKT_MALFORMED | PKT_BAD_CHECKSUM)) == PKT_FRAGMENT ? in : NULL;
+}
+
+/* Frames that defragmentation gives back, behind those of the burst that came before them; returns the first frame of
+ * the burst that did not leave yet. */
+static unsigned leave_fragments(struct worker *w, unsigned from, unsigned upto)
+{
+    unsigned n = defrag_leaving(w->defrag, w->given_back, BURST_MAX, &w->counters);
+
+    if (n == 0)
+        return from;
+    leave(w, w->pkts + from, upto - from);
+    for (; n > 0; n = defrag_leaving(w->defrag, w->given_back, BURST_MAX, &w->counters)) {
+        for (unsigned i = 0; i < n; i++) {
+            struct packet *p = &w->given_back[i];
+
+            if (!w->cfg.inline_mode)
+                p->verdict = VERDICT_FORWARD;
+            else if (p->verdict == VERDICT_DROP && p->drop_reason == DROP_DEFRAG_MEMCAP) {
+                p->verdict = VERDICT_FORWARD;
+                exception_apply(EXC_DEFRAG_MEMCAP, w->cfg.on_defrag_memcap, p, &w->counters);
+            }
+        }
+        leave(w, w->given_back, n);
+    }
+    return upto;
+}
+
+/* The datagram's flow is another worker's: all its frames go there, or none. */
+static void hand_on(struct worker *w, uint32_t owner)
+{
+    struct packet frames[8];
+    unsigned n;
+
+    if (handoff_room(w->handoff, w->cfg.index, owner) < defrag_whole_frames(w->defrag)) {
+        defrag_settle(w->defrag, VERDICT_DROP, DROP_HANDOFF_FULL, &w->counters);
+        return;
+    }
+    defrag_hand_on(w->defrag);
+    while ((n = defrag_leaving(w->defrag, frames, 8, &w->counters)) > 0)
+        for (unsigned i = 0; i < n; i++) {
+            frames[i].handed = true;
+            (void)handoff_send(w->handoff, w->cfg.index, owner, &frames[i]); /* there is room */
+            counter_add(&w->counters, CTR_HANDED_OFF, 1);
+        }
+}
+
+/* A datagram is whole: it is judged like a packet, and may be or carry a fragment itself. */
+static void judge_whole(struct worker *w, const struct ruleset *rs, bool handed)
+{
+    struct defrag *d = w->defrag;
+
+    for (;;) {
+        struct packet *whole = defrag_whole(d), *in = fragment_in(whole);
+        uint32_t owner = in ? w->cfg.index : owner_of(w, whole);
+
+        if (owner != w->cfg.index) {
+            hand_on(w, owner);
+            return;
+        }
+        if (!in || !handed) { /* what it is a part of was looked at by who handed it on */
+            apply_decode_policy(w, whole, 1);
+            for (struct packet *p = whole; p; p = p->inner)
+                flow_prefetch_burst(w->flows, p, 1);
+            inspect_chain(w, rs, whole);
+        }
+        if (!in || whole->verdict == VERDICT_DROP) {
+            defrag_settle(d, whole->verdict, whole->drop_reason, &w->counters);
+            return;
+        }
+        enum defrag_answer a = defrag_take(d, whole, in, &w->counters);
+        if (a == DEFRAG_DROP)
+            defrag_settle(d, VERDICT_DROP, in->drop_reason, &w->counters);
+        if (a != DEFRAG_WHOLE)
+            return;
+    }
+}
+
+/* The frame carries a fragment. It is inspected as the packet it is, and then held, dropped, or the last of its datagram;
+ * a rule that drops one fragment drops all of them. */
+static void process_fragment(struct worker *w, const struct ruleset *rs, struct packet *p, struct packet *in)
+{
+    enum defrag_answer a = defrag_take(w->defrag, p, in, &w->counters);
+
+    if (a == DEFRAG_DROP && in->drop_reason == DROP_DEFRAG_MEMCAP && w->cfg.inline_mode) {
+        in->verdict = VERDICT_FORWARD;
+        exception_apply(EXC_DEFRAG_MEMCAP, w->cfg.on_defrag_memcap, in, &w->counters);
+    }
+    if (!p->handed)
+        inspect_chain(w, rs, p);
+    else if (in->verdict == VERDICT_DROP)
+        drop(p, in->drop_reason);
+    if (a == DEFRAG_DROP)
+        return;
+    if (p->verdict != VERDICT_DROP) {
+        if (a == DEFRAG_WHOLE)
+            judge_whole(w, rs, p->handed);
+    } else if (a == DEFRAG_WHOLE) {
+        defrag_settle(w->defrag, VERDICT_DROP, p->drop_reason, &w->counters);
+    } else {
+        defrag_refuse(w->defrag, p->drop_reason, &w->counters);
+    }
+    p->verdict = VERDICT_HOLD;
+}
+
+/* --- the burst -------------------------------------------------------------------------------------------------- */
+
 /* Decoded frames that are ours: from flow to exit. */
 static void process(struct worker *w, unsigned n)
 {
     const struct ruleset *rs = rcu_dereference(*w->ruleset);
+    unsigned from = 0;
 
-    apply_decode_policy(w, n);
+    apply_decode_policy(w, w->pkts, n);
     flow_prefetch_burst(w->flows, w->pkts, n);
-    for (unsigned i = 0; i < n; i++)
-        inspect_chain(w, rs, &w->pkts[i]);
-    leave(w, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct packet *p = &w->pkts[i], *in = p->verdict == VERDICT_DROP ? NULL : fragment_in(p);
+
+        if (!in) {
+            inspect_chain(w, rs, p);
+            continue;
+        }
+        process_fragment(w, rs, p, in);
+        from = leave_fragments(w, from, i + 1);
+    }
+    leave(w, w->pkts + from, n - from);
+}
+
+void worker_expire(struct worker *w, uint64_t now_ns, unsigned budget)
+{
+    flow_expire(w->flows, now_ns, budget, &w->counters);
+    defrag_expire(w->defrag, now_ns, budget, &w->counters);
+    leave_fragments(w, 0, 0);
+}
+
+void worker_drain(struct worker *w, enum drop_reason why)
+{
+    defrag_flush(w->defrag, why, &w->counters);
+    leave_fragments(w, 0, 0);
 }
 
 unsigned worker_burst(struct worker *w, unsigned in_port)
@@ -243,9 +394,9 @@ static unsigned round_once(struct worker *w)
     if (w->handoff)
         n += receive_handed(w);
 
+    worker_expire(w, w->now_ns, EXPIRE_BUDGET);
     port_service(w->port[0]);
     port_service(w->port[1]);
-    flow_expire(w->flows, w->now_ns, EXPIRE_BUDGET, &w->counters);
     rcu_before_quiescent(w->ruleset);
     rcu_quiescent_state();
     return n;
@@ -287,6 +438,8 @@ void *worker_run(void *arg)
     }
     for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && round_once(w); i++)
         ;
+    worker_drain(w, DROP_SHUTDOWN);
+    port_service(w->port[0]); /* shows the frames' owners once more */
     rcu_before_quiescent(w->ruleset);
     rcu_unregister_thread();
     return NULL;

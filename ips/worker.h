@@ -10,7 +10,9 @@
 #include <stdint.h>
 #include "ips/base/counters.h"
 #include "ips/decode/decode.h"
+#include "ips/decode/defrag.h"
 #include "ips/detect/detect.h"
+#include "ips/flow/exception.h"
 #include "ips/flow/flow.h"
 #include "ips/io/handoff.h"
 #include "ips/io/port.h"
@@ -22,21 +24,25 @@ struct worker_config {
     bool not_ip_drop, malformed_drop;
     bool inline_mode; /* false: capture mode without --inline, verdicts are recorded and not enforced */
     bool poll;        /* false: spin (capture mode, busy_poll) */
+    bool rss; /* the NICs bring both directions of a flow to one worker: only what no NIC sees is handed on */
+    enum exception_action on_defrag_memcap;
     struct decode_config decode;
 };
 
 struct worker {
     /* hot: the burst loop */
     struct port *port[2];    /* port[1] is NULL in capture mode: frames leave through port[0] */
-    struct handoff *handoff; /* NULL when every flow arrives at its owner */
+    struct handoff *handoff; /* NULL with a single worker */
+    struct defrag *defrag;
     struct flow_table *flows;
     struct detect *detect;
-    struct packet_pool *inner; /* what the frames of the burst carry */
+    struct packet_pool *inner;            /* what the frames of the burst carry */
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */
     const bool *quit;
     uint64_t now_ns, real_ns; /* the clocks of this round */
     struct worker_config cfg;
     struct packet pkts[BURST_MAX];
+    struct packet given_back[BURST_MAX]; /* frames that were held */
     _Alignas(64) struct counters counters;
     /* cold */
     _Alignas(64) pthread_t thread;
@@ -47,6 +53,10 @@ struct worker {
 
 /* The thread's function: registers with RCU, runs bursts until *quit, leaves no frame in hand. */
 void *worker_run(void *worker);
+/* Gives up what is held: its frames leave with this reason (not in-line: as they came). After the last burst. */
+void worker_drain(struct worker *w, enum drop_reason why);
+/* Flows and datagrams whose time is over, at most `budget` of each. */
+void worker_expire(struct worker *w, uint64_t now_ns, unsigned budget);
 /* One burst from one port; returns the number of frames received. Capture mode and benchmarks call it directly. */
 unsigned worker_burst(struct worker *w, unsigned in_port);
 #endif

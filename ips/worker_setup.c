@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Gives a worker everything it needs, so that its thread never allocates, and takes it all back.
- * A worker owns its ports, flow table, detector and event ring; they die here, in reverse order.
+ * A worker owns its ports, flow table, defragmentation, detector and event ring; they die here, in reverse order.
  * Runs in the control thread, before the worker's thread starts and after it was joined.
  */
 #include <errno.h>
@@ -37,9 +37,29 @@ static void fill_flow_config(struct flow_config *fc, const struct config *cfg, b
     };
 }
 
+/* In-line only dropping overlaps is safe: the frames go on as they came, and their receiver has a policy of its own. */
+static void fill_defrag_config(struct defrag_config *dc, const struct config *cfg, bool inline_mode)
+{
+    bool automatic = cfg->defrag.policy == DEFRAG_POLICY_AUTO;
+
+    *dc = (struct defrag_config){
+        .frames = cfg->defrag.frames,
+        .host_frames = cfg->defrag.host_frames,
+        .datagram_frames = cfg->defrag.datagram_frames,
+        .ipv4_s = cfg->defrag.ipv4_s,
+        .ipv6_s = cfg->defrag.ipv6_s,
+        .policy = inline_mode ? DEFRAG_POLICY_DROP
+                  : automatic ? DEFRAG_POLICY_BSD
+                              : (enum defrag_policy)cfg->defrag.policy,
+        .tiny_drop = cfg->defrag.tiny_drop,
+        .inline_mode = inline_mode,
+    };
+}
+
 static int equip(struct worker *w, const struct worker_place *place, const struct config *cfg, struct err *e)
 {
     struct flow_config fc;
+    struct defrag_config fragments;
     struct detect_config dc = {.inline_mode = place->inline_mode,
                                .log_payload = cfg->log.payload,
                                .log_packet = cfg->log.packet,
@@ -59,6 +79,11 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     w->cfg.decode.pool = w->inner;
     w->flows = flow_table_new(&fc, e);
     if (!w->flows)
+        return e->code;
+    fill_defrag_config(&fragments, cfg, place->inline_mode);
+    fragments.decode = w->cfg.decode;
+    w->defrag = defrag_new(&fragments, e);
+    if (!w->defrag)
         return e->code;
     dc.flows = w->flows;
     w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
@@ -84,6 +109,9 @@ struct worker *worker_new(const struct worker_place *place, const struct config 
         .inline_mode = place->inline_mode,
         .poll = place->poll,
         .decode = {.verify_checksums = cfg->decode.checksums, .n_ports = 4, .ports = DECODE_PORTS_DEFAULT},
+        .rss = place->rss,
+        .on_defrag_memcap =
+            on_exception(EXC_DEFRAG_MEMCAP, cfg->defrag.memcap_policy, cfg, place->inline_mode),
     };
     snprintf(w->name, sizeof(w->name), "ips-%u-%u", place->bridge % BRIDGES_MAX, place->index % WORKERS_MAX);
     if (equip(w, place, cfg, e) == 0)
@@ -100,6 +128,7 @@ void worker_delete(struct worker *w)
         if (w->port[side])
             port_close(w->port[side]);
     detect_free(w->detect);
+    defrag_free(w->defrag);
     flow_table_free(w->flows);
     event_ring_free(w->ring);
     free(w->inner);

@@ -15,9 +15,10 @@ struct worker_place {
     uint32_t number;    /* among all workers of the daemon: picks its scratch in the ruleset */
     int cpu;            /* -1: not pinned */
     bool poll, inline_mode;
+    bool rss; /* the NICs bring both directions of a flow to one worker */
 };
 
-/* Flow table, event ring, detector, counters; ports, handoff, quit flag and ruleset are the caller's to set. */
+/* Flow table, defragmentation, event ring, detector, counters; ports, handoff, quit flag and ruleset are the caller's to set. */
 struct worker *worker_new(const struct worker_place *place, const struct config *cfg, struct err *e);
 void worker_delete(struct worker *w); /* closes its ports; NULL is fine */
 #endif

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ips/base/err.h"
-#include "ips/decode/decode.h"
+#include "ips/decode/defrag.h"
 #include "ips/flow/flow.h"
 #include "ips/io/port.h"
 #include "rules/ruleset.h"
@@ -31,6 +31,8 @@ struct bridge_config {
     unsigned frames;    /* 0 = enough for all rings of all queues and bursts in hand */
     bool keep_offloads;
 };
+
+#define DEFRAG_POLICY_AUTO 255 /* in-line drop, else bsd */
 
 struct var_config {
     char *name, *value;
@@ -75,6 +77,11 @@ struct config {
         uint32_t midstream_policy, memcap_policy; /* enum exception_action */
     } stream;
     struct {
+        unsigned frames, host_frames,
+            datagram_frames; /* held: per worker, of a source host, of one datagram */
+        unsigned ipv4_s, ipv6_s;
+        uint32_t policy;        /* enum defrag_policy, or DEFRAG_POLICY_AUTO */
+        bool tiny_drop;         /* defrag.tiny: drop|inspect */
         uint32_t memcap_policy; /* enum exception_action */
     } defrag;
     struct {

@@ -19,6 +19,7 @@
 #include "bpf/shared.h"
 #include "ips/base/log.h"
 #include "ips/control/config_schema.h"
+#include "ips/io/pcapio.h"
 
 static const struct {
     const char *path;
@@ -36,6 +37,12 @@ static const struct {
     {"flow.udp_established", 1, 864000, "it is in seconds"},
     {"flow.icmp", 1, 86400, "it is in seconds"},
     {"flow.other", 1, 86400, "it is in seconds"},
+    {"defrag.frames", 64, PCAPIO_HELD_MAX,
+     "it is the number of frames per worker that fragments are held in"},
+    {"defrag.host_frames", 48, PCAPIO_HELD_MAX, "it must hold one datagram of a host at least"},
+    {"defrag.datagram_frames", 48, PCAPIO_HELD_MAX, "a datagram of 65,535 bytes comes in 45 frames of 1,500"},
+    {"defrag.ipv4_timeout", 1, 600, "it is in seconds"},
+    {"defrag.ipv6_timeout", 1, 600, "it is in seconds"},
     {"log.stats_interval", 0, 86400, "it is in seconds, 0 means only at the end"},
     {"log.ring_bytes", 262144, 1u << 30, "it must hold the largest event several times over"},
 };
@@ -254,6 +261,22 @@ static int check_daemon(const struct config *c, struct err *e)
     return 0;
 }
 
+static int check_defrag(const struct config *c, bool capture, struct err *e)
+{
+    if (c->defrag.datagram_frames > c->defrag.host_frames || c->defrag.host_frames > c->defrag.frames) {
+        err_set(e, -EINVAL, "defrag: %u frames, %u of one host, %u of one datagram", c->defrag.frames,
+                c->defrag.host_frames, c->defrag.datagram_frames);
+        return err_remedy(e, "give defrag.datagram_frames <= defrag.host_frames <= defrag.frames"), -EINVAL;
+    }
+    if (capture || c->defrag.policy == DEFRAG_POLICY_AUTO || c->defrag.policy == DEFRAG_POLICY_DROP)
+        return 0;
+    err_set(e, -EINVAL,
+            "defrag.policy says whose bytes hold where fragments overlap; in-line nothing but drop is safe");
+    err_remedy(
+        e, "remove the key: receivers disagree, and they are sent the fragments, not what was put together");
+    return -EINVAL;
+}
+
 int config_check(const struct config *c, bool capture, struct err *e)
 {
     uint8_t rank[ACTION_N];
@@ -262,8 +285,8 @@ int config_check(const struct config *c, bool capture, struct err *e)
 
     if (!capture && ((rc = check_bridges(c, e)) < 0 || (rc = check_daemon(c, e)) < 0))
         return rc;
-    if ((rc = check_limits(c, e)) < 0 || (rc = check_rules(c, e)) < 0 ||
-        (rc = config_action_order(c->detect.action_order, rank, e)) < 0)
+    if ((rc = check_limits(c, e)) < 0 || (rc = check_defrag(c, capture, e)) < 0 ||
+        (rc = check_rules(c, e)) < 0 || (rc = config_action_order(c->detect.action_order, rank, e)) < 0)
         return rc;
     if (!log_level_parse(c->log.level, &level)) {
         err_set(e, -EINVAL, "log.level cannot be '%.32s'", c->log.level);

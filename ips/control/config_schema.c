@@ -83,6 +83,13 @@ static const cyaml_strval_t exception_words[] = {{"ignore", EXCEPTION_IGNORE},
                                                  {"inspect", EXCEPTION_IGNORE},
                                                  {"auto", EXCEPTION_AUTO},
                                                  {"default", EXCEPTION_DEFAULT}};
+static const cyaml_strval_t defrag_words[] = {
+    {"auto", DEFRAG_POLICY_AUTO},      {"drop", DEFRAG_POLICY_DROP},
+    {"first", DEFRAG_POLICY_FIRST},    {"last", DEFRAG_POLICY_LAST},
+    {"bsd", DEFRAG_POLICY_BSD},        {"bsd_right", DEFRAG_POLICY_BSD_RIGHT},
+    {"linux", DEFRAG_POLICY_LINUX},    {"windows", DEFRAG_POLICY_WINDOWS},
+    {"solaris", DEFRAG_POLICY_SOLARIS}};
+static const cyaml_strval_t tiny_words[] = {{"drop", 1}, {"inspect", 0}};
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, TEXT_MAX)};
 static const cyaml_schema_value_t cpu_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
 
@@ -174,7 +181,15 @@ static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("memcap_policy", stream, memcap_policy, exception_words), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t defrag_rows[] = {
-    WORD_ROW("memcap_policy", defrag, memcap_policy, exception_words), CYAML_FIELD_END};
+    UINT_ROW("frames", defrag, frames),
+    UINT_ROW("host_frames", defrag, host_frames),
+    UINT_ROW("datagram_frames", defrag, datagram_frames),
+    UINT_ROW("ipv4_timeout", defrag, ipv4_s),
+    UINT_ROW("ipv6_timeout", defrag, ipv6_s),
+    WORD_ROW("policy", defrag, policy, defrag_words),
+    WORD_ROW("tiny", defrag, tiny_drop, tiny_words),
+    WORD_ROW("memcap_policy", defrag, memcap_policy, exception_words),
+    CYAML_FIELD_END};
 
 static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 UINT_ROW("stats_interval", log, stats_interval_s),

@@ -65,9 +65,10 @@ static uint32_t same_place(const struct defrag *d, const struct datagram *g, con
 
 /* --- what is refused -------------------------------------------------------------------------------------------- */
 
-static enum drop_reason odd(struct packet *p, enum anomaly v4, enum anomaly v6, enum drop_reason why)
+static enum drop_reason odd(struct packet *p, struct counters *c, enum anomaly v4, enum anomaly v6,
+                            enum drop_reason why)
 {
-    anomaly_set(&p->anomalies, p->ip_version == 4 ? v4 : v6);
+    counter_anomaly(c, &p->anomalies, p->ip_version == 4 ? v4 : v6);
     return why;
 }
 
@@ -83,22 +84,22 @@ static bool ends_elsewhere(const struct datagram *g, const struct fragment *f)
 
 /* Why the fragment refuses its datagram; DROP_NONE: it does not. */
 static enum drop_reason offence(struct defrag *d, struct datagram *g, const struct fragment *f,
-                                uint32_t n_frames, struct packet *p)
+                                uint32_t n_frames, struct packet *p, struct counters *c)
 {
     if (g->n_frames + n_frames > d->cfg.datagram_frames)
-        return odd(p, AN_IPV4_FRAG_IGNORED, AN_IPV6_FRAG_IGNORED, DROP_DEFRAG_INVALID);
+        return odd(p, c, AN_IPV4_FRAG_IGNORED, AN_IPV6_FRAG_IGNORED, DROP_DEFRAG_INVALID);
     if (d->cfg.inline_mode && g->first != NONE && g->fate != f->fate)
-        return odd(p, AN_FRAG_DIFFERS, AN_FRAG_DIFFERS, DROP_DEFRAG_INVALID);
+        return odd(p, c, AN_FRAG_DIFFERS, AN_FRAG_DIFFERS, DROP_DEFRAG_INVALID);
     if (fragment_is_tiny(p, f)) {
-        odd(p, AN_FRAG_TINY, AN_FRAG_TINY, DROP_NONE);
+        odd(p, c, AN_FRAG_TINY, AN_FRAG_TINY, DROP_NONE);
         if (d->cfg.inline_mode && d->cfg.tiny_drop)
             return DROP_DEFRAG_TINY;
     }
     if (ends_elsewhere(g, f))
-        return odd(p, AN_IPV4_FRAG_OVERLAP, AN_IPV6_FRAG_OVERLAP, DROP_DEFRAG_OVERLAP);
+        return odd(p, c, AN_IPV4_FRAG_OVERLAP, AN_IPV6_FRAG_OVERLAP, DROP_DEFRAG_OVERLAP);
     if ((f->off ? g->head_len : f->header) + (g->reach > f->off + f->len ? g->reach : f->off + f->len) >
         DATAGRAM_MAX)
-        return odd(p, AN_IPV4_FRAG_TOO_LARGE, AN_IPV6_FRAG_TOO_LARGE, DROP_DEFRAG_INVALID);
+        return odd(p, c, AN_IPV4_FRAG_TOO_LARGE, AN_IPV6_FRAG_TOO_LARGE, DROP_DEFRAG_INVALID);
     return DROP_NONE;
 }
 
@@ -196,7 +197,7 @@ static enum defrag_answer overlap(struct defrag *d, struct datagram *g, const st
     uint32_t same = same_place(d, g, f);
 
     if (same == NONE || !unit_equals(d, same, p->data + p->payload_off, f->len))
-        odd(p, AN_IPV4_FRAG_OVERLAP, AN_IPV6_FRAG_OVERLAP, DROP_NONE);
+        odd(p, c, AN_IPV4_FRAG_OVERLAP, AN_IPV6_FRAG_OVERLAP, DROP_NONE);
     if (policy_of(d, g) != DEFRAG_POLICY_DROP) {
         g->overlaps = true;
         return DEFRAG_HELD;
@@ -214,7 +215,7 @@ static enum defrag_answer take(struct defrag *d, const struct packet *frame, str
     uint32_t n_frames = frame->flags & PKT_REASSEMBLED ? d->set.n : 1;
     struct fragment f;
 
-    if (!fragment_read(d, frame, p, &f))
+    if (!fragment_read(d, frame, p, &f, c))
         return DEFRAG_DROP;
     budget_make_room(d, &f.key, c);
     struct datagram *g = datagram_find(d, &f.key);
@@ -222,7 +223,7 @@ static enum defrag_answer take(struct defrag *d, const struct packet *frame, str
         g = datagram_new(d, &f.key, frame->now_ns, c);
     if (g->refused)
         return drop(p, g->refused);
-    enum drop_reason why = offence(d, g, &f, n_frames, p);
+    enum drop_reason why = offence(d, g, &f, n_frames, p, c);
     if (why != DROP_NONE) {
         counter_add(c, CTR_DEFRAG_REFUSED, 1);
         datagram_refuse(d, g, why);

@@ -8,7 +8,7 @@
  * within a tunnel the TTL. Otherwise a sender could show us a harmless datagram of which one fragment never
  * arrives, and fill its place with a fragment of another.
  *
- * Pure but for the packet's verdict and anomalies. Worker thread.
+ * Pure but for the packet's verdict, its anomalies and their counters. Worker thread.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -22,7 +22,6 @@ enum {
     FRAG_OFFSET = 0x1fff,
     IPV6_HDR_LEN = 40,
     FRAG_HDR_LEN = 8,
-    TUNNEL_ID_LEN = 8, /* VXLAN's and Geneve's header up to the network's number */
 };
 
 struct digest {
@@ -35,22 +34,27 @@ static void digest_add(struct digest *g, const void *p, size_t len)
     g->v = XXH3_64bits_withSecret(p, len, g->d->secret, SECRET_BYTES) ^ (g->v * 0x9e3779b97f4a7c15u);
 }
 
-static uint64_t path_of(const struct defrag *d, const struct packet *frame, const struct packet *p)
+static void digest_link(struct digest *g, const struct packet *p)
+{
+    if (p->flags & PKT_HAS_ETH)
+        digest_add(g, p->data, 6);
+    digest_add(g, p->vlan, sizeof(p->vlan));
+}
+
+static uint64_t path_of(const struct defrag *d, const struct packet *p)
 {
     struct digest g = {.d = d};
 
-    if (frame->flags & PKT_HAS_ETH)
-        digest_add(&g, frame->data, 6);
-    digest_add(&g, frame->vlan, sizeof(frame->vlan));
+    digest_link(&g, p);
     for (const struct packet *in = p; in->outer; in = in->outer) {
         const struct packet *o = in->outer;
 
+        digest_add(&g, &in->tunnel, sizeof(in->tunnel));
+        digest_add(&g, &in->tunnel_id, sizeof(in->tunnel_id));
         digest_add(&g, o->src.b, sizeof(o->src.b));
         digest_add(&g, o->dst.b, sizeof(o->dst.b));
-        digest_add(&g, &in->tunnel, sizeof(in->tunnel));
         digest_add(&g, &o->ip_ttl, sizeof(o->ip_ttl));
-        if ((in->tunnel == TUNNEL_VXLAN || in->tunnel == TUNNEL_GENEVE) && o->payload_len >= TUNNEL_ID_LEN)
-            digest_add(&g, o->data + o->payload_off, TUNNEL_ID_LEN);
+        digest_link(&g, o);
     }
     return g.v;
 }
@@ -80,33 +84,35 @@ static uint32_t promised(const struct packet *p)
     return (uint32_t)load_be16(ip + 4) + IPV6_HDR_LEN - (p->payload_off - p->l3_off);
 }
 
-static bool refuse(struct packet *p, enum anomaly v4, enum anomaly v6)
+static bool refuse(struct packet *p, struct counters *c, enum anomaly v4, enum anomaly v6)
 {
-    anomaly_set(&p->anomalies, p->ip_version == 4 ? v4 : v6);
+    counter_anomaly(c, &p->anomalies, p->ip_version == 4 ? v4 : v6);
     p->verdict = VERDICT_DROP;
     p->drop_reason = DROP_DEFRAG_INVALID;
     return false;
 }
 
-bool fragment_read(const struct defrag *d, const struct packet *frame, struct packet *p, struct fragment *f)
+bool fragment_read(const struct defrag *d, const struct packet *frame, struct packet *p, struct fragment *f,
+                   struct counters *c)
 {
     bool v4 = p->ip_version == 4;
+    uint32_t at = (uint32_t)(p->data - frame->data);
 
     *f = (struct fragment){
         .off = (uint32_t)(p->ip_frag & FRAG_OFFSET) * 8,
         .len = p->payload_len,
-        .l3_at = p->l3_off,
-        .payload_at = p->payload_off,
+        .l3_at = at + p->l3_off,
+        .payload_at = at + p->payload_off,
         .header = (uint32_t)p->payload_off - p->l3_off - (v4 ? 0 : FRAG_HDR_LEN),
         .more = p->ip_frag & FRAG_MORE,
     };
     if (f->len == 0 || (f->more && f->len % 8) || promised(p) != f->len || f->header > HEAD_MAX)
-        return refuse(p, AN_IPV4_FRAG_IGNORED, f->len % 8 ? AN_IPV6_FRAG_LENGTH : AN_IPV6_FRAG_IGNORED);
+        return refuse(p, c, AN_IPV4_FRAG_IGNORED, f->len % 8 ? AN_IPV6_FRAG_LENGTH : AN_IPV6_FRAG_IGNORED);
     if (f->header + f->off + f->len > DATAGRAM_MAX)
-        return refuse(p, AN_IPV4_FRAG_TOO_LARGE, AN_IPV6_FRAG_TOO_LARGE);
+        return refuse(p, c, AN_IPV4_FRAG_TOO_LARGE, AN_IPV6_FRAG_TOO_LARGE);
     f->key.src = p->src;
     f->key.dst = p->dst;
-    f->key.path = path_of(d, frame, p);
+    f->key.path = path_of(d, p);
     f->key.id = v4 ? p->ip_id : load_be32(p->data + p->payload_off - 4);
     f->key.proto = v4 ? p->ip_proto : 0;
     f->key.ip_version = p->ip_version;

@@ -172,8 +172,9 @@ void datagram_join(struct defrag *d, const struct datagram *g, const struct pack
     w->flags |= PKT_REASSEMBLED;
     w->outer = last->outer;
     w->tunnel = last->tunnel;
-    memcpy(w->vlan, frame->vlan, sizeof(w->vlan));
-    w->n_vlans = frame->n_vlans;
+    w->tunnel_id = last->tunnel_id;
+    memcpy(w->vlan, last->vlan, sizeof(w->vlan));
+    w->n_vlans = last->n_vlans;
 }
 
 /* --- back to the frames ----------------------------------------------------------------------------------------- */

@@ -142,7 +142,8 @@ struct datagram *datagram_at(struct defrag *d, uint32_t i);
 /* --- defrag_check.c --------------------------------------------------------------------------------------------- */
 
 /* False when the fragment cannot be part of any datagram: the packet's verdict is set. */
-bool fragment_read(const struct defrag *d, const struct packet *frame, struct packet *p, struct fragment *f);
+bool fragment_read(const struct defrag *d, const struct packet *frame, struct packet *p, struct fragment *f,
+                   struct counters *c);
 /* A first fragment that does not hold all headers (RFC 7112, 1858), or a later one that begins inside them. */
 bool fragment_is_tiny(const struct packet *p, const struct fragment *f);
 

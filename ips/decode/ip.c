@@ -82,8 +82,7 @@ static bool ipv4_options_valid(struct decode *d, struct span opts, bool *routed)
 }
 
 /* A fragment: where its bytes begin, and how many there are. */
-static void set_fragment(struct decode *d, uint32_t off, uint32_t len, enum counter_id broken,
-                         enum anomaly what)
+static void set_fragment(struct decode *d, uint32_t off, uint32_t len, enum counter_id broken)
 {
     struct packet *p = d->p;
 
@@ -92,8 +91,13 @@ static void set_fragment(struct decode *d, uint32_t off, uint32_t len, enum coun
     p->l4_off = p->payload_off = (uint16_t)off;
     p->payload_len = (uint16_t)span_sub(d->frame, off, len).len;
     bool odd_end = p->ip_version == 6 && (p->ip_frag & FRAG_MORE) && len % 8; /* RFC 8200 4.5 */
-    if (odd_end || (uint32_t)(p->ip_frag & FRAG_OFFSET) * 8 + len > IP_BYTES_MAX)
-        decode_malformed(d, broken, what);
+    if ((uint32_t)(p->ip_frag & FRAG_OFFSET) * 8 + len > IP_BYTES_MAX) {
+        if (odd_end)
+            decode_odd(d, AN_IPV6_FRAG_LENGTH);
+        decode_malformed(d, broken, p->ip_version == 6 ? AN_IPV6_FRAG_TOO_LARGE : AN_IPV4_FRAG_TOO_LARGE);
+    } else if (odd_end) {
+        decode_malformed(d, broken, AN_IPV6_FRAG_LENGTH);
+    }
 }
 
 /* What is wrong with an IPv4 header, or AN_N. */
@@ -166,7 +170,7 @@ void decode_ipv4(struct decode *d)
         return;
     }
     if (p->ip_frag & (FRAG_MORE | FRAG_OFFSET)) {
-        set_fragment(d, p->l4_off, len, CTR_DECODE_IPV4_MALFORMED, AN_IPV4_TRUNC_PKT);
+        set_fragment(d, p->l4_off, len, CTR_DECODE_IPV4_MALFORMED);
         return;
     }
     if (p->ip_proto == IPPROTO_ICMPV6)
@@ -389,7 +393,7 @@ void decode_ipv6(struct decode *d)
     }
     p->payload_off = p->l4_off = (uint16_t)off;
     if (walk == WALK_FRAGMENT) {
-        set_fragment(d, off, end - off, CTR_DECODE_IPV6_MALFORMED, AN_IPV6_TRUNC_PKT);
+        set_fragment(d, off, end - off, CTR_DECODE_IPV6_MALFORMED);
         return;
     }
     ipv6_odd(d, end - off);

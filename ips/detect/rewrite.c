@@ -47,6 +47,7 @@ bool rewrite_payload(struct packet *p, const struct eval *e, int64_t at)
 
     if (!(p->flags & PKT_HAS_L4) || (p->flags & PKT_FRAGMENT) || checksum == 0)
         return false;
+    p->flags |= PKT_REWRITTEN;
     old = load_be16(l4 + checksum);
     sum = (uint16_t)~old;
     for (uint32_t i = 0; i < e->n_replaced; i++) {

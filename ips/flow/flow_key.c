@@ -89,7 +89,7 @@ static void fill_key(const struct packet *p, struct flow_key *k)
 {
     *k = (struct flow_key){
         .addr = {p->src, p->dst},
-        .proto = p->ip_proto,
+        .proto = p->flags & PKT_FRAGMENT ? 0 : p->ip_proto, /* IPv6: only the first one's is true */
         .ip_version = p->ip_version,
         .vlans = realm_of(p),
     };

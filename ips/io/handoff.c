@@ -26,6 +26,7 @@ struct descriptor {
     uint64_t umem_addr, now_ns, ts_ns;
     uint32_t len;
     uint8_t in_port, link;
+    bool handed;
 };
 CK_RING_PROTOTYPE(descriptor, descriptor)
 
@@ -138,12 +139,20 @@ bool handoff_send(struct handoff *h, uint32_t from, uint32_t to, const struct pa
                            .ts_ns = p->ts_ns,
                            .len = p->len,
                            .in_port = p->in_port,
-                           .link = p->link};
+                           .link = p->link,
+                           .handed = p->handed};
 
     if (!ck_ring_enqueue_spsc_descriptor(&l->ring, l->slots, &d))
         return false;
     wake(&h->receivers[to]);
     return true;
+}
+
+uint32_t handoff_room(const struct handoff *h, uint32_t from, uint32_t to)
+{
+    const struct ck_ring *r = &lane_of(h, from, to)->ring;
+
+    return ck_ring_capacity(r) - 1 - ck_ring_size(r); /* a ring holds one entry less than its size */
 }
 
 unsigned handoff_receive(struct handoff *h, uint32_t to, struct packet *pkts, unsigned max)
@@ -166,6 +175,7 @@ unsigned handoff_receive(struct handoff *h, uint32_t to, struct packet *pkts, un
             p->len = p->orig_len = d.len;
             p->in_port = d.in_port;
             p->link = d.link;
+            p->handed = d.handed;
             p->flags = 0;
             p->pcap_cnt = 0;
         }

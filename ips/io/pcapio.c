@@ -3,8 +3,8 @@
  * Capture files as a port: rx_burst reads frames from a pcap or pcapng file, tx_burst writes those that would
  * have left to a pcap file, or nowhere. One thread, the one that runs the burst loop in capture mode.
  *
- * The port owns 2 * BURST_MAX frames, each large enough for an IP datagram of 65,535 bytes under any link
- * header, because captures taken with offloads on hold such. They go round as UMEM frames do: rx takes from
+ * The port owns 2 * BURST_MAX frames and as many as fragments may be held in, each large enough for an IP datagram of 65,535 bytes under any link
+ * header, because captures taken with offloads on hold such (those never used are never touched). They go round as UMEM frames do: rx takes from
  * the free list, tx and free put back. So the engine above sees ownership and shortage as it does on a
  * socket.
  *
@@ -26,7 +26,7 @@
 #include <sys/stat.h>
 #include "ips/base/clock.h"
 
-#define PCAPIO_FRAMES      (2 * BURST_MAX)
+#define PCAPIO_FRAMES      (2 * BURST_MAX + PCAPIO_HELD_MAX)
 #define PCAPIO_FRAME_BYTES (65536 + 256)
 #define BURST_BYTES        65536
 #define DLT_RAW_OPENBSD    14     /* in files from there; libpcap reads but does not write it */
@@ -115,6 +115,7 @@ static unsigned rx_burst(struct port *port, struct packet *pkts, unsigned max)
         n_bytes += h->caplen;
         pkt->orig_len = h->len > h->caplen ? h->len : h->caplen;
         pkt->flags = 0;
+        pkt->handed = false;
         pkt->in_port = port->index;
         pkt->pcap_cnt = ++p->n_read;
         /* opened with nanosecond precision: tv_usec holds nanoseconds */

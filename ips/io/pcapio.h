@@ -11,6 +11,9 @@
 #include "ips/base/err.h"
 #include "ips/io/port.h"
 
+/* Frames that the engine may hold back for longer than a burst. */
+#define PCAPIO_HELD_MAX 4096
+
 /* Frames up to 65,535 bytes (captures taken with offloads on hold such), in the port's own memory. */
 struct port *pcapio_open(const char *in_path, const char *out_path, struct err *e);
 /* 0, or -errno and what was wrong with the rest of the file or with writing. Call it after the last tx_burst: it

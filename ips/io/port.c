@@ -46,6 +46,7 @@ static unsigned rx_burst(struct port *port, struct packet *pkts, unsigned max)
         pkt->umem_addr = d->addr;
         pkt->len = pkt->orig_len = d->len;
         pkt->flags = 0;
+        pkt->handed = false;
         pkt->in_port = port->index;
         pkt->link = LINK_ETHERNET;
         pkt->pcap_cnt = 0;

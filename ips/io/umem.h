@@ -5,8 +5,8 @@
  * The frames of one bridge: one memory area that the AF_XDP sockets of both interfaces and all queues share
  * (Documentation/networking/af_xdp.rst, XDP_SHARED_UMEM), and a cache of free frames per worker.
  *
- * A frame has exactly one owner: a worker's free cache, a fill ring, a worker's hand (a burst or a handoff
- * ring), or a TX ring. Every move is one function of port.c or of this file. Each worker counts its frames per
+ * A frame has exactly one owner: a worker's free cache, a fill ring, a worker's hand (a burst, a handoff ring, or a
+ * fragment that decode/ holds), or a TX ring. Every move is one function of port.c or of this file. Each worker counts its frames per
  * owner and publishes the counts once a burst; their sum over all workers is the UMEM's size at any quiet moment.
  *
  * Workers never share a cache. Frame i belongs to worker i / (n_frames / n_workers) at start; a frame that ends

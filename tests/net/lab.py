@@ -461,18 +461,21 @@ class Ipsd:
         return wait_until(lambda: (lambda v: v if len(v) >= n else None)([e for e in self.events(kind) if where(e)]),
                           f'{n} {kind} event(s) in eve.json')
 
-    def quiet(self):
-        """Every frame has exactly one owner and none disappeared: wait until the books balance."""
+    def quiet(self, held=0):
+        """Every frame has exactly one owner and none disappeared: wait until the books balance. held: how many frames of
+        incomplete datagrams are in a worker's hand."""
         last = {}
 
         def balanced():
             last['status'], s = self.status(), self.stats()
             for b in last['status']['bridges']:
                 f = b['frames']
-                if f['size'] <= 0 or f['free'] + f['fill'] + f['worker'] + f['tx'] != f['size'] or f['worker'] != 0:
+                if f['size'] <= 0 or f['free'] + f['fill'] + f['worker'] + f['tx'] != f['size']:
                     return False
             last['stats'] = s
-            return s['frames.rx'] == s['frames.tx'] + sum(n for k, n in s.items() if k.startswith('drop.'))
+            in_hand = sum(b['frames']['worker'] for b in last['status']['bridges'])
+            return in_hand == s['defrag.held'] == held and s['frames.rx'] == (
+                s['frames.tx'] + sum(n for k, n in s.items() if k.startswith('drop.')) + held)
         try:
             wait_until(balanced, 'balanced books')
         except AssertionError as e:
