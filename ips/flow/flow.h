@@ -54,8 +54,10 @@ enum flow_flag {
     FLOW_DETACHED = 1 << 9, /* no longer found by lookups: its time is over or its ports were reused */
     FLOW_SEEN_TS = 1 << 10, /* a packet was seen, per direction */
     FLOW_SEEN_TC = 1 << 11,
-    FLOW_PROVEN = 1 << 13, /* established, and seen from its beginning: evicted last */
-    FLOW_TAGGED = 1 << 12, /* set and cleared by detect/: a rule wants its packets logged */
+    FLOW_PROVEN = 1 << 13,      /* established, and seen from its beginning: evicted last */
+    FLOW_TAGGED = 1 << 12,      /* set and cleared by detect/: a rule wants its packets logged */
+    FLOW_REOPEN_PORT = 1 << 14, /* the later SYN came through port 1 */
+    FLOW_CROSSED = 1 << 15,     /* the opener answered a SYN: simultaneous open, split handshake */
 };
 
 enum exception_action {                   /* ips/flow/exception.h */

@@ -43,14 +43,13 @@ struct addr {
 };
 
 enum packet_flag {
-    PKT_HAS_IP = 1 << 0,    /* ip_version is 4 or 6 and the addresses hold */
-    PKT_HAS_L4 = 1 << 1,    /* ports or ICMP fields hold, payload is what follows the L4 header */
-    PKT_FRAGMENT = 1 << 2,  /* part of a datagram: no L4 fields, payload is what follows the IP header(s) */
-    PKT_TO_CLIENT = 1 << 3, /* set by flow/: towards the flow's opener; clear = to_server */
-    PKT_ESTABLISHED =
-        1 << 4,            /* set by flow/: TCP: handshake done before this packet, or by it when it carries
-                                 data; else: both sides seen, this packet included */
-    PKT_FLOW_NEW = 1 << 5, /* set by flow/: this packet created the flow */
+    PKT_HAS_IP = 1 << 0,      /* ip_version is 4 or 6 and the addresses hold */
+    PKT_HAS_L4 = 1 << 1,      /* ports or ICMP fields hold, payload is what follows the L4 header */
+    PKT_FRAGMENT = 1 << 2,    /* part of a datagram: no L4 fields, payload is what follows the IP header(s) */
+    PKT_TO_CLIENT = 1 << 3,   /* set by flow/: towards the flow's opener; clear = to_server */
+    PKT_ESTABLISHED = 1 << 4, /* set by flow/: TCP: handshake done before this packet, or it carries data
+                                 that may be delivered all the same; else: both sides seen, this packet included */
+    PKT_FLOW_NEW = 1 << 5,    /* set by flow/: this packet created the flow */
     PKT_BAD_CHECKSUM = 1 << 6, /* the receiver will discard it: forwarded, never inspected nor tracked */
     PKT_MALFORMED = 1 << 7,    /* broken IP, TCP, UDP or ICMP; decode.malformed says what happens */
     PKT_HAS_ETH = 1 << 8,      /* the frame starts with an Ethernet header */
@@ -58,7 +57,7 @@ enum packet_flag {
     PKT_REASSEMBLED = 1 << 10, /* a datagram that decode/ put together; its frames share its verdict */
     PKT_IGNORED = 1 << 11, /* set by stream/: the receiver will discard it; changes no state, is no stream */
     PKT_STREAM = 1 << 12,  /* set by stream/: the payload belongs to a stream, as new, early or old bytes */
-    PKT_QUOTES = 1 << 15,      /* set by flow/: an ICMP error about the packet's flow, no packet of it */
+    PKT_QUOTES = 1 << 15,  /* set by flow/: an ICMP error about the packet's flow, no packet of it */
     PKT_UNINSPECTED = 1 << 14, /* set by an exception policy: it passes as it is */
     PKT_REWRITTEN = 1 << 13, /* bytes were changed: a retransmission that differed, replace, the normaliser */
 };

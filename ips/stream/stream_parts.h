@@ -55,7 +55,7 @@ enum tcp_dir_flag {
         1 << 9, /* set at the start in capture mode: both directions have one port, ACKs count from it */
     TCP_OTHER_ISN = 1 << 10, /* it sent two SYNs that differ: fin is the other one's number */
     TCP_SYN_DATA = 1 << 11,  /* its SYN brought bytes */
-    TCP_SEEN = 1 << 12,      /* a packet of it was forwarded; else it is known from ACKs alone */
+    TCP_SEEN = 1 << 12,      /* a packet of it was forwarded: in_port holds */
 };
 
 struct tcp {                            /* of one flow */

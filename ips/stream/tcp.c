@@ -369,6 +369,12 @@ enum tcp_fate tcp_judge(struct tcp *t, struct packet *p, unsigned dir)
 
 /* --- it is forwarded ---------------------------------------------------------------------------------------------- */
 
+/* flow/ has seen the SYN that this answers, over the connection before, and that this comes from the other port. */
+static bool reopens(const struct packet *p)
+{
+    return p->flow && (p->flags & PKT_FLOW_NEW) && (p->tcp_flags & SYN) && !(p->flow->flags & FLOW_MIDSTREAM);
+}
+
 /* What p, sent by the other end, says about d. */
 static void acknowledge(struct tcp_dir *d, const struct tcp_dir *sender, const struct packet *p,
                         const struct options *opt)
@@ -376,9 +382,10 @@ static void acknowledge(struct tcp_dir *d, const struct tcp_dir *sender, const s
     unsigned shift = p->tcp_flags & SYN ? 0 : scale_of(sender, d);
     uint32_t ack = p->tcp_ack, edge = ack + ((uint32_t)p->tcp_window << shift);
 
-    if (!(d->flags & TCP_SEEN)) { /* of this end we know what is said of it */
+    if (!(d->flags & TCP_SEEN)) {
+        if (!reopens(p))
+            return; /* through which port it is seen is not known: it may be speaking for its receiver here */
         start(d, ack - 1, 0);
-        d->in_port = 1 - p->in_port;
     } else if (!(d->flags & TCP_SAW_ACK)) {
         if ((d->flags & TCP_OTHER_ISN) && ack == d->fin + 1 && !seq_within(ack, d->isn + 1, d->sent))
             start(d, d->fin, TCP_SAW_SYN);
@@ -438,7 +445,7 @@ void tcp_forwarded(struct tcp *t, const struct packet *p, unsigned dir)
         d->flags |= TCP_SYN_DATA;
     if ((d->flags & TCP_STARTED) && (opens || !(p->tcp_flags & SYN)))
         advance(d, p);
-    bool other_port = !(o->flags & TCP_STARTED) || (o->flags & TCP_ANY_PORT) || p->in_port != o->in_port;
+    bool other_port = !(o->flags & TCP_SEEN) || (o->flags & TCP_ANY_PORT) || p->in_port != o->in_port;
     if ((p->tcp_flags & ACK) && other_port && (d->flags & TCP_STARTED) && (opens || !(p->tcp_flags & SYN)))
         acknowledge(o, d, p, &opt);
 }

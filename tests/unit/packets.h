@@ -179,6 +179,7 @@ static inline struct packet pkt_decoded(struct frame *f, const struct pkt *k, ui
     frame_build(f, k);
     struct packet p = frame_packet(f, k->raw ? LINK_RAW : LINK_ETHERNET);
     p.now_ns = p.ts_ns = now_ns;
+    p.in_port = k->src == 2; /* host 2 lives on the other side of the bridge */
     decode_burst(&p, 1, &cfg, &scratch);
     return p;
 }

@@ -289,6 +289,89 @@ static void ports_used_again(void **state)
     assert_int_equal(flow_table_count(table), 1);
 }
 
+/* The client answers its own SYN in the server's name: the port tells. */
+static void ports_used_again_by_a_liar(void **state)
+{
+    uint64_t id = handshake(0, 100)->id;
+    tcp(1, CLIENT, SYN, 7000, 0);
+    struct packet p = pkt_decoded(&frames[0],
+                                  &(struct pkt){.src = SERVER,
+                                                .dst = CLIENT,
+                                                .sport = 80,
+                                                .dport = 40000,
+                                                .tcp_flags = SYN | ACK,
+                                                .seq = 1,
+                                                .ack = 7001},
+                                  (T0 + 1) * NS_PER_S);
+    p.in_port = 0;
+    flow_track(table, &p, 1, &ctr);
+    assert_int_equal(p.flow->id, id);
+    p.pcap_cnt = 1; /* a capture has one port */
+    flow_track(table, &p, 1, &ctr);
+    assert_int_not_equal(p.flow->id, id);
+}
+
+static void both_open_at_once(void **state)
+{
+    static const struct {
+        uint8_t from, flags;
+        uint32_t seq, ack;
+    } split[] = {{CLIENT, SYN, 100, 0},
+                 {SERVER, SYN, 500, 0},
+                 {CLIENT, SYN | ACK, 100, 501},
+                 {SERVER, ACK, 501, 101}},
+      crossed[] = {{CLIENT, SYN, 100, 0},
+                   {SERVER, SYN, 500, 0},
+                   {CLIENT, SYN | ACK, 100, 501},
+                   {SERVER, SYN | ACK, 500, 101}},
+      *const ways[] = {split, crossed};
+
+    for (unsigned i = 0; i < 2; i++) {
+        use_table(defaults);
+        for (unsigned j = 0; j < 4; j++) {
+            struct packet p = tcp(0, ways[i][j].from, ways[i][j].flags, ways[i][j].seq, ways[i][j].ack);
+            assert_int_equal(p.flow->state, j == 3 ? FLOW_ESTABLISHED : FLOW_NEW);
+            assert_int_equal(p.flow->port[0], 40000);
+        }
+        assert_true(tcp(0, CLIENT, ACK, 101, 501).flags & PKT_ESTABLISHED);
+    }
+}
+
+static struct packet data(uint8_t from, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+    bool c = from == CLIENT;
+
+    return see(0, &(struct pkt){.src = from,
+                                .dst = c ? SERVER : CLIENT,
+                                .sport = c ? 40000 : 80,
+                                .dport = c ? 80 : 40000,
+                                .tcp_flags = flags,
+                                .seq = seq,
+                                .ack = ack,
+                                .payload = "data"});
+}
+
+/* What may be delivered is part of an established connection, whatever the handshake's state. */
+static void data_in_the_handshake(void **state)
+{
+    assert_true(data(CLIENT, SYN, 100, 0).flags & PKT_ESTABLISHED);
+    assert_false(tcp(0, SERVER, SYN | ACK, 500, 105).flags & PKT_ESTABLISHED);
+    assert_true(data(SERVER, ACK, 501, 105).flags & PKT_ESTABLISHED);
+    assert_true(tcp(0, CLIENT, ACK, 105, 505).flags & PKT_ESTABLISHED);
+}
+
+static void alive_behind_a_rst(void **state)
+{
+    struct flow *f = handshake(0, 100);
+    tcp(0, CLIENT, RST, 101, 0);
+    assert_int_equal(data(SERVER, ACK, 5001, 101).flow->state, FLOW_CLOSED); /* was on its way */
+    assert_int_equal(data(CLIENT, ACK, 101, 5001).flow->state, FLOW_ESTABLISHED);
+    tcp(0, CLIENT, FIN | ACK, 105, 5005);
+    assert_int_equal(f->state, FLOW_ESTABLISHED); /* half closed */
+    tcp(0, SERVER, FIN | ACK, 5005, 106);
+    assert_int_equal(f->state, FLOW_CLOSED);
+}
+
 static void ports_used_again_by_the_server(void **state)
 {
     uint64_t id = handshake(0, 100)->id;
@@ -674,6 +757,10 @@ int main(void)
         T(data_on_the_last_ack_is_established),
         T(no_handshake_no_established),
         T(a_forged_rst_blinds_nobody),
+        T(ports_used_again_by_a_liar),
+        T(both_open_at_once),
+        T(data_in_the_handshake),
+        T(alive_behind_a_rst),
         T(ports_used_again),
         T(ports_used_again_by_the_server),
         T(a_repeated_syn_is_no_new_connection),
