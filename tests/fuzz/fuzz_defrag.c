@@ -22,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FRAMES_MAX 256
 
+static struct packet_pool pool;
+
 struct run {
     struct defrag *d;
     struct counters c;
@@ -81,7 +83,7 @@ static void whole(struct run *r, uint8_t choice)
 
 static void one_frame(struct run *r, unsigned i, uint32_t len, uint64_t now, uint8_t choice)
 {
-    const struct decode_config cfg = {.verify_checksums = false};
+    const struct decode_config cfg = {.n_ports = 4, .ports = DECODE_PORTS_DEFAULT, .pool = &pool};
     struct packet p = {.data = r->frames[i],
                        .len = len,
                        .orig_len = len,
@@ -89,6 +91,7 @@ static void one_frame(struct run *r, unsigned i, uint32_t len, uint64_t now, uin
                        .now_ns = now,
                        .in_port = choice >> 2 & 1};
 
+    pool.used = 0;
     decode_burst(&p, 1, &cfg, &r->c);
     struct packet *in = innermost(&p);
     if (!(in->flags & PKT_FRAGMENT) || (in->flags & (PKT_MALFORMED | PKT_BAD_CHECKSUM)))
@@ -119,7 +122,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 .ipv6_s = 60,
                                 .policy = (data[0] & 1) ? DEFRAG_POLICY_DROP : (data[0] >> 1) % 8,
                                 .tiny_drop = data[0] & 16,
-                                .inline_mode = data[0] & 1};
+                                .inline_mode = data[0] & 1,
+                                .decode = {.n_ports = 4, .ports = DECODE_PORTS_DEFAULT, .pool = &pool}};
     struct err e = {.code = 0};
     static struct run r;
     uint64_t now = NS_PER_S;

@@ -13,6 +13,7 @@
 #include "ips/base/clock.h"
 #include "ips/decode/defrag.h"
 #include "tests/unit/fragments.h"
+#include "tests/unit/wrap.h"
 
 #define FRAMES 256
 #define S(n)   ((n)*NS_PER_S)
@@ -584,6 +585,131 @@ static void test_fragments_of_fragments(void **state)
     end(d);
 }
 
+/* --- fragments in tunnels --------------------------------------------------------------------------------------- */
+
+static const struct wrap tunnels[][8] = {
+    {ETH(0x0800), IP4(4)},
+    {ETH(0x0800), IP4(47), BYTES(0, 0, 8, 0)},
+    {ETH(0x86dd), IP6(4)},
+    {ETH(0x0800), IP4(17), UDP(4789), BYTES(8, 0, 0, 0, 0, 0, 7, 0), ETH(0x0800)},
+};
+#define N_TUNNELS (sizeof(tunnels) / sizeof(tunnels[0]))
+
+static struct packet_pool pool;
+static const struct decode_config open_tunnels = {
+    .verify_checksums = true, .n_ports = 4, .ports = DECODE_PORTS_DEFAULT, .pool = &pool};
+
+/* The fragment's IP packet without a link header. */
+static void bare(struct frame *f, const struct frag *k)
+{
+    frag_build(f, k);
+    f->len -= f->l3;
+    memmove(f->b, f->b + f->l3, f->len);
+}
+
+static enum defrag_answer give_frame(struct defrag *d, struct frame *f)
+{
+    struct packet p = frame_packet(f, LINK_ETHERNET);
+
+    pool.used = 0;
+    p.now_ns = S(1);
+    decode_burst(&p, 1, &open_tunnels, &counters);
+    struct packet *in = packet_innermost(&p);
+    assert_true(in->flags & PKT_FRAGMENT);
+    return defrag_take(d, &p, in, &counters);
+}
+
+static void test_fragments_in_tunnels(void **state)
+{
+    static const unsigned order[] = {1, 2, 0};
+    static uint8_t bytes[1000];
+
+    datagram_build(bytes, 1000, false, 1, 6);
+    for (size_t t = 0; t < N_TUNNELS; t++) {
+        static struct frame f[3];
+        struct defrag *d = table((struct defrag_config){.inline_mode = true, .decode = open_tunnels});
+        enum defrag_answer a = DEFRAG_DROP;
+
+        for (unsigned i = 0; i < 3; i++) {
+            uint32_t off = order[i] * 400;
+            struct frag k = {
+                .id = 3, .off = off, .len = off < 800 ? 400 : 200, .more = off < 800, .bytes = bytes + off};
+
+            bare(&f[i], &k);
+            wrap_all(&f[i], tunnels[t]);
+            a = give_frame(d, &f[i]);
+            assert_int_equal(a, i < 2 ? DEFRAG_HELD : DEFRAG_WHOLE);
+        }
+        check_whole(d, bytes, 1000, false);
+        struct packet *w = defrag_whole(d);
+        assert_non_null(w->outer);
+        memset(w->data + w->l4_off + 796, 'Z', 8);
+        w->flags |= PKT_REWRITTEN;
+        defrag_settle(d, VERDICT_FORWARD, DROP_NONE, &counters);
+        assert_memory_equal(f[0].b + f[0].len - 4, "ZZZZ", 4); /* 400 to 799 */
+        assert_memory_equal(f[1].b + f[1].len - 200, "ZZZZ", 4);
+        assert_int_equal(leaving(d).forwarded, 3);
+        end(d);
+    }
+}
+
+/* A host cuts a datagram, and the tunnel cuts the packets it makes of that once more. */
+static void test_fragments_in_a_tunnels_fragments(void **state)
+{
+    static struct frame f[4], inner;
+    static uint8_t bytes[1200];
+    struct defrag *d = table((struct defrag_config){.inline_mode = true, .decode = open_tunnels});
+    enum defrag_answer a = DEFRAG_DROP;
+
+    datagram_build(bytes, 1200, false, 1, 6);
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned cut = i / 2, part = i % 2;
+        struct frag k = {.id = 3, .off = cut * 600, .len = 600, .more = cut == 0, .bytes = bytes + cut * 600};
+
+        bare(&inner, &k);
+        struct frag o = {.id = 50 + cut,
+                         .src = 9,
+                         .proto = 4,
+                         .more = part == 0,
+                         .off = part * 304,
+                         .len = part ? inner.len - 304 : 304,
+                         .bytes = inner.b + part * 304};
+        frag_build(&f[i], &o);
+        a = give_frame(d, &f[i]);
+        assert_int_equal(a, part ? DEFRAG_WHOLE : DEFRAG_HELD);
+        if (part) {
+            struct packet *w = defrag_whole(d), *in = packet_innermost(w);
+
+            assert_true(in != w && (in->flags & PKT_FRAGMENT));
+            a = defrag_take(d, w, in, &counters);
+            assert_int_equal(a, cut ? DEFRAG_WHOLE : DEFRAG_HELD);
+        }
+    }
+    check_whole(d, bytes, 1200, false);
+    assert_int_equal(defrag_whole_frames(d), 4);
+    defrag_settle(d, VERDICT_DROP, DROP_RULES, &counters);
+    assert_int_equal(leaving(d).by_reason[DROP_RULES], 4);
+    end(d);
+}
+
+static void test_tunnels_keep_their_fragments_apart(void **state)
+{
+    static struct frame f[2];
+    struct defrag *d = table((struct defrag_config){.inline_mode = true, .decode = open_tunnels});
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct frag k = {.id = 3, .off = i * 400, .len = 400, .more = i == 0, .bytes = text};
+        struct wrap vxlan[] = {ETH(0x0800), IP4(17),           UDP(4789), BYTES(8, 0, 0, 0, 0, 0, 7, 0),
+                               ETH(0x0800), {.kind = WRAP_END}};
+
+        vxlan[3].bytes[6] = (uint8_t)(7 + i); /* another network */
+        bare(&f[i], &k);
+        wrap_all(&f[i], vxlan);
+        assert_int_equal(give_frame(d, &f[i]), DEFRAG_HELD);
+    }
+    end(d);
+}
+
 /* --- times and budgets ------------------------------------------------------------------------------------------ */
 
 static void test_timeouts(void **state)
@@ -756,6 +882,9 @@ int main(void)
         cmocka_unit_test(test_one_ttl_for_all),
         cmocka_unit_test(test_rewritten_bytes_reach_the_frames),
         cmocka_unit_test(test_fragments_of_fragments),
+        cmocka_unit_test(test_fragments_in_tunnels),
+        cmocka_unit_test(test_fragments_in_a_tunnels_fragments),
+        cmocka_unit_test(test_tunnels_keep_their_fragments_apart),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_a_hosts_oldest_goes),
         cmocka_unit_test(test_spray_stays_within_budget),
