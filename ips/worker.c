@@ -256,6 +256,13 @@ static void hand_on(struct worker *w, uint32_t owner)
         }
 }
 
+static void prefetch_chain(struct worker *w, struct packet *p)
+{
+    do
+        flow_prefetch_burst(w->flows, p, 1);
+    while ((p = p->inner) != NULL);
+}
+
 /* A datagram is whole: it is judged like a packet, and may be or carry a fragment itself. */
 static void judge_whole(struct worker *w, const struct ruleset *rs, bool handed)
 {
@@ -271,8 +278,7 @@ static void judge_whole(struct worker *w, const struct ruleset *rs, bool handed)
         }
         if (!in || !handed) { /* what it is a part of was looked at by who handed it on */
             apply_decode_policy(w, whole, 1);
-            for (struct packet *p = whole; p; p = p->inner)
-                flow_prefetch_burst(w->flows, p, 1);
+            prefetch_chain(w, whole);
             inspect_chain(w, rs, whole);
         }
         if (!in || whole->verdict == VERDICT_DROP) {

@@ -112,8 +112,8 @@ struct packet {
     uint16_t ethertype;      /* of the innermost tag */
     uint16_t vlan[VLAN_MAX]; /* tag control words, outermost first */
     uint8_t n_vlans;
-    uint8_t link;   /* enum link_type */
-    bool handed; /* set by io/: a fragment that another worker inspected and put together with the others */
+    uint8_t link; /* enum link_type */
+    bool handed;  /* set by io/: a fragment that another worker inspected and put together with the others */
     uint8_t tunnel; /* enum tunnel: how it lies in `outer` */
     uint32_t
         tunnel_id; /* what keeps tenants apart: VXLAN's and Geneve's VNI, NVGRE's VSID, an I-SID; 0: none */
