@@ -382,6 +382,15 @@ static bool slot_go_on(struct slot *s)
         } else if (st->kind == WAIT_ACK) {
             if (before(s->acked, v->isn + 1 + (uint32_t)st->off) && now_ns - s->wait_ns < 15 * MS)
                 return false;
+        } else if (st->kind == WAIT_ACCEPT) {
+            if (s->n_streams || s->syn_tries > 10)
+                continue;
+            if (now_ns - s->wait_ns > patient(100)) { /* lost on the way */
+                s->syn_tries++;
+                s->wait_ns = 0;
+                send_step(s, &v->step[s->step - 1], s->step);
+            }
+            return false;
         } else if (!s->synack) {
             if (now_ns - s->wait_ns < patient(100))
                 return false;

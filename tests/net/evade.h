@@ -19,7 +19,7 @@
 enum { PORT_PLAIN = 8080, PORT_URGENT_INLINE = 8081, PORT_FAST_OPEN = 8082 };
 
 enum mode { MODE_ATTACK, MODE_HARMLESS };
-enum step_kind { SEND, WAIT_SYNACK, WAIT_ACK };
+enum step_kind { SEND, WAIT_SYNACK, WAIT_ACCEPT, WAIT_ACK };
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 

@@ -223,6 +223,8 @@ static void handshake(struct builder *b)
     add_syn(b);
     add_step(b, WAIT_SYNACK);
     add_ack(b);
+    if (b->v->mode == MODE_HARMLESS) /* a SYN that overtakes the ACK would end it */
+        add_step(b, WAIT_ACCEPT);
 }
 
 /* --- the classes ---------------------------------------------------------------------------------------------- */
@@ -522,7 +524,8 @@ static void dress_ip(struct builder *b, unsigned percent)
         struct step *s = &b->v->step[i];
         if (s->kind != SEND || !rng_chance(&b->r, percent))
             continue;
-        s->ext = (uint8_t)rng_range(&b->r, 1, b->v->v6 && rng_chance(&b->r, 10) ? 40 : 4);
+        s->ext = (uint8_t)rng_range(&b->r, 1,
+                                    b->v->v6 && b->v->mode == MODE_ATTACK && rng_chance(&b->r, 10) ? 40 : 4);
         if (s->len > 1300)
             s->ext = 1;
         if (rng_chance(&b->r, 10))

@@ -12,7 +12,8 @@ void plan_print_step(const struct variant *v, const struct step *s)
     static const char *const trick[] = {
         "", " frag-plain", " frag-twice", " frag-overlap", " frag-bad-sum", " frag-other-id", " frag-atomic"};
     if (s->kind != SEND) {
-        printf("    wait %s %d\n", s->kind == WAIT_ACK ? "until acknowledged:" : "for SYN/ACK", s->off);
+        static const char *const what[] = {"", "for SYN/ACK", "until accepted", "until acknowledged:"};
+        printf("    wait %s %d\n", what[s->kind], s->off);
         return;
     }
     printf("    %s%s%s%s%s%s%s off %d len %u%s", s->flags & SYN ? "S" : "", s->flags & FIN ? "F" : "",
