@@ -36,9 +36,12 @@ static void digest_add(struct digest *g, const void *p, size_t len)
 
 static void digest_link(struct digest *g, const struct packet *p)
 {
+    uint16_t ids[VLAN_MAX] = {0};
+
     if (p->flags & PKT_HAS_ETH)
         digest_add(g, p->data, 6);
-    digest_add(g, p->vlan, sizeof(p->vlan));
+    packet_vlan_ids(p, ids);
+    digest_add(g, ids, sizeof(ids));
 }
 
 static uint64_t path_of(const struct defrag *d, const struct packet *p)

@@ -61,7 +61,8 @@ static uint16_t icmp_class(const struct packet *p)
     return p->icmp_type;
 }
 
-/* VLAN ids as they are where nothing else keeps realms apart; else a hash, with the top bit to tell it from those. */
+/* VLAN ids as they are where nothing else keeps realms apart; else a hash, with the top bit to tell it from those. A
+ * priority tag (id 0) names no VLAN: receivers take such frames, tagged as often as the sender likes, like untagged. */
 static uint32_t realm_of(const struct packet *p)
 {
     struct {
@@ -69,17 +70,16 @@ static uint32_t realm_of(const struct packet *p)
         uint16_t vlan[VLAN_MAX];
         uint8_t n_vlans, tunnel;
     } layers[NEST_MAX + 1];
+    uint16_t ids[VLAN_MAX] = {0};
     unsigned n = 0;
 
-    if (!p->outer && p->n_vlans < 3 && p->tunnel_id == 0)
-        return (p->n_vlans > 0 ? p->vlan[0] & 0xfffu : 0) | (p->n_vlans > 1 ? p->vlan[1] & 0xfffu : 0) << 12;
+    if (!p->outer && p->tunnel_id == 0 && packet_vlan_ids(p, ids) < 3)
+        return ids[0] | (uint32_t)ids[1] << 12;
     memset(layers, 0, sizeof(layers));
     for (; p && n <= NEST_MAX; p = p->outer, n++) {
         layers[n].id = p->tunnel_id;
-        layers[n].n_vlans = p->n_vlans;
         layers[n].tunnel = p->tunnel;
-        for (unsigned i = 0; i < p->n_vlans; i++)
-            layers[n].vlan[i] = p->vlan[i] & 0xfff;
+        layers[n].n_vlans = (uint8_t)packet_vlan_ids(p, layers[n].vlan);
     }
     return (uint32_t)XXH3_64bits_withSecret(layers, n * sizeof(layers[0]), secret, sizeof(secret)) | 1u << 31;
 }

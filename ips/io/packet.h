@@ -142,6 +142,17 @@ static inline void packet_move(struct packet *to, const struct packet *from)
         to->inner->outer = to;
 }
 
+/* The VLANs that the frame is in, outermost first. A priority tag (802.1Q: id 0) names none. Returns how many. */
+static inline unsigned packet_vlan_ids(const struct packet *p, uint16_t ids[VLAN_MAX])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < p->n_vlans; i++)
+        if (p->vlan[i] & 0xfff)
+            ids[n++] = p->vlan[i] & 0xfff;
+    return n;
+}
+
 static inline struct span packet_payload(const struct packet *p)
 {
     return span_of(p->data + p->payload_off, p->payload_len);

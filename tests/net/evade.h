@@ -62,8 +62,9 @@ enum frag_trick {
 
 struct step {
     uint8_t kind, flags, trick, ext; /* ext: how many IPv6 extension headers, or words of IPv4 options */
-    uint8_t tags;                    /* priority tags: 0 none, 1 802.1Q, 2 802.1ad, 3 both */
-    bool chaff;                      /* all bytes are chaff */
+    uint8_t
+        tags; /* priority tags: bit 0 802.1Q, bit 1 802.1ad, bit 2 another 802.1Q in front, and tags / 8 more */
+    bool chaff; /* all bytes are chaff */
     uint16_t len, urgent;
     uint32_t fault;
     int32_t off;      /* of the first byte in the stream; the SYN stands at -1 */

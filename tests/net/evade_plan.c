@@ -538,7 +538,8 @@ static void dress_tags(struct builder *b, unsigned percent)
     for (unsigned i = 0; i < b->v->n_steps; i++) {
         struct step *s = &b->v->step[i];
         if (s->kind == SEND && rng_chance(&b->r, percent))
-            s->tags = (uint8_t)rng_range(&b->r, 1, 3);
+            s->tags =
+                (uint8_t)rng_range(&b->r, 1, b->v->mode == MODE_ATTACK && rng_chance(&b->r, 5) ? 23 : 7);
     }
 }
 
@@ -601,7 +602,7 @@ static void k_udp(struct builder *b)
             struct step *s = add_data(b, 0, v->len);
             s->trick = (uint8_t)trick;
             s->ext = (uint8_t)(rng_chance(&b->r, 20) ? rng_range(&b->r, 1, 4) : 0);
-            s->tags = (uint8_t)(rng_chance(&b->r, 10) ? rng_range(&b->r, 1, 3) : 0);
+            s->tags = (uint8_t)(rng_chance(&b->r, 10) ? rng_range(&b->r, 1, 7) : 0);
             v->no_excuse &= !(v->v6 && s->ext); /* a first fragment without the UDP header is nobody's duty */
         }
     }

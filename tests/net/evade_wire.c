@@ -9,7 +9,7 @@
 #include <string.h>
 #include "tests/net/evade.h"
 
-#define MTU 1492 /* leaves room for a second tag */
+#define MTU 1480 /* leaves room for some more tags */
 
 struct packet_buf {
     uint8_t b[STREAM_MAX + 1024];
@@ -201,6 +201,10 @@ static void ether(struct packet_buf *f, struct wire *w)
         f->b[11] ^= 0x20;
     if (w->s->fault & VID_5)
         put32(f, 0x81000005);
+    for (unsigned i = w->s->tags >> 3; i > 0; i--)
+        put32(f, 0x81000000);
+    if (w->s->tags & 4)
+        put32(f, 0x81000000 | rng_below(&w->r, 8) << 13);
     if (w->s->tags & 2)
         put32(f, 0x88a80000 | rng_below(&w->r, 8) << 13);
     if (w->s->tags & 1)
