@@ -43,7 +43,8 @@ static int load_rules(struct capture *c, const struct config *cfg, struct err *e
 static int open_worker(struct capture *c, const struct config *cfg, const struct capture_args *args,
                        struct err *e)
 {
-    struct worker_place place = {.n_workers = 1, .cpu = -1, .inline_mode = args->inline_mode};
+    struct worker_place place = {
+        .n_workers = 1, .cpu = -1, .inline_mode = args->inline_mode, .one_port = true};
 
     c->w = worker_new(&place, cfg, e);
     if (!c->w)

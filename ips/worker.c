@@ -7,7 +7,8 @@
  *   hand off  frames whose flow another worker owns: descriptors only, and only where the NIC cannot do it
  *   hold      fragments, until their datagram is whole; it is one packet more, and its verdict is theirs
  *   look up   the flow of each packet, its direction and state
- *   inspect   rules, verdict, events
+ *   follow    its TCP stream: what the receiver makes of it, and what it adds to what was inspected
+ *   inspect   rules, verdict, events; then the stream learns whether it leaves
  *   leave     forwarded frames to the other side's TX ring, dropped ones to the free cache, each one counted
  *   rest      completions taken back, fill rings refilled, timeouts, one RCU quiescent state; poll when idle
  *
@@ -140,8 +141,11 @@ static void inject(struct worker *w, const struct packet *p, enum reject_to to)
 static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p)
 {
     flow_lookup(w->flows, p, &w->counters);
+    stream_begin(w->streams, p, &w->counters);
     flow_account(w->flows, p);
-    if (!detect_packet(w->detect, rs, p) || (w->port[1] && p->link != LINK_ETHERNET))
+    bool reject = detect_packet(w->detect, rs, p);
+    stream_end(w->streams, p, &w->counters);
+    if (!reject || (w->port[1] && p->link != LINK_ETHERNET))
         return; /* what has no link header of its own gets no answer */
     counter_add(&w->counters, CTR_REJECTED, 1);
     inject(w, p, REJECT_TO_SENDER);

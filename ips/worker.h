@@ -16,6 +16,7 @@
 #include "ips/flow/flow.h"
 #include "ips/io/handoff.h"
 #include "ips/io/port.h"
+#include "ips/stream/stream.h"
 
 struct worker_config {
     uint32_t index;     /* within the bridge */
@@ -35,6 +36,7 @@ struct worker {
     struct handoff *handoff; /* NULL with a single worker */
     struct defrag *defrag;
     struct flow_table *flows;
+    struct stream_table *streams;
     struct detect *detect;
     struct packet_pool *inner;            /* what the frames of the burst carry */
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */

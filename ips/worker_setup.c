@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Gives a worker everything it needs, so that its thread never allocates, and takes it all back.
- * A worker owns its ports, flow table, defragmentation, detector and event ring; they die here, in reverse order.
+ * A worker owns its ports, flow and stream tables, defragmentation, detector and event ring; they die here, in reverse order.
  * Runs in the control thread, before the worker's thread starts and after it was joined.
  */
 #include <errno.h>
@@ -56,10 +56,30 @@ static void fill_defrag_config(struct defrag_config *dc, const struct config *cf
     };
 }
 
+static void fill_stream_config(struct stream_config *sc, const struct config *cfg,
+                               const struct worker_place *place)
+{
+    *sc = (struct stream_config){
+        .memory_bytes = cfg->stream.memory_bytes,
+        .flow_bytes = cfg->stream.flow_bytes,
+        .window_bytes = cfg->stream.window_bytes,
+        .depth_bytes = cfg->stream.depth_bytes,
+        .bypass_at_depth = cfg->stream.bypass_at_depth,
+        .conflict = cfg->stream.conflict_drop ? CONFLICT_DROP : CONFLICT_REWRITE,
+        .on_memcap = on_exception(EXC_STREAM_MEMCAP, cfg->stream.memcap_policy, cfg, place->inline_mode),
+        /* the ends of a recorded connection saw what a replay drops, so much looks impossible that was not */
+        .drop_ignored = !cfg->stream.ignored_forward && !place->one_port,
+        .inline_mode = place->inline_mode,
+        .one_port = place->one_port,
+        .max_flows = cfg->flow.max,
+    };
+}
+
 static int equip(struct worker *w, const struct worker_place *place, const struct config *cfg, struct err *e)
 {
     struct flow_config fc;
     struct defrag_config fragments;
+    struct stream_config sc;
     struct detect_config dc = {.inline_mode = place->inline_mode,
                                .log_payload = cfg->log.payload,
                                .log_packet = cfg->log.packet,
@@ -85,7 +105,12 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     w->defrag = defrag_new(&fragments, e);
     if (!w->defrag)
         return e->code;
+    fill_stream_config(&sc, cfg, place);
+    w->streams = stream_table_new(&sc, w->flows, e);
+    if (!w->streams)
+        return e->code;
     dc.flows = w->flows;
+    dc.streams = w->streams;
     w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
     return w->detect ? 0 : e->code;
 }
@@ -129,6 +154,7 @@ void worker_delete(struct worker *w)
             port_close(w->port[side]);
     detect_free(w->detect);
     defrag_free(w->defrag);
+    stream_table_free(w->streams);
     flow_table_free(w->flows);
     event_ring_free(w->ring);
     free(w->inner);

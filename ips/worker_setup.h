@@ -16,6 +16,7 @@ struct worker_place {
     int cpu;            /* -1: not pinned */
     bool poll, inline_mode;
     bool rss; /* the NICs bring both directions of a flow to one worker */
+    bool one_port; /* capture mode */
 };
 
 /* Flow table, defragmentation, event ring, detector, counters; ports, handoff, quit flag and ruleset are the caller's to set. */

@@ -130,9 +130,14 @@
     X(AN_FRAG_TINY, "defrag.tiny", "the first fragment does not hold all headers")                         \
     X(AN_FRAG_DIFFERS, "defrag.differs", "a fragment that may not arrive where the others of its datagram do")
 
-#define ANOMALIES_OF_STREAM(X)                                       \
-    X(AN_STREAM_DIFFERENT_DATA, "reassembly_overlap_different_data", \
-      "a retransmission says something else than the first copy")
+#define ANOMALIES_OF_STREAM(X)                                                                \
+    X(AN_STREAM_DIFFERENT_DATA, "reassembly_overlap_different_data",                          \
+      "a retransmission says something else than the first copy")                             \
+    X(AN_STREAM_GAP, "reassembly_seq_gap", "bytes of a stream are missing and will not come") \
+    X(AN_STREAM_NOT_KEPT, "reassembly_segment_before_base_seq",                               \
+      "a retransmission of bytes that are not kept any more")                                 \
+    X(AN_STREAM_MEMCAP, "reassembly_insert_memcap", "no memory for a segment")                \
+    X(AN_STREAM_LIMIT, "reassembly_insert_limit", "a segment beyond stream.flow_bytes, or one hole too many")
 
 #define ANOMALIES_OF_TCP(X)                                                                                  \
     X(AN_3WHS_SYN_DIFF_SEQ, "3whs_syn_resend_diff_seq_on_syn_recv",                                          \

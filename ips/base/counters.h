@@ -89,6 +89,17 @@
       "incomplete datagrams given up for want of room, the oldest first")                                   \
     X(CTR_DEFRAG_TTL, "defrag.ttl_evened",                                                                  \
       "datagrams whose fragments came with different TTLs and left with the lowest")                        \
+    X(CTR_STREAM_EARLY, "stream.early", "segments that lie behind a hole of their stream")                  \
+    X(CTR_STREAM_JOINED, "stream.joined", "segments that filled a hole")                                    \
+    X(CTR_STREAM_CONFLICTS, "stream.conflicts", "segments that differ from the first copy of their bytes")  \
+    X(CTR_STREAM_REWRITTEN, "stream.rewritten", "of those, segments made what the first copy was")          \
+    X(CTR_STREAM_IGNORED, "stream.ignored", "segments that their receiver discards")                        \
+    X(CTR_STREAM_GAPS, "stream.gaps", "holes that were given up: the stream went on behind them")           \
+    X(CTR_STREAM_DEPTH, "stream.depth", "directions that reached stream.depth")                             \
+    X(CTR_STREAM_IDLE_GIVEN, "stream.idle_given_up",                                                        \
+      "directions that lost their last bytes for want of memory")                                           \
+    X(CTR_STREAM_STALLED_GIVEN, "stream.stalled_given_up",                                                  \
+      "directions that lost unacknowledged or early bytes for want of memory")                              \
     X(CTR_DETECT_SCANS, "detect.scans", "buffers scanned by the prefilter")                                 \
     X(CTR_DETECT_SCAN_BYTES, "detect.scan_bytes", "bytes scanned by the prefilter")                         \
     X(CTR_DETECT_CANDIDATES, "detect.candidates", "rules whose options were evaluated")                     \
@@ -135,6 +146,8 @@
     X(DROP_FLOW_MEMCAP, "flow memcap", "the flow table is full, and the policy is drop")                 \
     X(DROP_STREAM_MEMCAP, "stream memcap", "no memory for a segment's bytes, and the policy is drop")    \
     X(DROP_DEFRAG_MEMCAP, "defrag memcap", "no room for a fragment, and the policy is drop")             \
+    X(DROP_STREAM_INVALID, "stream invalid", "TCP that its receiver discards: stream.ignored is drop")   \
+    X(DROP_STREAM_CONFLICT, "stream conflict", "TCP unlike its first copy, and stream.conflict is drop") \
     X(DROP_TX_FULL, "tx ring full", "the TX ring stayed full after one kick")                            \
     X(DROP_HANDOFF_FULL, "handoff ring full", "the flow owner's handoff ring was full")                  \
     X(DROP_SHUTDOWN, "shutdown", "the frame was in hand when the worker stopped")

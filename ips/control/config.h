@@ -75,6 +75,11 @@ struct config {
     struct {
         bool midstream;
         uint32_t midstream_policy, memcap_policy; /* enum exception_action */
+        unsigned memory_bytes;                    /* per worker */
+        unsigned flow_bytes;                      /* kept per direction */
+        unsigned window_bytes;                    /* how far rules look back */
+        unsigned depth_bytes;                     /* per direction; 0: no limit */
+        bool bypass_at_depth, conflict_drop, ignored_forward;
     } stream;
     struct {
         unsigned frames, host_frames,

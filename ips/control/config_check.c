@@ -43,6 +43,9 @@ static const struct {
     {"defrag.datagram_frames", 48, PCAPIO_HELD_MAX, "a datagram of 65,535 bytes comes in 45 frames of 1,500"},
     {"defrag.ipv4_timeout", 1, 600, "it is in seconds"},
     {"defrag.ipv6_timeout", 1, 600, "it is in seconds"},
+    {"stream.memory", 1u << 20, INT32_MAX, "it is in bytes per worker"},
+    {"stream.flow_bytes", 1u << 16, 1u << 24, "it is in bytes per direction of a flow"},
+    {"stream.window", 64, 1u << 15, "it is in bytes, and every idle flow would like to keep as many"},
     {"log.stats_interval", 0, 86400, "it is in seconds, 0 means only at the end"},
     {"log.ring_bytes", 262144, 1u << 30, "it must hold the largest event several times over"},
 };

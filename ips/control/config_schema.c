@@ -69,6 +69,8 @@ static const cyaml_strval_t dialect_words[] = {{"auto", DIALECT_AUTO},
                                                {"suricata", DIALECT_SURICATA},
                                                {"snort3", DIALECT_SNORT3},
                                                {"snort2", DIALECT_SNORT2}};
+static const cyaml_strval_t conflict_words[] = {{"rewrite", 0}, {"drop", 1}};
+static const cyaml_strval_t ignored_words[] = {{"drop", 0}, {"forward", 1}};
 static const cyaml_strval_t forward_words[] = {{"forward", 0}, {"drop", 1}};
 /* Suricata's words for exception policies, and `inspect` for ignore (ips.yaml(5)). */
 static const cyaml_strval_t exception_words[] = {{"ignore", EXCEPTION_IGNORE},
@@ -178,7 +180,15 @@ static const cyaml_schema_field_t flow_rows[] = {
 static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("midstream", stream, midstream, bool_words),
     WORD_ROW("midstream_policy", stream, midstream_policy, exception_words),
-    WORD_ROW("memcap_policy", stream, memcap_policy, exception_words), CYAML_FIELD_END};
+    WORD_ROW("memcap_policy", stream, memcap_policy, exception_words),
+    UINT_ROW("memory", stream, memory_bytes),
+    UINT_ROW("flow_bytes", stream, flow_bytes),
+    UINT_ROW("window", stream, window_bytes),
+    UINT_ROW("depth", stream, depth_bytes),
+    WORD_ROW("bypass_at_depth", stream, bypass_at_depth, bool_words),
+    WORD_ROW("conflict", stream, conflict_drop, conflict_words),
+    WORD_ROW("ignored", stream, ignored_forward, ignored_words),
+    CYAML_FIELD_END};
 
 static const cyaml_schema_field_t defrag_rows[] = {
     UINT_ROW("frames", defrag, frames),

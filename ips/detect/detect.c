@@ -45,8 +45,6 @@
 #define STEPS_BYTES   1460 /* the bound is for so many bytes: longer windows have it again for each more */
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
 
-#pragma weak stream_sizes /* until there is a table; streams is NULL until then */
-
 enum match { NO_MATCH, IN_PACKET, IN_STREAM };
 
 struct alert {

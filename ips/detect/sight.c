@@ -17,8 +17,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#pragma weak stream_window /* until there is a table; streams is NULL until then */
-
 void sight_open(struct sight *s, struct stream_table *streams, const struct packet *p)
 {
     *s = (struct sight){.p = p, .streams = streams};

@@ -217,6 +217,11 @@ void buffer_advance(struct pool *p, struct tcp_dir *d, uint32_t end)
         d->base = end;
 }
 
+void buffer_pass(struct tcp_dir *d, uint32_t end)
+{
+    move_next(d, end);
+}
+
 void buffer_skip(struct pool *p, struct tcp_dir *d, uint32_t seq)
 {
     struct early_range *r = d->n_early ? ranges(p, d) : NULL;

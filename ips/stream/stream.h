@@ -34,8 +34,10 @@ struct stream_config {
     uint64_t depth_bytes;  /* per direction; behind it nothing is inspected as a stream; 0: no limit */
     bool bypass_at_depth;  /* then the flow passes uninspected */
     enum stream_conflict conflict;
-    bool drop_ignored; /* in-line: what the receiver would discard does not leave */
+    enum exception_action on_memcap; /* for segments that cannot be remembered or compared */
+    bool drop_ignored;               /* in-line: what the receiver would discard does not leave */
     bool inline_mode;
+    bool one_port;      /* capture mode: both directions come through the same port */
     uint32_t max_flows; /* of the flow table */
 };
 
@@ -57,11 +59,13 @@ void stream_table_free(struct stream_table *t);
  * p->view, anomalies; may set verdict and drop_reason; may rewrite payload bytes and checksum (PKT_REWRITTEN).
  */
 void stream_begin(struct stream_table *t, struct packet *p, struct counters *c);
-/* Tail and fresh as one span, for rules that look into both: copies fresh behind the tail when it lies in the frame.
- * Valid until stream_end(). Empty when there is no memory, which stream_begin() has seen to. */
+/* Tail and fresh of p->view as one span, for rules that look into both: copies fresh behind the tail when it lies in
+ * the frame and there is a tail. Valid until stream_end(). p is the packet of the last stream_begin(). */
 struct span stream_window(struct stream_table *t, const struct packet *p);
 /* The verdict is known: what is forwarded has happened, what is dropped has not. */
 void stream_end(struct stream_table *t, struct packet *p, struct counters *c);
+/* Fetches what stream_begin() will read of a flow. */
+void stream_prefetch(const struct stream_table *t, uint32_t flow_index);
 /* Sequence numbers used so far by each end, SYN and FIN counted, this packet included; false when unknown. */
 bool stream_sizes(const struct stream_table *t, const struct packet *p, uint32_t size[2]);
 /* Bytes of the pool in use; any thread. */

@@ -6,6 +6,7 @@
  *   tcp.c      sequence numbers, windows, timestamps, RST and SYN: what the receiver takes
  *   pool.c     memory: blocks of powers of two out of one area
  *   buffer.c   the bytes of one direction: kept, early, compared
+ *   memory.c   who gets how much of the pool, and who gives when it is empty
  *   stream.c   the segment's way through them: begin, window, end; limits and what happens at them
  */
 #include "ips/stream/stream.h"
@@ -126,6 +127,8 @@ void buffer_put(const struct pool *p, struct tcp_dir *d, uint32_t seq, struct sp
 void buffer_enter(struct pool *p, struct tcp_dir *d, uint32_t seq, uint32_t end);
 /* Everything up to end is inspected and was put: next moves there, and kept with it. */
 void buffer_advance(struct pool *p, struct tcp_dir *d, uint32_t end);
+/* next moves on and nothing is held of what it passes: behind stream.depth. */
+void buffer_pass(struct tcp_dir *d, uint32_t end);
 /* What lies between next and seq will not come: everything before seq is forgotten, next is seq. */
 void buffer_skip(struct pool *p, struct tcp_dir *d, uint32_t seq);
 /* Whether all bytes that are held of the range agree with these; bytes that are not held agree. */
@@ -143,4 +146,60 @@ struct span buffer_span(const struct pool *p, const struct tcp_dir *d, uint32_t 
 void buffer_shrink(struct pool *p, struct tcp_dir *d, uint32_t keep);
 /* Forgets everything; next stays. */
 void buffer_free(struct pool *p, struct tcp_dir *d);
+
+/* --- memory.c, stream.c -------------------------------------------------------------------------------------------- */
+
+enum part { /* what becomes of a segment's payload when it is forwarded */
+            PART_NONE,
+            PART_OLD,
+            PART_EARLY,
+            PART_NEW,
+            PART_UNKEPT, /* new, inspected where it lies, and there is no room to keep it */
+            PART_BEHIND, /* stream.depth was reached before */
+};
+
+struct segment { /* in hand between begin and end */
+    const struct packet *p;
+    struct tcp *tcp;
+    struct tcp_dir *d; /* its direction */
+    unsigned dir;
+    enum part part;
+    uint32_t seq, end; /* of its payload */
+    uint32_t upto;     /* where next will be when it has been forwarded */
+    bool put;          /* its new bytes are in the buffer */
+};
+
+struct stream_table {
+    struct tcp *tcp; /* by flow index */
+    struct pool *pool;
+    struct flow_table *flows;
+    struct stream_config cfg;
+    struct segment hand;
+    struct stream_view view;
+    uint32_t most_recent, least_recent; /* flows that have memory, by when they got it: index + 1; 0: none */
+    unsigned tail_order;                /* of the block that holds window_bytes */
+    size_t tcp_bytes;
+};
+
+enum reserved { RESERVED, NO_MEMORY, BEYOND_LIMIT };
+/* Room for bytes up to end in d, one of the flow's directions. Takes from idle flows when the pool is empty. */
+enum reserved memory_reserve(struct stream_table *t, struct tcp *f, struct tcp_dir *d, uint32_t end,
+                             bool early, struct counters *c);
+/* After the flow's buffers changed: it is in the list if it has any. */
+void memory_list(struct stream_table *t, struct tcp *f);
+/* d's receiver has acknowledged more: what nobody needs goes back, where it is worth it. */
+void memory_acked(struct stream_table *t, struct tcp_dir *d);
+void memory_release(struct stream_table *t, struct tcp *f);
+
+/* The highest acknowledged data byte's successor: an acknowledged FIN is not data. */
+static inline uint32_t data_acked(const struct tcp_dir *d)
+{
+    return (d->flags & TCP_SAW_FIN) && d->acked == d->fin ? d->acked - 1 : d->acked;
+}
+
+/* Everything that was inspected has arrived, and nothing is early. */
+static inline bool all_acked(const struct tcp_dir *d)
+{
+    return (d->flags & TCP_SAW_ACK) && d->n_early == 0 && !seq_before(data_acked(d), d->next);
+}
 #endif

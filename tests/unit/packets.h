@@ -19,6 +19,7 @@ struct pkt {
     uint8_t proto;         /* 0: TCP */
     uint16_t sport, dport; /* 0: 40000 and 80 */
     uint8_t tcp_flags;
+    uint16_t window; /* 0: 1000 */
     uint32_t seq, ack;
     uint8_t icmp_type, icmp_code;
     uint16_t icmp_id;
@@ -69,7 +70,7 @@ static inline void frame_put_l4(struct frame *f, const struct pkt *k, uint8_t pr
         store_be32(h + 8, k->ack);
         h[12] = 5 << 4;
         h[13] = k->tcp_flags;
-        store_be16(h + 14, 1000);
+        store_be16(h + 14, k->window ? k->window : 1000);
         n = 20;
     } else if (proto == IPPROTO_UDP) {
         store_be16(h + 4, (uint16_t)(8 + payload_len));
