@@ -83,6 +83,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     struct detect_config dc = {.inline_mode = place->inline_mode,
                                .log_payload = cfg->log.payload,
                                .log_packet = cfg->log.packet,
+                               .log_anomalies = cfg->log.anomalies,
                                .steps_max = cfg->detect.steps_max,
                                .bridge = place->bridge,
                                .track_entries = cfg->detect.track_max};
@@ -97,6 +98,8 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     if (!w->inner)
         return err_set(e, -ENOMEM, "no memory for packets inside others"), -ENOMEM;
     w->cfg.decode.pool = w->inner;
+    if (config_decode_ports(cfg, &w->cfg.decode, e) < 0)
+        return e->code;
     w->flows = flow_table_new(&fc, e);
     if (!w->flows)
         return e->code;
@@ -133,7 +136,7 @@ struct worker *worker_new(const struct worker_place *place, const struct config 
         .malformed_drop = cfg->decode.malformed_drop,
         .inline_mode = place->inline_mode,
         .poll = place->poll,
-        .decode = {.verify_checksums = cfg->decode.checksums, .n_ports = 4, .ports = DECODE_PORTS_DEFAULT},
+        .decode = {.verify_checksums = cfg->decode.checksums},
         .rss = place->rss,
         .on_defrag_memcap =
             on_exception(EXC_DEFRAG_MEMCAP, cfg->defrag.memcap_policy, cfg, place->inline_mode),

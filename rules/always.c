@@ -2,6 +2,7 @@
 /*
  * Rules without a fast pattern: when is each worth a look?
  *
+ *   by anomaly   it asks for something odd (kw/event.c): when the packet has anything odd
  *   by address   the header names a list of addresses at one end, and not most of the world: one lookup for all
  *                such rules (iplist.c). Those that are nothing but a header are asked about once per flow and
  *                direction, the others on each packet
@@ -38,6 +39,8 @@ struct work {
     uint32_t n_once, n_each;
     struct candidate *left;
     uint32_t n_left;
+    uint32_t *anomalous;
+    uint32_t n_anomalous;
 };
 
 /* --- by address -------------------------------------------------------------------------------------------------- */
@@ -83,6 +86,27 @@ static bool take_by_address(struct work *w, uint32_t index)
         v[(*n)++].side = end == IPLIST_SRC ? IPLIST_DST : IPLIST_SRC;
     }
     return true;
+}
+
+/* --- by anomaly -------------------------------------------------------------------------------------------------- */
+
+static bool take_by_anomaly(struct work *w, uint32_t index)
+{
+    const struct rule *r = &w->rs->rules[index];
+
+    for (uint32_t i = 0; i < r->n_steps; i++)
+        if (w->rs->steps[r->first_step + i].match == kw_decode_event.match) {
+            w->anomalous[w->n_anomalous++] = index;
+            return true;
+        }
+    return false;
+}
+
+static bool place_anomalous(struct work *w)
+{
+    w->rs->anomalous = (struct rule_list){
+        arena_memdup(w->b->arena, w->anomalous, w->n_anomalous * sizeof(*w->anomalous)), w->n_anomalous};
+    return w->n_anomalous == 0 || w->rs->anomalous.v != NULL;
 }
 
 /* --- by buffer --------------------------------------------------------------------------------------------------- */
@@ -275,7 +299,7 @@ static bool sort_out(struct work *w, const uint32_t *order, uint32_t *slot_of, u
         slot_of[i] = UINT32_MAX;
         w->rs->stats.n_dormant += (r->flags & RULE_DORMANT) != 0;
         if (w->b->rules[order[i]].fast.kind != FAST_NONE || (r->flags & RULE_DORMANT) ||
-            take_by_address(w, i))
+            take_by_anomaly(w, i) || take_by_address(w, i))
             continue;
         slot = needed_slot(w->rs, r);
         if (slot >= 0) {
@@ -301,22 +325,24 @@ int always_build(struct builder *b, struct ruleset *rs, const uint32_t *order)
                      .uses = calloc((size_t)rs->n_addr_sets + 1, sizeof(*w.uses)),
                      .once = malloc(2 * n * sizeof(*w.once)),
                      .each = malloc(2 * n * sizeof(*w.each)),
-                     .left = malloc(n * sizeof(*w.left))};
+                     .left = malloc(n * sizeof(*w.left)),
+                     .anomalous = malloc(n * sizeof(*w.anomalous))};
     uint32_t *slot_of = malloc(n * sizeof(*slot_of));
     uint8_t *left = calloc(n, 1);
-    bool ok = w.uses != NULL && w.once != NULL && w.each != NULL && w.left != NULL && slot_of != NULL &&
-              left != NULL && sort_out(&w, order, slot_of, left);
+    bool ok = w.uses != NULL && w.once != NULL && w.each != NULL && w.left != NULL && w.anomalous != NULL &&
+              slot_of != NULL && left != NULL && sort_out(&w, order, slot_of, left);
 
     if (ok) {
         for (uint32_t i = 0; i < rs->n_rules; i++)
             if (left[i])
                 leave(&w, i);
-        ok = place_always(&w);
+        ok = place_anomalous(&w) && place_always(&w);
     }
     free(w.uses);
     free(w.once);
     free(w.each);
     free(w.left);
+    free(w.anomalous);
     free(slot_of);
     free(left);
     return ok ? 0 : -ENOMEM;

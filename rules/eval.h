@@ -45,7 +45,7 @@ struct facts {
     struct span l4_hdr;       /* TCP with options, UDP or ICMP header; p == NULL when there is none */
     uint16_t vlan[3];         /* tag control words, outermost first */
     uint8_t n_vlans;
-    const struct anomalies *anomalies; /* NULL: none */
+    const struct anomalies *anomalies; /* of the packet; NULL: none */
     uint32_t stream_size[2]; /* TCP: sequence numbers used so far, SYN and FIN count one; [0] by the client */
 };
 

@@ -2,7 +2,7 @@
 /*
  * A rule's header against a packet's facts: protocol, direction and flow state, addresses, ports.
  *
- * The cheap flag tests come first and decide most rules. Ports exist for TCP and UDP only: a rule that names ports
+ * The cheap flag tests come first and decide most rules. Ports exist for TCP, UDP and SCTP only: a rule that names ports
  * never matches another protocol or a fragment. <> tries the packet's ends both ways round, address and port
  * together. Workers; read-only.
  */
@@ -67,14 +67,15 @@ bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const 
                                                   [PROTO_ICMP] = FACT_ICMP};
     const uint32_t any_ports = RULE_ANY_SPORT | RULE_ANY_DPORT;
 
-    if (!(f->flags & proto_facts[r->proto]) || !flow_matches(r->flags, f->flags))
+    if ((!(f->flags & proto_facts[r->proto]) && !(r->flags & RULE_ANY_PACKET)) ||
+        !flow_matches(r->flags, f->flags))
         return false;
     if ((r->flags & (RULE_IPV4 | RULE_IPV6 | RULE_SCTP)) && !exact_proto(r->flags, f))
         return false;
     if ((r->flags & RULE_NEEDS_PAYLOAD) && f->payload_len == 0)
         return false;
     if ((r->flags & any_ports) != any_ports &&
-        (!(f->flags & (FACT_TCP | FACT_UDP)) || (f->flags & FACT_FRAGMENT)))
+        ((!(f->flags & (FACT_TCP | FACT_UDP)) && f->ip_proto != IPPROTO_SCTP) || (f->flags & FACT_FRAGMENT)))
         return false;
     return ends_match(rs, r, f, false) || ((r->flags & RULE_BIDIRECTIONAL) && ends_match(rs, r, f, true));
 }

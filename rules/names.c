@@ -57,7 +57,7 @@ static const struct header_word protos[] = {
     {"ipv6", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV6},
     {"ip6", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_IPV6},
     {"sctp", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_SCTP},
-    {"pkthdr", .id = PROTO_IP, .dialects = IN_SURICATA, .dormant = true},
+    {"pkthdr", .id = PROTO_IP, .dialects = IN_SURICATA, .rule_flags = RULE_ANY_PACKET},
     {"ether", .id = PROTO_IP, .dialects = IN_SURICATA, .dormant = true},
     {"arp", .id = PROTO_IP, .dialects = IN_SURICATA, .dormant = true},
 };

@@ -200,7 +200,7 @@ static bool parse_header(struct draft *d, struct span header)
     parse_direction(d, words[DIRECTION]);
     parse_set(d, RANGE_ADDR, words[DST], RULE_ANY_DST, &d->rule.dst);
     parse_set(d, RANGE_PORT, words[DPORT], RULE_ANY_DPORT, &d->rule.dport);
-    if ((d->rule.proto == PROTO_ICMP || (d->rule.flags & RULE_SCTP)) && !d->failed &&
+    if (d->rule.proto == PROTO_ICMP && !d->failed &&
         (d->rule.flags & (RULE_ANY_SPORT | RULE_ANY_DPORT)) != (RULE_ANY_SPORT | RULE_ANY_DPORT))
         draft_fail(d, words[SPORT].p, "write any for both ports", "an %.*s rule cannot name ports",
                    TEXT_ARG(words[PROTO]));

@@ -109,6 +109,7 @@ struct ruleset {
     const struct buffer_ref *transformed; /* what slot BUF_N + i is made of */
     uint32_t n_transformed;
     const struct always *always;
+    struct rule_list anomalous; /* rules without a fast pattern that ask for an anomaly */
     struct iplist ip_once; /* rules by address that are decided once per flow and direction (RULE_IP_ONLY) */
     struct iplist ip_each; /* rules by address that are tried on each packet */
     struct ruleset_worker workers[64];

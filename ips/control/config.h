@@ -62,9 +62,10 @@ struct config {
         unsigned track_max; /* entries of the table of hosts that all workers share */
     } detect;
     struct {
-        bool not_ip_drop;    /* decode.not_ip: forward|drop */
-        bool malformed_drop; /* decode.malformed: drop|forward */
-        bool checksums;      /* decode.checksums: on|off */
+        bool not_ip_drop;                                /* decode.not_ip: forward|drop */
+        bool malformed_drop;                             /* decode.malformed: drop|forward */
+        bool checksums;                                  /* decode.checksums: on|off */
+        char *vxlan_ports, *geneve_ports, *teredo_ports; /* "4789,8472" */
     } decode;
     struct {
         unsigned max;      /* flows per worker */
@@ -92,7 +93,7 @@ struct config {
     struct {
         char *dir;
         unsigned stats_interval_s;
-        bool payload, packet, utc;
+        bool payload, packet, utc, anomalies;
         unsigned ring_bytes; /* per worker */
         char *level;
     } log;
@@ -104,6 +105,8 @@ struct config {
     char *user;                /* drop privileges to this user; empty: stay */
 };
 
+/* The ports of decode.*_ports; 0 or -errno. */
+int config_decode_ports(const struct config *c, struct decode_config *dc, struct err *e);
 /* Defaults only. */
 struct config *config_new(struct err *e);
 /* Defaults, then the file. Errors name line and path and the remedy. */

@@ -283,13 +283,15 @@ static int check_defrag(const struct config *c, bool capture, struct err *e)
 int config_check(const struct config *c, bool capture, struct err *e)
 {
     uint8_t rank[ACTION_N];
+    struct decode_config dc;
     enum log_level level;
     int rc;
 
     if (!capture && ((rc = check_bridges(c, e)) < 0 || (rc = check_daemon(c, e)) < 0))
         return rc;
     if ((rc = check_limits(c, e)) < 0 || (rc = check_defrag(c, capture, e)) < 0 ||
-        (rc = check_rules(c, e)) < 0 || (rc = config_action_order(c->detect.action_order, rank, e)) < 0)
+        (rc = check_rules(c, e)) < 0 || (rc = config_action_order(c->detect.action_order, rank, e)) < 0 ||
+        (rc = config_decode_ports(c, &dc, e)) < 0)
         return rc;
     if (!log_level_parse(c->log.level, &level)) {
         err_set(e, -EINVAL, "log.level cannot be '%.32s'", c->log.level);

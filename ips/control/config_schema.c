@@ -162,7 +162,11 @@ static const cyaml_schema_field_t detect_rows[] = {
 static const cyaml_schema_field_t decode_rows[] = {
     WORD_ROW("not_ip", decode, not_ip_drop, forward_words),
     WORD_ROW("malformed", decode, malformed_drop, forward_words),
-    WORD_ROW("checksums", decode, checksums, bool_words), CYAML_FIELD_END};
+    WORD_ROW("checksums", decode, checksums, bool_words),
+    TEXT_ROW("vxlan_ports", decode, vxlan_ports),
+    TEXT_ROW("geneve_ports", decode, geneve_ports),
+    TEXT_ROW("teredo_ports", decode, teredo_ports),
+    CYAML_FIELD_END};
 
 static const cyaml_schema_field_t flow_rows[] = {
     UINT_ROW("max", flow, max),
@@ -205,6 +209,7 @@ static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 UINT_ROW("stats_interval", log, stats_interval_s),
                                                 WORD_ROW("payload", log, payload, bool_words),
                                                 WORD_ROW("packet", log, packet, bool_words),
+                                                WORD_ROW("anomalies", log, anomalies, bool_words),
                                                 WORD_ROW("utc", log, utc, bool_words),
                                                 UINT_ROW("ring_bytes", log, ring_bytes),
                                                 TEXT_ROW("level", log, level),

@@ -2,7 +2,8 @@
 /*
  * Rules against one packet.
  *
- *   verdicts   what flow or decode policy already decided stands; a dropped flow drops, a passed flow passes
+ *   verdicts   what flow or decode policy already decided stands; a dropped flow drops, a passed flow passes; of a
+ *              malformed packet only its anomalies are asked about
  *   candidates rules whose fast pattern is in the payload, merged with the rules that have none, by rank
  *   confirm    header, then options (eval.c), in rank order: pass, drop, reject, alert unless configured otherwise
  *   act        what the rule remembers is done (flowbits:set), thresholds are asked, then: a pass rule ends the
@@ -57,7 +58,7 @@ struct detect {
     struct counters *c;
     struct eval eval;
     struct facts facts;
-    bool inline_mode;
+    bool inline_mode, log_anomalies;
     uint32_t steps_max, worker;
     struct report report;
     struct flow_table *flows;
@@ -100,6 +101,7 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     d->c = c;
     d->eval.facts = &d->facts;
     d->inline_mode = cfg->inline_mode;
+    d->log_anomalies = cfg->log_anomalies;
     d->steps_max = cfg->steps_max ? cfg->steps_max : STEPS_DEFAULT;
     d->worker = worker;
     d->report = (struct report){
@@ -177,7 +179,10 @@ static void fill_facts(struct detect *d, const struct packet *p)
     static const uint32_t proto_fact[PROTO_N] = {0, FACT_TCP, FACT_UDP, FACT_ICMP};
 
     d->facts = (struct facts){
-        .flags = proto_fact[proto_of(p)] | (p->ip_version == 6 ? FACT_IPV6 : FACT_IPV4) |
+        .flags = proto_fact[proto_of(p)] |
+                 (p->ip_version == 6   ? FACT_IPV6
+                  : p->ip_version == 4 ? FACT_IPV4
+                                       : 0) |
                  (p->flow ? FACT_HAS_FLOW : 0) | (p->flags & PKT_TO_CLIENT ? FACT_TO_CLIENT : 0) |
                  (p->flags & PKT_ESTABLISHED ? FACT_ESTABLISHED : 0) |
                  (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0) |
@@ -326,12 +331,16 @@ static void pass(struct detect *d, const struct rule *r, enum match match, struc
 static void block(struct detect *d, const struct rule *r, struct alert a, bool by_rate_filter,
                   struct packet *p)
 {
-    if (!d->has_drop) {
+    if (p->verdict !=
+        VERDICT_DROP) { /* else an earlier rule, or what decode.malformed says, has the reason */
         d->drop = a;
         drop(p, by_rate_filter ? DROP_RATE : DROP_RULES);
+        d->has_drop = true;
     }
-    d->has_drop = true;
-    d->report.rejected |= a.action == ACTION_REJECT;
+    if (a.action == ACTION_REJECT && p->outer)
+        counter_add(d->c, CTR_REJECT_TUNNELLED, 1); /* the answer would have to go through the tunnel */
+    else
+        d->report.rejected |= a.action == ACTION_REJECT;
     set_flow_verdict(d, r, p, a.match, FLOW_DROP);
 }
 
@@ -400,7 +409,10 @@ static void set_buffers(struct eval *e, const struct ruleset *rs, const struct p
 
     eval_begin(e, rs);
     e->buf[BUF_PAYLOAD] = packet_payload(p);
-    e->buf[p->ip_version == 6 ? BUF_IPV6_HDR : BUF_IPV4_HDR] = ip_header(p);
+    if (p->ip_version == 6) /* ipv6.hdr goes on to the last extension header */
+        e->buf[BUF_IPV6_HDR] = span_of(p->data + p->l3_off, (size_t)(p->l4_off - p->l3_off));
+    else
+        e->buf[BUF_IPV4_HDR] = ip_header(p);
     if (proto == PROTO_ICMP && p->ip_version == 6)
         e->buf[BUF_ICMPV6_HDR] = l4_header(p);
     else if (proto != PROTO_IP)
@@ -426,8 +438,15 @@ static void recall(struct detect *d, const struct ruleset *rs, const struct pack
     h->n_late = d->late->n;
 }
 
+/* What earlier decisions leave to ask about a packet. */
+enum look {
+    LOOK_NOWHERE,
+    LOOK_AT_ANOMALIES, /* it is malformed: only rules that ask for anomalies */
+    LOOK,
+};
+
 /* All candidates in rank order; after a pass rule only those that remember something. */
-static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p)
+static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p, enum look look)
 {
     const struct ruleset_worker *w = &rs->workers[d->worker];
     struct rule_cost *costs = __atomic_load_n(&w->costs, __ATOMIC_ACQUIRE);
@@ -438,8 +457,13 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
     fill_facts(d, p);
     set_buffers(&d->eval, rs, p);
     sight_open(&d->sight, d->streams, p);
-    recall(d, rs, p, &hints);
-    prefilter_run(rs, w, &d->eval, &hints, &found, d->c);
+    if (look == LOOK) {
+        recall(d, rs, p, &hints);
+        prefilter_run(rs, w, &d->eval, &hints, &found, d->c);
+    } else {
+        d->late = NULL;
+        prefilter_run_anomalous(rs, &found);
+    }
     d->only_late = found.only_late;
     for (uint32_t i; (i = candidates_next(&found)) != CANDIDATE_NONE;) {
         enum match match;
@@ -484,8 +508,7 @@ static void drop_uninspected(struct detect *d, struct packet *p, enum drop_reaso
     report_event(&d->report, EVENT_DROP, p, NULL, ACTION_DROP);
 }
 
-/* True when earlier decisions settle the packet. */
-static bool settled(struct detect *d, struct packet *p)
+static enum look settle(struct detect *d, struct packet *p)
 {
     struct flow *f = p->flow;
 
@@ -495,28 +518,31 @@ static bool settled(struct detect *d, struct packet *p)
         if (f && f->verdict == FLOW_DROP)
             f->verdict = FLOW_INSPECT;
     }
-    if (p->verdict == VERDICT_DROP) {
+    if (p->verdict == VERDICT_DROP)
         drop_uninspected(d, p, p->drop_reason);
-        return true;
-    }
-    if ((p->flags & (PKT_HAS_IP | PKT_MALFORMED | PKT_BAD_CHECKSUM | PKT_UNINSPECTED)) != PKT_HAS_IP)
-        return true;
+    if (p->flags & PKT_MALFORMED)
+        return LOOK_AT_ANOMALIES;
+    if (p->verdict == VERDICT_DROP || (p->flags & (PKT_HAS_IP | PKT_BAD_CHECKSUM)) != PKT_HAS_IP)
+        return LOOK_NOWHERE;
     if (f && f->verdict == FLOW_DROP) {
         drop_uninspected(d, p, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);
-        return true;
+        return LOOK_NOWHERE;
     }
     if (f && f->verdict == FLOW_PASS) {
         if (!(f->flags & FLOW_BY_POLICY))
             counter_add(d->c, CTR_PASSED, 1);
-        return true;
+        return LOOK_NOWHERE;
     }
-    return false;
+    return LOOK;
 }
 
 bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     d->report.rejected = d->report.passed = false;
-    if (settled(d, p) || !rs)
+    enum look look = settle(d, p);
+    if (d->log_anomalies && anomaly_any(&p->anomalies))
+        report_event(&d->report, EVENT_ANOMALY, p, NULL, ACTION_ALERT);
+    if (!rs || look == LOOK_NOWHERE || (look == LOOK_AT_ANOMALIES && rs->anomalous.n == 0))
         return false;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
     d->n_alerts = 0;
@@ -524,7 +550,7 @@ bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
     d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;
     d->eval.memory.now_ms = p->now_ns / NS_PER_MS;
     d->tagged = tag_take(p, &d->eval.memory);
-    inspect(d, rs, p);
+    inspect(d, rs, p, look);
     if (d->n_alerts || d->has_drop || d->tagged)
         report(d, rs, p);
     return d->report.rejected;

@@ -17,7 +17,8 @@
 struct detect;
 
 struct detect_config {
-    bool inline_mode; /* false: drop rules alert ("allowed") and nothing is dropped */
+    bool log_anomalies; /* an event for each packet that has any */
+    bool inline_mode;   /* false: drop rules alert ("allowed") and nothing is dropped */
     bool log_payload, log_packet;
     uint32_t steps_max;       /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
     uint32_t bridge;          /* index, for events */

@@ -303,6 +303,13 @@ void prefilter_run(const struct ruleset *rs, const struct ruleset_worker *w, str
         add_list(&r, iplist_lookup(&rs->ip_once, IPLIST_SRC, f->src));
         add_list(&r, iplist_lookup(&rs->ip_once, IPLIST_DST, f->dst));
     }
+    if (f->anomalies != NULL && anomaly_any(f->anomalies))
+        add_list(&r, &rs->anomalous);
     sort(&r);
     *out = (struct candidates){r.candidates, always->v, r.n, always->n, only_late};
+}
+
+void prefilter_run_anomalous(const struct ruleset *rs, struct candidates *out)
+{
+    *out = (struct candidates){NULL, rs->anomalous.v, 0, rs->anomalous.n, 0};
 }

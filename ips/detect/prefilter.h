@@ -45,4 +45,6 @@ static inline uint32_t candidates_next(struct candidates *c)
     }
     return a < b ? a : b;
 }
+/* The rules that ask for an anomaly, and no others. */
+void prefilter_run_anomalous(const struct ruleset *rs, struct candidates *out);
 #endif

@@ -12,7 +12,8 @@
 
 #include <netinet/in.h>
 
-#define N_PARTS 7 /* msg, category, metadata, references, payload, packet, vars: the order event.h fixes */
+#define N_PARTS \
+    8 /* msg, category, metadata, references, payload, packet, vars, tunnel: the order event.h fixes */
 
 static uint16_t cut(size_t len)
 {
@@ -75,7 +76,8 @@ static void fill_packet(struct event *ev, const struct packet *p)
     ev->ts_ns = p->ts_ns;
     ev->pcap_cnt = p->pcap_cnt;
     ev->in_port = p->in_port;
-    ev->link = p->link;
+    ev->link = p->outer ? LINK_RAW : p->link; /* what log.packet shows of it begins with IP */
+    ev->anomalies = p->anomalies;
     ev->n_vlans = p->n_vlans;
     memcpy(ev->vlan, p->vlan, sizeof(ev->vlan));
     if (!(p->flags & PKT_HAS_IP))
@@ -105,6 +107,28 @@ static void fill_packet(struct event *ev, const struct packet *p)
         ev->udp_len = load_be16(p->data + p->l4_off + 4);
 }
 
+/* The packets around p, the outermost first; how many there are. */
+static uint32_t fill_tunnel(struct tunnel_hop *hops, const struct packet *p)
+{
+    uint32_t n = 0;
+
+    for (const struct packet *o = p->outer; o && n < NEST_MAX; o = o->outer)
+        n++;
+    for (uint32_t i = n; i > 0; i--, p = p->outer) {
+        const struct packet *o = p->outer;
+
+        hops[i - 1] = (struct tunnel_hop){.src = o->src,
+                                          .dst = o->dst,
+                                          .id = p->tunnel_id,
+                                          .carries = p->tunnel,
+                                          .ip_version = o->ip_version,
+                                          .ip_proto = o->ip_proto,
+                                          .sport = o->sport,
+                                          .dport = o->dport};
+    }
+    return n;
+}
+
 static void fill_rule(struct event *ev, const struct rule_info *rule, enum rule_action action)
 {
     ev->action = (uint8_t)action;
@@ -131,11 +155,16 @@ void report_event(const struct report *r, enum event_type type, const struct pac
     if (type == EVENT_ALERT && r->log_payload && (p->flags & PKT_HAS_IP))
         part[4] = last_bytes(r->payload);
     if ((type == EVENT_ALERT && r->log_packet) || type == EVENT_PACKET)
-        part[5] = span_of(p->data, cut(p->len));
+        part[5] =
+            p->outer ? span_of(p->data + p->l3_off, cut(p->len - p->l3_off)) : span_of(p->data, cut(p->len));
     struct var vars[VARS_PER_OWNER_MAX];
     if (type == EVENT_ALERT && r->vars_owner != 0)
         part[6] =
             span_of(vars, vars_list(r->vars, r->vars_owner, vars, VARS_PER_OWNER_MAX) * sizeof(vars[0]));
+
+    struct tunnel_hop hops[NEST_MAX];
+    if (p->outer)
+        part[7] = span_of(hops, fill_tunnel(hops, p) * sizeof(hops[0]));
 
     uint32_t size = sizeof(struct event);
     for (unsigned i = 0; i < N_PARTS; i++)
@@ -159,7 +188,7 @@ void report_event(const struct report *r, enum event_type type, const struct pac
 
     uint16_t *const lens[N_PARTS] = {&ev->msg_len,        &ev->category_len, &ev->metadata_len,
                                      &ev->references_len, &ev->payload_len,  &ev->packet_len,
-                                     &ev->vars_len};
+                                     &ev->vars_len,       &ev->tunnel_len};
     uint8_t *out = (uint8_t *)(ev + 1);
     for (unsigned i = 0; i < N_PARTS; i++) {
         *lens[i] = (uint16_t)part[i].len;

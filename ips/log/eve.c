@@ -51,6 +51,16 @@ static const struct {
     [LINK_OTHER] = {147, "USER0"},
 };
 
+static const struct {
+    const char *name, *pkt_src;
+} tunnels[TUNNEL_N] = {
+    [TUNNEL_NONE] = {"none", "wire/pcap"},         [TUNNEL_IPIP] = {"ipip", "ipv4 tunnel"},
+    [TUNNEL_IPMPLS] = {"mpls", "mpls tunnel"},     [TUNNEL_ETHERIP] = {"etherip", "etherip tunnel"},
+    [TUNNEL_GRE] = {"gre", "gre tunnel"},          [TUNNEL_ERSPAN] = {"erspan", "erspan tunnel"},
+    [TUNNEL_VXLAN] = {"vxlan", "vxlan tunnel"},    [TUNNEL_GENEVE] = {"geneve", "geneve tunnel"},
+    [TUNNEL_TEREDO] = {"teredo", "teredo tunnel"},
+};
+
 /* Where a rule's "reference: type,value" leads; the types of the reference.config that rule sets ship. */
 static const struct {
     const char *type, *prefix;
@@ -66,7 +76,7 @@ static const struct {
 };
 
 struct parts { /* the variable parts of a record, in their order */
-    struct span msg, category, metadata, references, payload, packet, vars;
+    struct span msg, category, metadata, references, payload, packet, vars, tunnel;
 };
 
 static struct span part_next(const uint8_t **at, uint32_t len)
@@ -88,6 +98,7 @@ static void parts_of(const struct event *ev, struct parts *p)
     p->payload = part_next(&at, ev->payload_len);
     p->packet = part_next(&at, ev->packet_len);
     p->vars = part_next(&at, ev->vars_len);
+    p->tunnel = part_next(&at, ev->tunnel_len);
 }
 
 void eve_init(struct eve *eve, const struct logger_config *cfg)
@@ -152,19 +163,24 @@ static void write_end_points(struct json_writer *w, const struct event *ev, bool
         json_write_uint(w, "dest_port", swap ? ev->sport : ev->dport);
 }
 
-static void write_ip(struct json_writer *w, const struct event *ev)
+static void write_proto(struct json_writer *w, uint8_t proto)
 {
-    const char *name = proto_names[ev->ip_proto];
+    const char *name = proto_names[proto];
     char number[8];
 
-    if (ev->ip_version == 0)
-        return;
-    write_end_points(w, ev, false);
     if (name == NULL) {
-        snprintf(number, sizeof(number), "%03u", ev->ip_proto);
+        snprintf(number, sizeof(number), "%03u", proto);
         name = number;
     }
     json_write_str(w, "proto", name);
+}
+
+static void write_ip(struct json_writer *w, const struct event *ev)
+{
+    if (ev->ip_version == 0)
+        return;
+    write_end_points(w, ev, false);
+    write_proto(w, ev->ip_proto);
     json_write_uint(w, "ip_v", ev->ip_version);
     if (ev->ip_proto == IPPROTO_ICMP || ev->ip_proto == IPPROTO_ICMPV6) {
         json_write_uint(w, "icmp_type", ev->icmp_type);
@@ -172,7 +188,66 @@ static void write_ip(struct json_writer *w, const struct event *ev)
     }
 }
 
-static void write_common(struct eve *eve, struct json_writer *w, const struct event *ev, const char *type)
+static struct tunnel_hop hop_at(const struct parts *p, uint32_t i)
+{
+    struct tunnel_hop h;
+
+    memcpy(&h, p->tunnel.p + i * sizeof(h), sizeof(h));
+    return h;
+}
+
+static uint32_t n_hops(const struct parts *p)
+{
+    return p->tunnel.len / (uint32_t)sizeof(struct tunnel_hop);
+}
+
+/* Where the packet comes from, in Suricata's words where it has them. */
+static const char *pkt_src(const struct parts *p)
+{
+    if (p->tunnel.len == 0)
+        return "wire/pcap";
+    struct tunnel_hop last = hop_at(p, n_hops(p) - 1);
+    return tunnels[last.carries < TUNNEL_N ? last.carries : TUNNEL_NONE].pkt_src;
+}
+
+static void write_hop(struct json_writer *w, const struct tunnel_hop *h)
+{
+    write_addr(w, "src_ip", &h->src, h->ip_version);
+    if (h->ip_proto == IPPROTO_UDP)
+        json_write_uint(w, "src_port", h->sport);
+    write_addr(w, "dest_ip", &h->dst, h->ip_version);
+    if (h->ip_proto == IPPROTO_UDP)
+        json_write_uint(w, "dest_port", h->dport);
+}
+
+/* The outermost packet, and the path from it inwards. */
+static void write_tunnel(struct json_writer *w, const struct event *ev, const struct parts *p)
+{
+    struct tunnel_hop h = hop_at(p, 0);
+
+    json_write_open(w, "tunnel", '{');
+    write_hop(w, &h);
+    write_proto(w, h.ip_proto);
+    json_write_uint(w, "depth", n_hops(p));
+    if (ev->pcap_cnt != 0)
+        json_write_uint(w, "pcap_cnt", ev->pcap_cnt);
+    json_write_str(w, "pkt_src", "wire/pcap");
+    json_write_open(w, "path", '[');
+    for (uint32_t i = 0; i < n_hops(p); i++) {
+        h = hop_at(p, i);
+        json_write_open(w, NULL, '{');
+        json_write_str(w, "type", tunnels[h.carries < TUNNEL_N ? h.carries : TUNNEL_NONE].name);
+        if (h.id != 0)
+            json_write_uint(w, "id", h.id);
+        write_hop(w, &h);
+        json_write_close(w, '}');
+    }
+    json_write_close(w, ']');
+    json_write_close(w, '}');
+}
+
+static void write_common(struct eve *eve, struct json_writer *w, const struct event *ev,
+                         const struct parts *p, const char *type)
 {
     w->comma = false;
     json_write_open(w, NULL, '{');
@@ -191,7 +266,9 @@ static void write_common(struct eve *eve, struct json_writer *w, const struct ev
         json_write_close(w, ']');
     }
     write_ip(w, ev);
-    json_write_str(w, "pkt_src", "wire/pcap");
+    json_write_str(w, "pkt_src", pkt_src(p));
+    if (p->tunnel.len > 0)
+        write_tunnel(w, ev, p);
 }
 
 /* The piece of s before the first `stop`; *rest is what comes after it. */
@@ -423,23 +500,49 @@ static void write_drop(struct json_writer *w, const struct event *ev)
     json_write_close(w, '}');
 }
 
+/* One line for each anomaly of the packet. */
+static void write_anomalies(struct eve *eve, struct json_writer *w, const struct event *ev,
+                            const struct parts *p)
+{
+    char name[96];
+
+    for (int i = 0; i < AN_N; i++) {
+        bool stream = anomaly_of_stream(i);
+
+        if (!anomaly_has(&ev->anomalies, i))
+            continue;
+        write_common(eve, w, ev, p, "anomaly");
+        json_write_open(w, "anomaly", '{');
+        json_write_str(w, "type", stream ? "stream" : "decode");
+        snprintf(name, sizeof(name), "%s.%s", stream ? "stream" : "decoder", anomaly_info[i].name);
+        json_write_str(w, "event", name);
+        json_write_close(w, '}');
+        json_write_close(w, '}');
+        json_write_raw(w, "\n", 1);
+    }
+}
+
 void eve_write_event(struct eve *eve, struct json_writer *w, const struct event *ev)
 {
     struct parts parts;
 
     parts_of(ev, &parts);
+    if (ev->type == EVENT_ANOMALY) {
+        write_anomalies(eve, w, ev, &parts);
+        return;
+    }
     if (ev->type == EVENT_PACKET) {
-        write_common(eve, w, ev, "packet");
+        write_common(eve, w, ev, &parts, "packet");
         write_packet(w, ev, &parts);
         json_write_close(w, '}');
         json_write_raw(w, "\n", 1);
         return;
     }
     if (ev->type == EVENT_DROP) {
-        write_common(eve, w, ev, "drop");
+        write_common(eve, w, ev, &parts, "drop");
         write_drop(w, ev);
     } else {
-        write_common(eve, w, ev, "alert");
+        write_common(eve, w, ev, &parts, "alert");
     }
     if (ev->type == EVENT_ALERT || ev->sid != 0)
         write_alert(w, ev, &parts);

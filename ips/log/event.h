@@ -11,10 +11,11 @@
 #include "ips/base/span.h"
 #include "ips/io/packet.h"
 
-enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_N };
+enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_ANOMALY, EVENT_N };
 
 /* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet,
- * vars (struct var of ips/base/vars.h, n_vars of them; copy them out, they are not aligned). */
+ * vars (struct var of ips/base/vars.h, n_vars of them), tunnel (struct tunnel_hop, the frame's own packet first); copy those
+ * two out, they are not aligned. */
 struct event {
     uint32_t size;       /* of the whole record, a multiple of 8 */
     uint8_t type;        /* enum event_type */
@@ -49,7 +50,19 @@ struct event {
     uint16_t vars_len;    /* bytes: what rules remember of the flow */
     uint8_t exceptions;   /* of the flow: bit for each enum exception (ips/flow/exception.h) */
     uint8_t in_stream;    /* alert: payload is the end of a TCP stream */
-    uint8_t zero[4];
+    uint8_t zero[2];
+    uint16_t tunnel_len;        /* bytes: the packets around this one */
+    struct anomalies anomalies; /* EVENT_ANOMALY */
+};
+
+/* A packet around the one that an event is about. */
+struct tunnel_hop {
+    struct addr src, dst;
+    uint32_t id;     /* of what it carries: VNI, VSID; 0: none */
+    uint8_t carries; /* enum tunnel */
+    uint8_t ip_version, ip_proto, zero;
+    uint16_t sport, dport;
+    uint32_t zero2;
 };
 _Static_assert(sizeof(struct event) % 8 == 0, "records stay aligned");
 

@@ -4,7 +4,7 @@
  *
  *     decode-event:ipv4.trunc_pkt;   stream-event:est_packet_out_of_window;   engine-event:stream.est_packet_out_of_window;
  *
- * The words are the rows of ips/base/anomaly.h; those of stream-event have no dot, and "stream." before them in the other
+ * The words are the rows of ips/base/anomaly.h; those of stream-event have "stream." before them in the other
  * two. A rule about an event that Suricata knows and this engine does not notice is dormant. Matching runs in workers.
  */
 #include <ctype.h>
@@ -33,9 +33,8 @@ static enum anomaly find_anomaly(struct span name, bool stream)
     if (has_prefix)
         name = span_sub(name, sizeof(prefix) - 1, name.len);
     for (unsigned i = 0; i < AN_N; i++) {
-        bool of_stream = strchr(anomaly_info[i].name, '.') == NULL;
-
-        if (span_eq_str(name, anomaly_info[i].name) && of_stream == (stream || has_prefix))
+        if (span_eq_str(name, anomaly_info[i].name) &&
+            anomaly_of_stream((enum anomaly)i) == (stream || has_prefix))
             return (enum anomaly)i;
     }
     return AN_N;

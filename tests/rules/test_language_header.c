@@ -121,7 +121,6 @@ static void packet_protocols(void **state)
     assert_false(flags_of("drop tcp-pkt any any -> any any (content:\"x\"; sid:1;)", DIALECT_SURICATA, NULL) &
                  (RULE_DROPS_FLOW | RULE_DROPS_STREAM));
     refused_at("alert icmpv6 any 1 -> any any (sid:1;)", DIALECT_SURICATA, 1, 0, "cannot name ports");
-    refused_at("alert sctp any any -> any 80 (sid:1;)", DIALECT_SURICATA, 1, 0, "cannot name ports");
     refused_at("alert tcp-pkt any any -> any any (sid:1;)", DIALECT_SNORT3, 1, 7, "'tcp-pkt' is Suricata's");
 }
 
@@ -152,7 +151,6 @@ static void application_protocols(void **state)
         assert_true(ruleset_info(l.rs, 0)->apps != 0);
         unload(&l);
     }
-    assert_dormant("pkthdr", "", DIALECT_SURICATA, "pkthdr");
     refused_at("alert htpp any any -> any any (sid:1;)", DIALECT_SURICATA, 1, 7, "unknown protocol 'htpp'");
     refused_at("alert tls any any -> any any (sid:1;)", DIALECT_SNORT3, 1, 7, "'tls' is Suricata's");
     refused_at("alert netbios-ssn any any -> any any (sid:1;)", DIALECT_SURICATA, 1, 7,
