@@ -171,9 +171,14 @@ $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka -lnetfilter_queue
 
-$(NET_BIN): %: %.o
+$(filter-out %/fates,$(NET_BIN)): %: %.o
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ -lpthread
+
+# asks the engine's own TCP, so it links the engine
+$(BUILD)/tests/net/fates: %: %.o $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(FUZZ_BIN): $(BUILD)/%: %.c $(LIB)
 	@mkdir -p $(@D)

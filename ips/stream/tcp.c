@@ -415,12 +415,12 @@ static void acknowledge(struct tcp_dir *d, const struct tcp_dir *sender, const s
 
 static void advance(struct tcp_dir *d, const struct packet *p)
 {
-    uint32_t data_end = tcp_data_seq(p) + p->payload_len;
+    uint32_t data = tcp_data_seq(p), data_end = data + p->payload_len;
 
     d->in_port = p->in_port;
     d->flags |= TCP_SEEN;
-    if ((d->flags & TCP_SAW_FIN) && p->payload_len && !seq_before(data_end, d->fin))
-        d->flags &= (uint16_t)~TCP_SAW_FIN; /* more came: which of both its receiver took is open */
+    if ((d->flags & TCP_SAW_FIN) && !seq_before(d->fin - 1, data) && seq_before(d->fin - 1, data_end))
+        d->flags &= (uint16_t)~TCP_SAW_FIN; /* a byte in its place: which of both its receiver took is open */
     if ((p->tcp_flags & FIN) && !seq_before(data_end, d->next)) {
         d->fin = data_end + 1;
         d->flags = (d->flags & (uint16_t)~TCP_OTHER_ISN) | TCP_SAW_FIN;
