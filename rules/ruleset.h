@@ -69,7 +69,7 @@ enum rule_flag {
     RULE_IPV4 = 1 << 22,         /* ipv4, ipv6, sctp: the header's protocol says more than `proto` */
     RULE_IPV6 = 1 << 23,
     RULE_SCTP = 1 << 24,
-    RULE_ANY_PACKET = 1 << 25, /* pkthdr: not even IP is wanted */
+    RULE_ANY_PACKET = 1 << 28, /* pkthdr: not even IP is wanted */
     RULE_DORMANT =
         1
         << 17, /* loaded and compiled, never evaluated: what it asks about does not exist yet (info.dormant) */

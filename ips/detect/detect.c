@@ -522,7 +522,8 @@ static enum look settle(struct detect *d, struct packet *p)
         drop_uninspected(d, p, p->drop_reason);
     if (p->flags & PKT_MALFORMED)
         return LOOK_AT_ANOMALIES;
-    if (p->verdict == VERDICT_DROP || (p->flags & (PKT_HAS_IP | PKT_BAD_CHECKSUM)) != PKT_HAS_IP)
+    if (p->verdict == VERDICT_DROP ||
+        (p->flags & (PKT_HAS_IP | PKT_BAD_CHECKSUM | PKT_UNINSPECTED)) != PKT_HAS_IP)
         return LOOK_NOWHERE;
     if (f && f->verdict == FLOW_DROP) {
         drop_uninspected(d, p, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);
