@@ -114,6 +114,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
         return e->code;
     dc.flows = w->flows;
     dc.streams = w->streams;
+    dc.max_flows = fc.max_flows;
     w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
     return w->detect ? 0 : e->code;
 }

@@ -19,6 +19,9 @@
  * rules that look into TCP data outside of a connection: a SYN's payload is only a packet. The first verdict a flow gets is the one it keeps, and a pass rule cannot take back a drop.
  * Rules with RULE_IP_ONLY are decided by the first packet of each direction of a flow.
  *
+ * A segment that its receiver will discard (PKT_IGNORED) is looked at as a packet, also when stream/ has dropped it: an
+ * attack that is tried in vain is worth an alert. It changes nothing else, neither flowbits nor the flow's verdict.
+ *
  * Not in-line, nothing is dropped and no drop event is written: drop rules alert, pass rules still pass.
  *
  * Worker thread; no allocation, no system call. Owns its evaluator scratch; the Hyperscan scratch is the ruleset's.
@@ -299,7 +302,9 @@ static bool holds_for_flow(const struct detect *d, const struct rule *r, const s
 static void set_flow_verdict(const struct detect *d, const struct rule *r, const struct packet *p,
                              enum match match, enum flow_verdict v)
 {
-    if (p->flow && p->flow->verdict == FLOW_INSPECT && holds_for_flow(d, r, p, match))
+    /* what its receiver will not take is of no flow: anybody could have sent it */
+    if (p->flow && !(p->flags & PKT_IGNORED) && p->flow->verdict == FLOW_INSPECT &&
+        holds_for_flow(d, r, p, match))
         p->flow->verdict = (uint8_t)v;
 }
 
@@ -360,7 +365,7 @@ static void act(struct detect *d, const struct ruleset *rs, uint32_t index, enum
     const struct rule *r = &rs->rules[index];
     struct threshold_verdict v = {.answer = THRESHOLD_ALERT, .action = (enum rule_action)r->action};
 
-    if (r->n_post)
+    if (r->n_post && !(p->flags & PKT_IGNORED))
         eval_post(rs, r, &d->eval);
     if (d->inspected)
         return;
@@ -522,9 +527,10 @@ static enum look settle(struct detect *d, struct packet *p)
         drop_uninspected(d, p, p->drop_reason);
     if (p->flags & PKT_MALFORMED)
         return LOOK_AT_ANOMALIES;
-    if (p->verdict == VERDICT_DROP ||
-        (p->flags & (PKT_HAS_IP | PKT_BAD_CHECKSUM | PKT_UNINSPECTED)) != PKT_HAS_IP)
+    if ((p->flags & (PKT_HAS_IP | PKT_BAD_CHECKSUM | PKT_UNINSPECTED)) != PKT_HAS_IP)
         return LOOK_NOWHERE;
+    if (p->verdict == VERDICT_DROP)
+        return (p->flags & PKT_IGNORED) && !(f && f->verdict != FLOW_INSPECT) ? LOOK : LOOK_NOWHERE;
     if (f && f->verdict == FLOW_DROP) {
         drop_uninspected(d, p, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);
         return LOOK_NOWHERE;

@@ -2,10 +2,10 @@
 /*
  * What rules look into when a TCP segment is in hand.
  *
- *     not of a stream       all rules, on the packet: no flow, not TCP, picked up in the middle by policy
+ *     not of a stream       all rules, on the packet: no flow, not TCP, picked up in the middle by policy, or bytes that
+ *                           the receiver will not take
  *     of a stream           packet rules on the packet; stream rules on the view, when it brings new bytes that can be
  *                           delivered: an early segment is looked at when its hole is filled, an old one was looked at
- *     ignored               packet rules only: its receiver will not take the bytes
  *
  * The window is the view's tail and its new bytes in one piece. It is made when the first rule asks for it, because
  * a segment that no stream rule is a candidate for needs no copy.
@@ -20,12 +20,12 @@
 void sight_open(struct sight *s, struct stream_table *streams, const struct packet *p)
 {
     *s = (struct sight){.p = p, .streams = streams};
-    if (p->ip_proto != IPPROTO_TCP || !(p->flags & (PKT_STREAM | PKT_IGNORED))) {
+    if (p->ip_proto != IPPROTO_TCP || !(p->flags & PKT_STREAM) || (p->flags & PKT_IGNORED)) {
         s->plain = true;
         return;
     }
     s->tries = RULE_PACKET;
-    if ((p->flags & PKT_IGNORED) || !p->view || p->view->fresh.len == 0)
+    if (!p->view || p->view->fresh.len == 0)
         return;
     s->view = p->view;
     s->tries |= RULE_STREAM;

@@ -365,10 +365,37 @@ static void early_and_old_are_for_packet_rules(void **state)
     p = track(&f, &k);
     p.flags |= PKT_IGNORED;
     detect_packet(det, rs, &p);
-    assert_alerts("2 3 4 ");
+    assert_alerts("1 2 3 4 ");
     p = track(&f, &k); /* of no stream: as a packet */
     detect_packet(det, rs, &p);
     assert_alerts("1 2 3 4 ");
+}
+
+/* Its receiver discards it: it is told, and changes nothing for the connection. */
+static void ignored_segments_are_told(void **state)
+{
+    static struct frame f;
+    struct pkt k = {.tcp_flags = ACK, .payload = "evil"};
+
+    use("pass tcp any any -> any any (content:\"evil\"; sid:1;)\n"
+        "drop tcp any any -> any any (content:\"evil\"; flowbits:set,x; sid:2;)\n"
+        "alert tcp any any -> any any (flowbits:isset,x; sid:3;)\n");
+    struct packet p = track(&f, &k);
+    p.flags |= PKT_IGNORED;
+    detect_packet(det, rs, &p);
+    assert_int_equal(say("fine").flow->verdict, FLOW_INSPECT);
+    use("drop tcp any any -> any any (content:\"evil\"; flowbits:set,x; sid:2;)\n"
+        "alert tcp any any -> any any (flowbits:isset,x; sid:3;)\n");
+    p = track(&f, &k);
+    p.flags |= PKT_IGNORED;
+    p.verdict = VERDICT_DROP;
+    p.drop_reason = DROP_MIDSTREAM;
+    detect_packet(det, rs, &p);
+    assert_alerts("2 ");
+    assert_int_equal(p.verdict, VERDICT_DROP);
+    assert_int_equal(p.drop_reason, DROP_MIDSTREAM);
+    assert_int_equal(say("fine").verdict, VERDICT_FORWARD);
+    assert_alerts("");
 }
 
 static void negations_look_at_the_window(void **state)
@@ -581,6 +608,7 @@ int main(void)
         cmocka_unit_test_teardown(packet_rules_see_packets, teardown),
         cmocka_unit_test_teardown(depth_counts_from_either_start, teardown),
         cmocka_unit_test_teardown(early_and_old_are_for_packet_rules, teardown),
+        cmocka_unit_test_teardown(ignored_segments_are_told, teardown),
         cmocka_unit_test_teardown(negations_look_at_the_window, teardown),
         cmocka_unit_test_teardown(a_drop_in_the_stream_holds, teardown),
         cmocka_unit_test_teardown(a_dropped_segment_comes_again, teardown),
