@@ -25,14 +25,14 @@
 #include "ips/io/pcapio.h"
 #include "rules/ruleset_layout.h"
 #include "rules/sets.h"
+#include "tests/bench/payload.h"
 #include "tests/bench/wire.h"
 #include "tests/unit/packets.h"
 
-#define ROUNDS      9
-#define SYNTHETIC   4000
-#define FRAMES_MAX  400000
-#define MAX_FLOWS   65536
-#define PAYLOAD_LEN 1460
+#define ROUNDS     9
+#define SYNTHETIC  4000
+#define FRAMES_MAX 400000
+#define MAX_FLOWS  65536
 
 static uint64_t cpu_ns(void)
 {
@@ -40,13 +40,6 @@ static uint64_t cpu_ns(void)
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t seed = 7;
-static uint32_t draw(uint32_t below)
-{
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(seed >> 33) % below;
 }
 
 /* A line of /proc/self/status in kB: "VmRSS:", "VmHWM:". */
@@ -201,58 +194,6 @@ static int on_file(const char *path, const struct stat *st, int kind, struct FTW
     }
     port_close(p);
     return 0;
-}
-
-/* Random bytes, base64, prose in HTML, the head of a request: what full-size packets are made of. */
-static void fill_payload(uint8_t out[PAYLOAD_LEN], unsigned kind)
-{
-    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    static const char *const words[] = {"the ",
-                                        "of ",
-                                        "<p>",
-                                        "</p>\n",
-                                        "network ",
-                                        "and ",
-                                        "<a href=\"/index.html\">",
-                                        "packet ",
-                                        "</a> ",
-                                        "which ",
-                                        "people ",
-                                        "<div class=\"main\">",
-                                        "</div>\n",
-                                        "content ",
-                                        "server ",
-                                        "with ",
-                                        "2024 ",
-                                        "more ",
-                                        "about ",
-                                        "page "};
-    static const char request[] =
-        "GET /articles/index.html?page=2&sort=date HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: "
-        "Mozilla/5.0 "
-        "(X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0\r\nAccept: "
-        "text/html,application/xhtml+xml,"
-        "application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, "
-        "deflate, br\r\n"
-        "Connection: keep-alive\r\nCookie: session=8127361287361287361; theme=dark\r\n\r\n";
-
-    for (uint32_t n = 0; n < PAYLOAD_LEN;) {
-        char number[2] = {0};
-        const char *piece = number;
-        uint32_t len = 1;
-
-        if (kind == 2)
-            piece = words[draw(20)];
-        else if (kind == 3)
-            piece = request;
-        else
-            number[0] = kind == 0 ? (char)draw(256) : base64[draw(64)];
-        len = kind < 2 ? 1 : (uint32_t)strlen(piece);
-        if (len > PAYLOAD_LEN - n)
-            len = PAYLOAD_LEN - n;
-        memcpy(out + n, piece, len);
-        n += len;
-    }
 }
 
 static void make_synthetic(void)
