@@ -292,7 +292,8 @@ static enum match matches(struct detect *d, const struct ruleset *rs, uint32_t i
 static bool holds_for_flow(const struct detect *d, const struct rule *r, const struct packet *p,
                            enum match match)
 {
-    bool of_connection = p->ip_proto == IPPROTO_TCP && (p->flags & PKT_ESTABLISHED);
+    /* a SYN with data may be anybody's */
+    bool of_connection = p->ip_proto == IPPROTO_TCP && (p->flags & PKT_ESTABLISHED) && !(p->tcp_flags & 0x02);
 
     if (!ruleset_holds_for_flow(r, match == IN_STREAM || (d->sight.plain && of_connection)))
         return false;

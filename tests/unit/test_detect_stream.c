@@ -389,11 +389,11 @@ static void ignored_segments_are_told(void **state)
     p = track(&f, &k);
     p.flags |= PKT_IGNORED;
     p.verdict = VERDICT_DROP;
-    p.drop_reason = DROP_MIDSTREAM;
+    p.drop_reason = DROP_STREAM_INVALID;
     detect_packet(det, rs, &p);
     assert_alerts("2 ");
     assert_int_equal(p.verdict, VERDICT_DROP);
-    assert_int_equal(p.drop_reason, DROP_MIDSTREAM);
+    assert_int_equal(p.drop_reason, DROP_STREAM_INVALID);
     assert_int_equal(say("fine").verdict, VERDICT_FORWARD);
     assert_alerts("");
 }
