@@ -10,6 +10,9 @@
  *         vectored    hs_scan_vector() over the last bytes and the segment
  *         streaming   hs_scan_stream(), a state for each direction of each connection
  *
+ *     bench_stream path FILE...    stream_begin(), detection and stream_end(), all of them and apart; time of a segment
+ *                                  with its part of the other side's acknowledgements
+ *
  * Each figure is the sum over bursts of the shortest time that one took in several rounds, each from nothing. The result
  * is one JSON object on standard output.
  */
@@ -17,14 +20,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ips/base/clock.h"
+#include "ips/detect/detect.h"
+#include "ips/stream/stream.h"
 #include "rules/builder.h"
 #include "tests/bench/payload.h"
 #include "tests/bench/wire.h"
+#include "tests/unit/packets.h"
 
 #define N_FLOWS    64 /* one segment of each is a burst */
 #define N_SEGMENTS 64 /* of each */
 #define HEADROOM   128
 #define ROUNDS     9
+#define LATE_PCT   20 /* of segments that come after the one behind them */
 
 static const struct ruleset_var vars[] = {{"HOME_NET", "[192.168.0.0/16,10.0.0.0/8,172.16.0.0/12]"},
                                           {"EXTERNAL_NET", "!$HOME_NET"}};
@@ -222,11 +230,198 @@ static void bench_ways(char **files, int n)
     printf("\"streaming\": %.0f}\n", measure(way_streaming, HS_MODE_STREAM));
 }
 
+/* --- the path of a segment ------------------------------------------------------------------------------------------- */
+
+enum parts { STREAM = 1, DETECT = 2 };
+
+struct path {
+    struct frame *data; /* N_SEGMENTS of each flow */
+    struct frame *acks; /* the server's, as many */
+    struct frame *hello;
+    uint32_t order[N_FLOWS][N_SEGMENTS];
+    const struct ruleset *rs;
+    struct flow_table *flows;
+    struct stream_table *streams;
+    struct detect *det;
+    struct counters c;
+};
+
+static void build(struct path *x)
+{
+    static uint8_t payload[PAYLOAD_LEN];
+
+    x->data = calloc(N_FLOWS * N_SEGMENTS, sizeof(*x->data));
+    x->acks = calloc(N_FLOWS * N_SEGMENTS, sizeof(*x->acks));
+    x->hello = calloc((size_t)N_FLOWS * 3, sizeof(*x->hello));
+    if (!x->data || !x->acks || !x->hello)
+        wire_die("no memory for frames");
+    for (uint32_t f = 0; f < N_FLOWS; f++) {
+        struct pkt up = {.sport = (uint16_t)(1024 + f), .dport = 80, .tcp_flags = 2, .seq = 99};
+        struct pkt down = {.src = 2, .dst = 1, .sport = 80, .dport = up.sport, .tcp_flags = 18, .ack = 100};
+
+        frame_build(&x->hello[f * 3], &up);
+        frame_build(&x->hello[f * 3 + 1], &down);
+        up = (struct pkt){.sport = up.sport, .dport = 80, .tcp_flags = 16, .seq = 100, .ack = 1};
+        frame_build(&x->hello[f * 3 + 2], &up);
+        for (uint32_t i = 0; i < N_SEGMENTS; i++) {
+            fill_payload(payload, f % 4);
+            up.seq = 100 + i * PAYLOAD_LEN;
+            up.payload = payload;
+            up.payload_len = PAYLOAD_LEN;
+            frame_build(&x->data[f * N_SEGMENTS + i], &up);
+            down =
+                (struct pkt){.src = 2, .dst = 1, .sport = 80, .dport = up.sport, .tcp_flags = 16, .seq = 1};
+            down.ack = up.seq + PAYLOAD_LEN;
+            frame_build(&x->acks[f * N_SEGMENTS + i], &down);
+        }
+    }
+}
+
+/* late_pct of the segments come after the one that follows them. */
+static void shuffle(struct path *x, uint32_t late_pct)
+{
+    for (uint32_t f = 0; f < N_FLOWS; f++) {
+        for (uint32_t i = 0; i < N_SEGMENTS; i++)
+            x->order[f][i] = i;
+        for (uint32_t i = 0; i + 1 < N_SEGMENTS; i++)
+            if (draw(100) < late_pct) {
+                x->order[f][i] = i + 1;
+                x->order[f][i + 1] = i;
+                i++;
+            }
+    }
+}
+
+/* What comes before the stream and does not belong to the measurement. */
+static struct packet arrive(struct path *x, struct frame *f, uint8_t in_port, uint64_t now)
+{
+    const struct decode_config dc = {.verify_checksums = false};
+    struct packet p = frame_packet(f, LINK_ETHERNET);
+
+    p.in_port = in_port;
+    p.now_ns = p.ts_ns = now;
+    decode_burst(&p, 1, &dc, &x->c);
+    flow_prefetch_burst(x->flows, &p, 1);
+    flow_lookup(x->flows, &p, &x->c);
+    flow_account(x->flows, &p);
+    return p;
+}
+
+static void run(struct path *x, struct packet *p, unsigned parts)
+{
+    if (parts & STREAM)
+        stream_begin(x->streams, p, &x->c);
+    if (parts & DETECT)
+        detect_packet(x->det, x->rs, p);
+    if (parts & STREAM)
+        stream_end(x->streams, p, &x->c);
+}
+
+static uint64_t burst(struct path *x, uint32_t i, uint64_t now, unsigned parts)
+{
+    static struct packet data[N_FLOWS], acks[N_FLOWS];
+    uint64_t began;
+
+    for (uint32_t f = 0; f < N_FLOWS; f++) {
+        data[f] = arrive(x, &x->data[f * N_SEGMENTS + x->order[f][i]], 0, now);
+        acks[f] = arrive(x, &x->acks[f * N_SEGMENTS + (i < 3 ? 0 : i - 3)], 1, now); /* late ones are in */
+    }
+    began = wire_now_ns();
+    for (uint32_t f = 0; f < N_FLOWS; f++)
+        run(x, &data[f], parts);
+    for (uint32_t f = 0; f < N_FLOWS && i % 2; f++) /* every other segment is acknowledged */
+        run(x, &acks[f], parts);
+    return wire_now_ns() - began;
+}
+
+static void open_path(struct path *x)
+{
+    struct flow_config fc = {.max_flows = 1024,
+                             .tcp_new_s = 60,
+                             .tcp_established_s = 600,
+                             .tcp_closed_s = 10,
+                             .udp_new_s = 30,
+                             .udp_established_s = 300,
+                             .icmp_s = 30,
+                             .other_s = 30};
+    struct stream_config sc = {.memory_bytes = 64 << 20,
+                               .flow_bytes = 256 << 10,
+                               .window_bytes = 4096,
+                               .inline_mode = true,
+                               .max_flows = fc.max_flows};
+    struct detect_config dc = {.inline_mode = true, .max_flows = fc.max_flows};
+    struct err e = {0};
+
+    x->flows = flow_table_new(&fc, &e);
+    x->streams = x->flows ? stream_table_new(&sc, x->flows, &e) : NULL;
+    dc.flows = x->flows;
+    dc.streams = x->streams;
+    x->det = x->streams ? detect_new(&dc, 0, NULL, &x->c, &e) : NULL;
+    if (!x->det)
+        wire_die("no memory for the engine");
+}
+
+static double measure_path(struct path *x, unsigned parts, uint32_t late_pct)
+{
+    uint64_t best[N_SEGMENTS], sum = 0;
+
+    memset(best, 0xff, sizeof(best));
+    shuffle(x, late_pct);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t now = NS_PER_S;
+
+        memset(&x->c, 0, sizeof(x->c));
+        open_path(x);
+        for (uint32_t i = 0; i < N_FLOWS * 3; i++) {
+            struct packet p = arrive(x, &x->hello[i], i % 3 == 1, now += 1000);
+            run(x, &p, parts);
+        }
+        for (uint32_t i = 0; i < N_SEGMENTS; i++) {
+            uint64_t ns = burst(x, i, now += 100000, parts);
+
+            best[i] = ns < best[i] ? ns : best[i];
+        }
+        detect_free(x->det);
+        stream_table_free(x->streams);
+        flow_table_free(x->flows);
+    }
+    for (uint32_t i = 0; i < N_SEGMENTS; i++)
+        sum += best[i];
+    return (double)sum / (N_FLOWS * N_SEGMENTS);
+}
+
+static void bench_path(char **files, int n)
+{
+    struct ruleset_source src = {.files = (const char *const *)files,
+                                 .n_files = (uint32_t)n,
+                                 .vars = vars,
+                                 .n_vars = 2,
+                                 .n_workers = 1};
+    static struct path x;
+    struct err_list errs;
+    struct ruleset *rs;
+
+    err_list_init(&errs);
+    x.rs = rs = ruleset_build(&src, &errs);
+    if (!rs)
+        wire_die("the rules do not load");
+    build(&x);
+    printf("{\"scan\": %.0f, ", measure_path(&x, DETECT, 0));
+    printf("\"stream\": %.0f, ", measure_path(&x, STREAM, 0));
+    printf("\"both\": %.0f, ", measure_path(&x, STREAM | DETECT, 0));
+    printf("\"candidates\": %.3f, ", (double)x.c.v[CTR_DETECT_CANDIDATES] / (N_FLOWS * N_SEGMENTS));
+    printf("\"late_pct\": %u, \"late_stream\": %.0f, ", LATE_PCT, measure_path(&x, STREAM, LATE_PCT));
+    printf("\"late_both\": %.0f}\n", measure_path(&x, STREAM | DETECT, LATE_PCT));
+    ruleset_free(rs);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "ways") == 0)
         bench_ways(argv + 2, argc - 2);
+    else if (argc > 2 && strcmp(argv[1], "path") == 0)
+        bench_path(argv + 2, argc - 2);
     else
-        wire_die("usage: bench_stream ways FILE...");
+        wire_die("usage: bench_stream ways|path FILE...");
     return 0;
 }
