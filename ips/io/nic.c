@@ -26,7 +26,7 @@
 
 /* What the kernel keeps free in front of each frame in a chunk (XDP_PACKET_HEADROOM). */
 #define HEADROOM_BYTES 256
-#define LINK_BYTES     (14 + VLAN_MAX * 4) /* Ethernet and two tags come on top of the MTU */
+#define LINK_BYTES     (14 + VLAN_MAX * 4) /* Ethernet and three tags come on top of the MTU */
 #define MTU_MAX        (FRAME_BYTES - HEADROOM_BYTES - LINK_BYTES)
 
 struct nic {
