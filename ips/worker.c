@@ -140,6 +140,8 @@ static void inject(struct worker *w, const struct packet *p, enum reject_to to)
 /* One packet, when all that came before it are settled. */
 static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p)
 {
+    if (w->cfg.inline_mode && p->verdict != VERDICT_DROP)
+        normalise_packet(&w->cfg.normalise, p, &w->counters);
     flow_lookup(w->flows, p, &w->counters);
     stream_begin(w->streams, p, &w->counters);
     flow_account(w->flows, p);

@@ -16,6 +16,7 @@
 #include "ips/flow/flow.h"
 #include "ips/io/handoff.h"
 #include "ips/io/port.h"
+#include "ips/stream/normalise.h"
 #include "ips/stream/stream.h"
 
 struct worker_config {
@@ -28,6 +29,7 @@ struct worker_config {
     bool rss; /* the NICs bring both directions of a flow to one worker: only what no NIC sees is handed on */
     enum exception_action on_defrag_memcap;
     struct decode_config decode;
+    struct normalise_config normalise;
 };
 
 struct worker {

@@ -72,6 +72,7 @@ static void fill_stream_config(struct stream_config *sc, const struct config *cf
         .inline_mode = place->inline_mode,
         .one_port = place->one_port,
         .max_flows = cfg->flow.max,
+        .trim_window = cfg->normalise.window,
     };
 }
 
@@ -141,6 +142,12 @@ struct worker *worker_new(const struct worker_place *place, const struct config 
         .rss = place->rss,
         .on_defrag_memcap =
             on_exception(EXC_DEFRAG_MEMCAP, cfg->defrag.memcap_policy, cfg, place->inline_mode),
+        .normalise = {.ttl_floor = (uint8_t)cfg->normalise.ttl_floor,
+                      .urgent = cfg->normalise.urgent,
+                      .tcp_reserved = cfg->normalise.tcp_reserved,
+                      .tcp_options = cfg->normalise.tcp_options,
+                      .ecn = cfg->normalise.ecn,
+                      .padding = cfg->normalise.padding},
     };
     snprintf(w->name, sizeof(w->name), "ips-%u-%u", place->bridge % BRIDGES_MAX, place->index % WORKERS_MAX);
     if (equip(w, place, cfg, e) == 0)

@@ -89,6 +89,14 @@
       "incomplete datagrams given up for want of room, the oldest first")                                   \
     X(CTR_DEFRAG_TTL, "defrag.ttl_evened",                                                                  \
       "datagrams whose fragments came with different TTLs and left with the lowest")                        \
+    X(CTR_NORM_TTL, "normalise.ttl", "packets whose TTL was raised to normalise.ttl_floor")                 \
+    X(CTR_NORM_URGENT, "normalise.urgent",                                                                  \
+      "segments whose urgent pointer was cleared, or that were dropped for it")                             \
+    X(CTR_NORM_RESERVED, "normalise.tcp_reserved", "segments whose reserved bits were cleared")             \
+    X(CTR_NORM_OPTIONS, "normalise.tcp_options", "segments whose unknown options were cleared")             \
+    X(CTR_NORM_WINDOW, "normalise.window", "segments cut at the edge of their receiver's window")           \
+    X(CTR_NORM_ECN, "normalise.ecn", "packets whose ECN bits were cleared")                                 \
+    X(CTR_NORM_PADDING, "normalise.padding", "frames whose padding was cleared")                            \
     X(CTR_STREAM_EARLY, "stream.early", "segments that lie behind a hole of their stream")                  \
     X(CTR_STREAM_JOINED, "stream.joined", "segments that filled a hole")                                    \
     X(CTR_STREAM_CONFLICTS, "stream.conflicts", "segments that differ from the first copy of their bytes")  \

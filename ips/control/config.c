@@ -50,6 +50,7 @@ const struct config_default config_defaults[] = {
     {"stream.memory", "268435456"},
     {"stream.flow_bytes", "1048576"},
     {"stream.window", "4096"},
+    {"normalise.urgent", "on"},
     {"defrag.memcap_policy", "default"},
     {"defrag.frames", "2048"},
     {"defrag.host_frames", "512"},

@@ -83,6 +83,10 @@ struct config {
         bool bypass_at_depth, conflict_drop, ignored_forward;
     } stream;
     struct {
+        unsigned ttl_floor;
+        bool urgent, tcp_reserved, tcp_options, window, ecn, padding;
+    } normalise;
+    struct {
         unsigned frames, host_frames,
             datagram_frames; /* held: per worker, of a source host, of one datagram */
         unsigned ipv4_s, ipv6_s;

@@ -37,6 +37,7 @@ static const struct {
     {"flow.udp_established", 1, 864000, "it is in seconds"},
     {"flow.icmp", 1, 86400, "it is in seconds"},
     {"flow.other", 1, 86400, "it is in seconds"},
+    {"normalise.ttl_floor", 0, 255, "a TTL has one byte"},
     {"defrag.frames", 64, PCAPIO_HELD_MAX,
      "it is the number of frames per worker that fragments are held in"},
     {"defrag.host_frames", 48, PCAPIO_HELD_MAX, "it must hold one datagram of a host at least"},

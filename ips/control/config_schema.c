@@ -194,6 +194,16 @@ static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("ignored", stream, ignored_forward, ignored_words),
     CYAML_FIELD_END};
 
+static const cyaml_schema_field_t normalise_rows[] = {
+    UINT_ROW("ttl_floor", normalise, ttl_floor),
+    WORD_ROW("urgent", normalise, urgent, bool_words),
+    WORD_ROW("tcp_reserved", normalise, tcp_reserved, bool_words),
+    WORD_ROW("tcp_options", normalise, tcp_options, bool_words),
+    WORD_ROW("window", normalise, window, bool_words),
+    WORD_ROW("ecn", normalise, ecn, bool_words),
+    WORD_ROW("padding", normalise, padding, bool_words),
+    CYAML_FIELD_END};
+
 static const cyaml_schema_field_t defrag_rows[] = {
     UINT_ROW("frames", defrag, frames),
     UINT_ROW("host_frames", defrag, host_frames),
@@ -226,6 +236,7 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("decode", decode, decode_rows),
     GROUP_ROW("flow", flow, flow_rows),
     GROUP_ROW("stream", stream, stream_rows),
+    GROUP_ROW("normalise", normalise, normalise_rows),
     GROUP_ROW("defrag", defrag, defrag_rows),
     GROUP_ROW("log", log, log_rows),
     GROUP_ROW("control", control, control_rows),

@@ -26,6 +26,7 @@
 #include "ips/base/clock.h"
 #include "ips/decode/decode.h"
 #include "ips/flow/exception.h"
+#include "ips/stream/normalise.h"
 #include "ips/stream/stream_parts.h"
 
 enum { SYN = 0x02, RST = 0x04 };
@@ -332,6 +333,18 @@ static void forget_moved(struct stream_table *t, struct tcp *tcp)
     }
 }
 
+/* Linux before 6.17 takes what lies behind the edge of a segment that begins before it, others do not. A window probe
+ * keeps its byte. */
+static void trim_to_window(const struct tcp_dir *d, struct packet *p, struct counters *c)
+{
+    uint32_t seq = tcp_data_seq(p), room = d->edge - seq;
+
+    if (!(d->flags & TCP_SAW_ACK) || seq_before(d->edge, seq) || p->payload_len <= 1 ||
+        p->payload_len <= room)
+        return;
+    normalise_trim(p, room ? (uint16_t)room : 1, c);
+}
+
 void stream_begin(struct stream_table *t, struct packet *p, struct counters *c)
 {
     unsigned dir = p->flags & PKT_TO_CLIENT ? 1 : 0;
@@ -360,6 +373,8 @@ void stream_begin(struct stream_table *t, struct packet *p, struct counters *c)
             drop(p, DROP_STREAM_INVALID);
         return;
     }
+    if (t->cfg.trim_window && t->cfg.inline_mode && fate == TCP_TAKES)
+        trim_to_window(&tcp->dir[dir], p, c);
     t->hand = (struct segment){.p = p, .tcp = tcp, .d = &tcp->dir[dir], .dir = dir};
     if (p->payload_len == 0 || (p->tcp_flags & RST) || !(tcp->dir[dir].flags & TCP_STARTED))
         return;

@@ -38,6 +38,7 @@ struct stream_config {
     bool drop_ignored;               /* in-line: what the receiver would discard does not leave */
     bool inline_mode;
     bool one_port;      /* capture mode: both directions come through the same port */
+    bool trim_window;   /* normalise.window: segments are cut at the edge of their receiver's window */
     uint32_t max_flows; /* of the flow table */
 };
 

@@ -223,3 +223,26 @@ def test_wrong_ack_in_the_handshake(wire):
     fates, every = g.fates()
     assert fates == [T, D, T], every
     assert got in (b'ab', b'')
+
+
+def test_normalised(lab):
+    """Behind the normaliser every receiver reads what was inspected: the urgent byte is in its place."""
+    d = lab.ipsd(config={'normalise': {'ttl_floor': 80, 'tcp_reserved': True, 'tcp_options': True, 'ecn': True, 'padding': True,
+                                       'window': True}})
+    lab.server.ip('neigh', 'add', GHOST, 'lladdr', CLIENT_MAC, 'dev', 'lan0')
+    listener = lab.server.socket(socket.AF_INET, socket.SOCK_STREAM, bind=(SERVER4, 4902), listen=True)
+    arrived = lab.server.tap('lan0', 0x0800)
+    g = Ghost(lab, 4902)
+    opened(g)
+    g.send(ACK | URG | 0xc0, 1, b'abU', urgent=3, options=b'\x4d\4\1\2')
+    g.send(ACK | URG, 4, b'cUd', urgent=2)
+    assert read_all(listener) == b'abUcUd'
+    seen = [f for f in arrived.drain() if f[26:30] == socket.inet_aton(GHOST)]
+    assert len(seen) >= 4
+    for f in seen:
+        tcp = f[34:]
+        assert f[22] == 80 and not tcp[13] & (URG | 0xc0) and tcp[18:20] == b'\0\0' and b'\x4d' not in tcp[20:(tcp[12] >> 4) * 4]
+        pseudo = f[26:34] + struct.pack('!BBH', 0, 6, int.from_bytes(f[16:18], 'big') - 20)
+        assert csum(f[14:34]) == 0 and csum(pseudo + f[34:14 + int.from_bytes(f[16:18], 'big')]) == 0
+    stats = d.stats()
+    assert stats['normalise.urgent'] == 2 and stats['normalise.tcp_options'] == 1 and stats['normalise.ecn'] == 1
