@@ -217,6 +217,19 @@ void buffer_advance(struct pool *p, struct tcp_dir *d, uint32_t end)
         d->base = end;
 }
 
+void buffer_rewind(struct pool *p, struct tcp_dir *d, uint32_t seq)
+{
+    uint32_t end = d->kept;
+    bool held = d->bytes && !seq_before(seq, d->base) && d->n_early < EARLY_MAX &&
+                (d->early || (d->early = pool_take(p, LIST_ORDER)));
+
+    d->next = d->kept = seq;
+    if (held)
+        buffer_enter(p, d, seq, end);
+    else
+        buffer_free(p, d);
+}
+
 void buffer_pass(struct tcp_dir *d, uint32_t end)
 {
     move_next(d, end);

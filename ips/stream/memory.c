@@ -160,8 +160,9 @@ void memory_acked(struct stream_table *t, struct tcp_dir *d)
 {
     if (!d->bytes || !all_acked(d))
         return;
-    if (d->flags & (TCP_SAW_FIN | TCP_DEPTH))
-        buffer_free(t->pool, d); /* nothing more will be joined with it */
+    if (d->flags &
+        TCP_DEPTH) /* nothing more will be joined with it; behind a FIN there may: it may be a lie */
+        buffer_free(t->pool, d);
     else if (d->order > t->tail_order + 2 && pool_used(t->pool) > pool_size(t->pool) / 4)
         buffer_shrink(t->pool, d, d->next - t->cfg.window_bytes);
 }

@@ -443,6 +443,19 @@ static void commit(struct stream_table *t, struct packet *p, struct counters *c)
     check_depth(t, p, c);
 }
 
+/*
+ * The first acknowledgement of what d sends. Bytes that came before it were inspected on a connection that was not
+ * established, and most receivers have thrown them away: they are inspected again with what comes next.
+ */
+static void answered(struct stream_table *t, struct tcp_dir *d)
+{
+    const uint16_t both = TCP_SAW_SYN | TCP_SAW_ACK;
+
+    if ((d->flags & (both | TCP_DEPTH | TCP_MOVED)) == both && seq_before(data_acked(d), d->next) &&
+        !seq_before(data_acked(d), d->isn + 1))
+        buffer_rewind(t->pool, d, data_acked(d));
+}
+
 void stream_end(struct stream_table *t, struct packet *p, struct counters *c)
 {
     struct segment *h = &t->hand;
@@ -455,7 +468,11 @@ void stream_end(struct stream_table *t, struct packet *p, struct counters *c)
         return;
     if (h->part != PART_NONE)
         commit(t, p, c);
+    struct tcp_dir *o = &h->tcp->dir[1 - h->dir];
+    bool unanswered = !(o->flags & TCP_SAW_ACK);
     tcp_forwarded(h->tcp, p, h->dir);
+    if (unanswered)
+        answered(t, o);
     forget_moved(t, h->tcp);
     memory_acked(t, &h->tcp->dir[1 - h->dir]);
     memory_list(t, h->tcp);

@@ -127,6 +127,8 @@ void buffer_put(const struct pool *p, struct tcp_dir *d, uint32_t seq, struct sp
 void buffer_enter(struct pool *p, struct tcp_dir *d, uint32_t seq, uint32_t end);
 /* Everything up to end is inspected and was put: next moves there, and kept with it. */
 void buffer_advance(struct pool *p, struct tcp_dir *d, uint32_t end);
+/* next goes back to seq: what is held behind it is early from now on, and inspected again when more comes. */
+void buffer_rewind(struct pool *p, struct tcp_dir *d, uint32_t seq);
 /* next moves on and nothing is held of what it passes: behind stream.depth. */
 void buffer_pass(struct tcp_dir *d, uint32_t end);
 /* What lies between next and seq will not come: everything before seq is forgotten, next is seq. */
