@@ -65,13 +65,12 @@ static void stamp(struct worker *w, unsigned n)
     }
 }
 
-/* What decides is the innermost packet: its flow's owner has to see it. */
-static uint32_t owner_of(const struct worker *w, struct packet *p)
+uint32_t worker_owner_of(const struct worker *w, struct packet *p)
 {
     struct packet *in = packet_innermost(p);
 
-    /* A datagram that fragments made stays with who has them: where the NIC sends the rest of its flow cannot be told. */
-    if (!w->handoff || (w->cfg.rss && p == in && !p->outer && !(p->flags & PKT_FRAGMENT)))
+    /* NICs that hash bring fragments to where the rest of the flow is, and see no further than the outermost addresses. */
+    if (!w->handoff || (w->cfg.rss && p == in && !p->outer))
         return w->cfg.index;
     uint32_t hash = flow_hash(in);
     return hash ? hash % w->cfg.n_workers : w->cfg.index;
@@ -84,7 +83,7 @@ static unsigned hand_off(struct worker *w, unsigned n)
 
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = &w->pkts[i];
-        uint32_t owner = owner_of(w, p);
+        uint32_t owner = worker_owner_of(w, p);
 
         if (owner == w->cfg.index) {
             if (kept != i)
@@ -276,7 +275,7 @@ static void judge_whole(struct worker *w, const struct ruleset *rs, bool handed)
 
     for (;;) {
         struct packet *whole = defrag_whole(d), *in = fragment_in(whole);
-        uint32_t owner = in ? w->cfg.index : owner_of(w, whole);
+        uint32_t owner = in ? w->cfg.index : worker_owner_of(w, whole);
 
         if (owner != w->cfg.index) {
             hand_on(w, owner);

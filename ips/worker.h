@@ -55,6 +55,8 @@ struct worker {
     char name[16];
 };
 
+/* Index of the worker that has to see p's innermost packet: its flow's owner, or its datagram's until that is whole. */
+uint32_t worker_owner_of(const struct worker *w, struct packet *p);
 /* The thread's function: registers with RCU, runs bursts until *quit, leaves no frame in hand. */
 void *worker_run(void *worker);
 /* Gives up what is held: its frames leave with this reason (not in-line: as they came). After the last burst. */

@@ -39,6 +39,7 @@ struct nic {
     bool channels_changed, rss_changed, promisc_changed, up_changed;
     struct channels channels_was;
     struct ethtool_rxfh *rss_was; /* heap; NULL where the NIC has no RSS to set */
+    uint64_t fields_was[RSS_KINDS];
     bool offloads_changed[OFFLOAD_N];
 };
 
@@ -123,12 +124,18 @@ static int put_back_channels(struct nic *n)
 static int remember_rss(struct nic *n, const struct nic_config *cfg, struct err *e)
 {
     n->rss_was = rss_read(&n->dev);
+    rss_fields_read(&n->dev, n->fields_was);
     return 0;
 }
 
 static int put_back_rss_table(struct nic *n)
 {
     return n->rss_changed ? rss_put_back_table(&n->dev, n->rss_was) : 0;
+}
+
+static int put_back_rss(struct nic *n)
+{
+    return n->rss_changed ? rss_put_back(&n->dev, n->rss_was, n->fields_was) : 0;
 }
 
 static int set_rss(struct nic *n, const struct nic_config *cfg, struct err *e)
@@ -139,17 +146,15 @@ static int set_rss(struct nic *n, const struct nic_config *cfg, struct err *e)
     }
     n->info.symmetric_rss = n->rss_was && rss_set_symmetric(&n->dev, n->info.n_queues, n->info.driver,
                                                             &n->info.rss_id, &n->rss_changed);
-    if (!n->info.symmetric_rss)
-        log_info("io",
-                 "%s (%s) cannot hash both directions of a flow to one queue: frames go to their worker over "
-                 "rings",
-                 n->ifname, n->info.driver);
+    if (n->info.symmetric_rss)
+        return 0;
+    log_info(
+        "io",
+        "%s (%s) cannot hash both directions of a flow, and its fragments, to one queue: frames go to their "
+        "worker over rings",
+        n->ifname, n->info.driver);
+    (void)put_back_rss(n); /* half of it is worse than the driver's own; what fails is said on the way back */
     return 0;
-}
-
-static int put_back_rss(struct nic *n)
-{
-    return n->rss_changed ? rss_put_back(&n->dev, n->rss_was) : 0;
 }
 
 /* --- offloads --- */

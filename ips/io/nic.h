@@ -23,9 +23,10 @@ struct nic_config {
 struct nic_info {
     uint32_t ifindex;
     uint32_t mtu;
-    uint32_t n_queues;  /* in effect */
-    bool symmetric_rss; /* programmed and read back; or n_queues == 1. One NIC's word: see nic_same_queue() */
-    uint64_t rss_id;    /* names what was programmed: hash, key, table, fields, driver; 0 with one queue */
+    uint32_t n_queues; /* in effect */
+    bool
+        symmetric_rss; /* by addresses, programmed and read back; or n_queues == 1. One NIC's word: see nic_same_queue() */
+    uint64_t rss_id; /* names what was programmed: hash, key, table, fields, driver; 0 with one queue */
     bool carrier;
     char driver[32];
     char offloads_off[256]; /* what was turned off, separated by blanks */

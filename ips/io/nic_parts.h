@@ -75,14 +75,19 @@ int ethtool_ioctl(const struct ethtool_dev *d, void *request);
 
 /* All of ETHTOOL_GRSSH, on the heap; NULL where the driver has no word for it. */
 struct ethtool_rxfh *rss_read(const struct ethtool_dev *d);
-/* Programs a hash that is the same for both directions over queues 0 to n-1, and reads it back. True when it
- * is in effect; *id then names what was programmed. *touched: something was set, so rss_put_back() has work.
+#define RSS_KINDS   8 /* of packets that have a hash of their own: TCP, UDP, SCTP, other IP; v4, v6 */
+#define RSS_UNKNOWN UINT64_MAX /* fields of a kind that the driver has no word for */
+/* The RXH_* bits that each kind of packet is hashed by. */
+void rss_fields_read(const struct ethtool_dev *d, uint64_t fields[RSS_KINDS]);
+/* Programs a hash of the addresses alone, the same for both directions, over queues 0 to n-1, and reads it back. True
+ * when it is in effect; *id then names what was programmed. *touched: something was set, so rss_put_back() has work.
  */
 bool rss_set_symmetric(const struct ethtool_dev *d, uint32_t n_queues, const char *driver, uint64_t *id,
                        bool *touched);
-/* Key and function as they were, with the driver's own table: the old one may name queues that are still off.
+/* Key, function and fields as they were, with the driver's own table: the old one may name queues that are still off.
  */
-int rss_put_back(const struct ethtool_dev *d, const struct ethtool_rxfh *was);
+int rss_put_back(const struct ethtool_dev *d, const struct ethtool_rxfh *was,
+                 const uint64_t fields[RSS_KINDS]);
 /* The table as it was, when it is not so again; call it when the queues are back. */
 int rss_put_back_table(const struct ethtool_dev *d, const struct ethtool_rxfh *was);
 #endif

@@ -13,6 +13,10 @@
  * symmetric receive-side scaling", 2012). Either way the key is the same on every NIC of this process,
  * because the two directions arrive on different NICs.
  *
+ * Hashed are the addresses and nothing else: fragments have no ports, and a NIC that took the ports of segments into the
+ * hash would bring the fragments of a connection to another worker than its segments, where what is split over both is
+ * not joined. NICs that always hash TCP by ports (igb, ixgbe), or do not say what they hash fragments by, do not qualify.
+ *
  * What counts is what the driver says after it was told: everything is read back, and if the key, the
  * function, the table or the hashed fields are not what they must be, the answer is "not symmetric", never an
  * error: the bridge then hands frames to their owners.
@@ -134,29 +138,43 @@ static bool program(const struct ethtool_dev *d, const struct ethtool_rxfh *now,
 }
 
 #define ADDRESSES (RXH_IP_SRC | RXH_IP_DST)
-#define PORTS     (RXH_L4_B_0_1 | RXH_L4_B_2_3)
 
-static const uint32_t flow_types[] = {TCP_V4_FLOW, UDP_V4_FLOW, SCTP_V4_FLOW, IPV4_FLOW,
-                                      TCP_V6_FLOW, UDP_V6_FLOW, SCTP_V6_FLOW, IPV6_FLOW};
-#define FLOW_TYPES (sizeof(flow_types) / sizeof(flow_types[0]))
+static const struct {
+    uint32_t type;
+    bool optional; /* NICs that do not know it take its packets for plain IP */
+} kinds[] = {
+    {TCP_V4_FLOW, false}, {UDP_V4_FLOW, false}, {SCTP_V4_FLOW, true}, {IPV4_FLOW, false},
+    {TCP_V6_FLOW, false}, {UDP_V6_FLOW, false}, {SCTP_V6_FLOW, true}, {IPV6_FLOW, false},
+};
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == RSS_KINDS, "a place for the fields of each kind");
 
-/* Which fields of each kind of packet go into the hash. False when one kind takes a source without its
- * destination, or something that differs between the two sides of the bridge. A kind that the driver does not
- * know is all ones. */
-static bool fields_are_paired(const struct ethtool_dev *d, uint64_t fields[FLOW_TYPES])
+void rss_fields_read(const struct ethtool_dev *d, uint64_t fields[RSS_KINDS])
 {
-    for (size_t i = 0; i < FLOW_TYPES; i++) {
-        struct ethtool_rxnfc get = {.cmd = ETHTOOL_GRXFH, .flow_type = flow_types[i]};
+    for (size_t i = 0; i < RSS_KINDS; i++) {
+        struct ethtool_rxnfc get = {.cmd = ETHTOOL_GRXFH, .flow_type = kinds[i].type};
 
-        fields[i] = UINT64_MAX;
-        if (d->call(d, &get) != 0)
-            continue;
-        fields[i] = get.data;
-        uint64_t addresses = get.data & ADDRESSES, ports = get.data & PORTS;
-        if ((addresses != 0 && addresses != ADDRESSES) || (ports != 0 && ports != PORTS) ||
-            (get.data & ~(uint64_t)(ADDRESSES | PORTS | RXH_VLAN | RXH_L3_PROTO)) != 0)
-            return false;
+        fields[i] = d->call(d, &get) == 0 ? get.data : RSS_UNKNOWN;
     }
+}
+
+static int set_fields(const struct ethtool_dev *d, size_t kind, uint64_t fields)
+{
+    struct ethtool_rxnfc set = {.cmd = ETHTOOL_SRXFH, .flow_type = kinds[kind].type, .data = fields};
+
+    return d->call(d, &set);
+}
+
+/* Every kind of packet is hashed by its addresses; fields: what the driver says in the end. */
+static bool hash_addresses_only(const struct ethtool_dev *d, uint64_t fields[RSS_KINDS], bool *touched)
+{
+    rss_fields_read(d, fields);
+    for (size_t i = 0; i < RSS_KINDS; i++)
+        if (fields[i] != ADDRESSES && fields[i] != RSS_UNKNOWN && set_fields(d, i, ADDRESSES) == 0)
+            *touched = true;
+    rss_fields_read(d, fields); /* once more, all of them: setting one may have changed another */
+    for (size_t i = 0; i < RSS_KINDS; i++)
+        if (fields[i] != ADDRESSES && !(kinds[i].optional && fields[i] == RSS_UNKNOWN))
+            return false;
     return true;
 }
 
@@ -165,7 +183,7 @@ bool rss_set_symmetric(const struct ethtool_dev *d, uint32_t n_queues, const cha
 {
     static const uint8_t xfrms[] = {XFRM_SYM_XOR, XFRM_SYM_OR_XOR, 0};
     struct {
-        uint64_t fields[FLOW_TYPES];
+        uint64_t fields[RSS_KINDS];
         uint32_t xfrm, table, key_bytes, n_queues;
         char driver[32]; /* how hash bits choose a line of the table is the NIC's own affair */
     } what = {.n_queues = n_queues};
@@ -177,7 +195,7 @@ bool rss_set_symmetric(const struct ethtool_dev *d, uint32_t n_queues, const cha
         done = program(d, now, n_queues, xfrms[i], touched);
         what.xfrm = xfrms[i];
     }
-    if (done && fields_are_paired(d, what.fields)) {
+    if (done && hash_addresses_only(d, what.fields, touched)) {
         what.table = now->indir_size;
         what.key_bytes = now->key_size;
         snprintf(what.driver, sizeof(what.driver), "%s", driver);
@@ -203,9 +221,20 @@ static int write_back(const struct ethtool_dev *d, const struct ethtool_rxfh *wa
     return code;
 }
 
-int rss_put_back(const struct ethtool_dev *d, const struct ethtool_rxfh *was)
+int rss_put_back(const struct ethtool_dev *d, const struct ethtool_rxfh *was,
+                 const uint64_t fields[RSS_KINDS])
 {
-    return write_back(d, was, 0);
+    uint64_t now[RSS_KINDS];
+    int code = write_back(d, was, 0); /* first: a NIC that folds takes no fields that are not paired */
+
+    rss_fields_read(d, now);
+    for (size_t i = 0; i < RSS_KINDS; i++)
+        if (fields[i] != RSS_UNKNOWN && fields[i] != now[i]) {
+            int refused = set_fields(d, i, fields[i]);
+
+            code = code ? code : refused;
+        }
+    return code;
 }
 
 int rss_put_back_table(const struct ethtool_dev *d, const struct ethtool_rxfh *was)

@@ -278,9 +278,12 @@ static void test_failure_half_way_is_undone(void **state)
 
 #define FAKE_TABLE 128
 #define FAKE_KEY   40
+#define ADDRESSES  (RXH_IP_SRC | RXH_IP_DST)
+#define PORTS      (RXH_L4_B_0_1 | RXH_L4_B_2_3)
 
 static struct fake {
-    bool has_xfrm, fixed_key, lies, one_sided;
+    bool has_xfrm, fixed_key, lies, fixed_fields, no_sctp, mute;
+    uint64_t fields[256]; /* by kind of packet */
     uint8_t hfunc, xfrm, key[FAKE_KEY];
     uint32_t table[FAKE_TABLE];
     uint32_t n_sets;
@@ -328,15 +331,20 @@ static int fake_call(const struct ethtool_dev *d, void *request)
         return fake_get(request);
     if (cmd == ETHTOOL_SRSSH)
         return fake_set(request);
-    if (cmd == ETHTOOL_GRXFH && fields->flow_type == SCTP_V6_FLOW)
+    if (cmd != ETHTOOL_GRXFH && cmd != ETHTOOL_SRXFH)
+        return -EOPNOTSUPP;
+    assert_true(fields->flow_type < 256);
+    if ((fake.no_sctp && (fields->flow_type == SCTP_V4_FLOW || fields->flow_type == SCTP_V6_FLOW)) ||
+        (fake.mute && fields->flow_type == IPV6_FLOW))
         return -EINVAL; /* a kind this NIC does not know */
-    if (cmd == ETHTOOL_GRXFH) {
-        fields->data = RXH_IP_SRC | RXH_IP_DST;
-        if (fields->flow_type == TCP_V4_FLOW)
-            fields->data |= RXH_L4_B_0_1 | (fake.one_sided ? 0 : RXH_L4_B_2_3);
-        return 0;
-    }
-    return -EOPNOTSUPP;
+    uint64_t *now = &fake.fields[fields->flow_type];
+    if (cmd == ETHTOOL_GRXFH)
+        fields->data = *now;
+    else if (fake.fixed_fields && fields->flow_type == TCP_V4_FLOW && fields->data != *now)
+        return -EINVAL; /* as igb and ixgbe do */
+    else
+        *now = fields->data;
+    return 0;
 }
 
 static const struct ethtool_dev fake_dev = {.fd = -1, .ifname = "fake", .call = fake_call};
@@ -356,8 +364,11 @@ static uint32_t toeplitz(const uint8_t *key, const uint8_t *in, size_t n)
     return hash;
 }
 
-static uint32_t fake_queue(const uint8_t src[4], const uint8_t dst[4], uint16_t sport, uint16_t dport)
+/* Fragments are hashed as plain IP. */
+static uint32_t fake_queue(const uint8_t src[4], const uint8_t dst[4], uint16_t sport, uint16_t dport,
+                           bool fragment)
 {
+    uint64_t fields = fake.fields[fragment ? IPV4_FLOW : TCP_V4_FLOW];
     uint8_t in[12];
 
     memcpy(in, src, 4);
@@ -370,7 +381,8 @@ static uint32_t fake_queue(const uint8_t src[4], const uint8_t dst[4], uint16_t 
         for (int i = 8; i < 10; i++)
             in[i] = in[2 + i] = in[i] ^ in[2 + i];
     }
-    return fake.table[toeplitz(fake.key, in, sizeof(in)) % FAKE_TABLE];
+    assert_true((fields & ADDRESSES) == ADDRESSES);
+    return fake.table[toeplitz(fake.key, in, fields & PORTS ? 12 : 8) % FAKE_TABLE];
 }
 
 static void fake_reset(void)
@@ -380,9 +392,14 @@ static void fake_reset(void)
         fake.key[i] = (uint8_t)(i * 37 + 11);
     for (uint32_t i = 0; i < FAKE_TABLE; i++)
         fake.table[i] = i / 16;
+    for (int i = 0; i < 256; i++)
+        fake.fields[i] = ADDRESSES;
+    fake.fields[TCP_V4_FLOW] = fake.fields[TCP_V6_FLOW] = ADDRESSES | PORTS;
+    fake.fields[SCTP_V4_FLOW] = ADDRESSES | PORTS;
+    fake.fields[UDP_V4_FLOW] = ADDRESSES | RXH_VLAN;
 }
 
-/* 4,000 flows: both directions on one queue, and every queue gets a fair share. */
+/* 4,000 flows: both directions and all fragments on one queue, and every queue gets a fair share. */
 static void check_spread(uint32_t n_queues)
 {
     uint32_t n[8] = {0}, x = 12345;
@@ -397,8 +414,10 @@ static void check_spread(uint32_t n_queues)
         }
         sport = (uint16_t)(x >> 8);
         dport = (uint16_t)(i % 3 ? 443 : 80);
-        uint32_t q = fake_queue(src, dst, sport, dport);
-        assert_int_equal(q, fake_queue(dst, src, dport, sport));
+        uint32_t q = fake_queue(src, dst, sport, dport, false);
+        assert_int_equal(q, fake_queue(dst, src, dport, sport, false));
+        assert_int_equal(q, fake_queue(src, dst, 0, 0, true));
+        assert_int_equal(q, fake_queue(dst, src, 0, 0, true));
         assert_true(q < n_queues);
         n[q]++;
     }
@@ -414,7 +433,9 @@ static void test_rss_by_key(void **state)
     fake_reset();
     struct fake before = fake;
     struct ethtool_rxfh *was = rss_read(&fake_dev);
+    uint64_t fields[RSS_KINDS];
     assert_non_null(was);
+    rss_fields_read(&fake_dev, fields);
     assert_true(rss_set_symmetric(&fake_dev, 4, "fake", &id, &touched));
     assert_true(touched && id != 0 && fake.xfrm == 0);
     check_spread(4);
@@ -424,7 +445,7 @@ static void test_rss_by_key(void **state)
     assert_true(rss_set_symmetric(&fake_dev, 4, "other", &other, &touched) && other != id);
     assert_true(rss_set_symmetric(&fake_dev, 8, "fake", &other, &touched) && other != id);
 
-    assert_int_equal(rss_put_back(&fake_dev, was), 0);
+    assert_int_equal(rss_put_back(&fake_dev, was, fields), 0);
     assert_memory_equal(fake.key, before.key, FAKE_KEY);
     assert_memory_not_equal(fake.table, before.table, sizeof(fake.table)); /* the driver's own */
     assert_int_equal(rss_put_back_table(&fake_dev, was), 0);
@@ -471,9 +492,35 @@ static void test_rss_not_believed(void **state)
     fake.lies = true; /* says yes and changes nothing */
     assert_false(rss_set_symmetric(&fake_dev, 4, "fake", &id, &touched));
     assert_true(touched);
+}
+
+/* A NIC that takes ports into the hash of segments, and has none for fragments, does not bring them together. */
+static void test_rss_must_leave_ports_alone(void **state)
+{
+    uint64_t id = 1, fields[RSS_KINDS];
+    bool touched = false;
+
     fake_reset();
-    fake.one_sided = true; /* hashes the source port without the destination port */
+    fake.fixed_fields = true;
+    struct fake before = fake;
+    struct ethtool_rxfh *was = rss_read(&fake_dev);
+    assert_non_null(was);
+    rss_fields_read(&fake_dev, fields);
     assert_false(rss_set_symmetric(&fake_dev, 4, "fake", &id, &touched));
+    assert_true(id == 0 && touched); /* other kinds than TCP could be set, and have to go back */
+    assert_int_equal(rss_put_back(&fake_dev, was, fields), 0);
+    assert_int_equal(rss_put_back_table(&fake_dev, was), 0);
+    fake.n_sets = before.n_sets;
+    assert_memory_equal(&fake, &before, sizeof(fake));
+    free(was);
+
+    fake_reset();
+    fake.mute = true; /* does not say what it hashes IPv6 fragments by */
+    assert_false(rss_set_symmetric(&fake_dev, 4, "fake", &id, &touched));
+    fake_reset();
+    fake.no_sctp = true; /* to which SCTP is IP */
+    assert_true(rss_set_symmetric(&fake_dev, 4, "fake", &id, &touched));
+    check_spread(4);
 }
 
 static void test_same_queue_is_about_the_pair(void **state)
@@ -500,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_rss_by_key),
         cmocka_unit_test(test_rss_by_folding),
         cmocka_unit_test(test_rss_not_believed),
+        cmocka_unit_test(test_rss_must_leave_ports_alone),
         cmocka_unit_test(test_same_queue_is_about_the_pair),
     };
 
