@@ -260,7 +260,7 @@ static const struct chaff chaffs[] = {
     {G_FIELDS, DISCARDED, c_long},
     {G_FIELDS, DISCARDED, c_version},
     {G_FIELDS, DISCARDED, c_truncated},
-    {G_FIELDS, DISCARDED, c_routing},
+    {G_FIELDS, MAYBE, c_routing},
     {G_FIELDS, MAYBE, c_options},
 };
 const struct chaff chaff_conflict = {0, MAYBE, c_nothing};

@@ -92,7 +92,6 @@ def guarded(lab, mode, count, *args):
     return d, sums
 
 
-@pytest.mark.xfail(reason='segments are not joined before they are inspected', strict=False)
 def test_no_attack_gets_through(lab):
     d, sums = guarded(lab, 'attack', ATTACKS)
     assert d.drops()['rules'] > 0
@@ -109,7 +108,6 @@ def test_harmless_data_arrives_byte_for_byte(lab):
     assert MORE or not slow, f'too much had to be sent again (variants, wrong, resent): {slow}'
 
 
-@pytest.mark.xfail(reason='segments are not joined before they are inspected', strict=False)
 @pytest.mark.lab(queues=2)
 def test_no_attack_gets_through_two_workers(lab):
     """Fragments and segments of a flow arrive at either worker."""
