@@ -255,6 +255,19 @@ static void put(struct stream_table *t, const struct packet *p)
     h->put = true;
 }
 
+/* Whether what the payload repeats in front of its new bytes is what was inspected. It need not be: bytes that their
+ * receiver has acknowledged are not compared, and then the frame is not a picture of the stream. */
+static bool repeats_truly(const struct stream_table *t, const struct packet *p)
+{
+    const struct segment *h = &t->hand;
+    const struct tcp_dir *d = h->d;
+
+    if (!seq_before(h->seq, d->next))
+        return true;
+    return !seq_before(h->seq, d->base) &&
+           buffer_agrees(t->pool, d, h->seq, span_sub(packet_payload(p), 0, d->next - h->seq));
+}
+
 static void make_view(struct stream_table *t, struct packet *p)
 {
     struct segment *h = &t->hand;
@@ -268,7 +281,8 @@ static void make_view(struct stream_table *t, struct packet *p)
         tail = t->cfg.window_bytes;
     v->offset = offset_of_next(d);
     v->in_frame = h->upto == h->end && !seq_before(d->next, h->seq) &&
-                  (h->part == PART_UNKEPT || buffer_early_at(t->pool, d, d->next) == 0);
+                  (h->part == PART_UNKEPT ||
+                   (buffer_early_at(t->pool, d, d->next) == 0 && repeats_truly(t, p)));
     v->tail = h->part == PART_UNKEPT ? span_of(NULL, 0) : buffer_span(t->pool, d, d->next - tail, tail);
     if (v->in_frame) {
         v->fresh = payload_from(p, h->seq, d->next);
