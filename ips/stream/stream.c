@@ -280,9 +280,9 @@ static void make_view(struct stream_table *t, struct packet *p)
     if (tail > t->cfg.window_bytes)
         tail = t->cfg.window_bytes;
     v->offset = offset_of_next(d);
-    v->in_frame = h->upto == h->end && !seq_before(d->next, h->seq) &&
-                  (h->part == PART_UNKEPT ||
-                   (buffer_early_at(t->pool, d, d->next) == 0 && repeats_truly(t, p)));
+    v->in_frame =
+        h->upto == h->end && !seq_before(d->next, h->seq) &&
+        (h->part == PART_UNKEPT || (buffer_early_at(t->pool, d, d->next) == 0 && repeats_truly(t, p)));
     v->tail = h->part == PART_UNKEPT ? span_of(NULL, 0) : buffer_span(t->pool, d, d->next - tail, tail);
     if (v->in_frame) {
         v->fresh = payload_from(p, h->seq, d->next);
