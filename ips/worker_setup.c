@@ -32,6 +32,7 @@ static void fill_flow_config(struct flow_config *fc, const struct config *cfg, b
         .icmp_s = cfg->flow.icmp_s,
         .other_s = cfg->flow.other_s,
         .midstream = cfg->stream.midstream,
+        .async = cfg->stream.async,
         .on_midstream = on_exception(EXC_MIDSTREAM, cfg->stream.midstream_policy, cfg, inline_mode),
         .on_memcap = on_exception(EXC_FLOW_MEMCAP, cfg->flow.memcap_policy, cfg, inline_mode),
     };

@@ -74,7 +74,7 @@ struct config {
         uint32_t memcap_policy; /* enum exception_action */
     } flow;
     struct {
-        bool midstream;
+        bool midstream, async;
         uint32_t midstream_policy, memcap_policy; /* enum exception_action */
         unsigned memory_bytes;                    /* per worker */
         unsigned flow_bytes;                      /* kept per direction */

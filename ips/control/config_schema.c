@@ -183,6 +183,7 @@ static const cyaml_schema_field_t flow_rows[] = {
 
 static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("midstream", stream, midstream, bool_words),
+    WORD_ROW("async", stream, async, bool_words),
     WORD_ROW("midstream_policy", stream, midstream_policy, exception_words),
     WORD_ROW("memcap_policy", stream, memcap_policy, exception_words),
     UINT_ROW("memory", stream, memory_bytes),

@@ -342,7 +342,8 @@ static struct flow *open_flow(struct flow_table *t, struct packet *p, const stru
 }
 
 /* What the operator wants of TCP flows whose start was not seen. A picked-up flow can be passed, not dropped. */
-static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct packet *p, struct counters *c)
+static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct packet *p, bool picked_up,
+                                   struct counters *c)
 {
     enum exception_action action = t->cfg.on_midstream;
 
@@ -351,7 +352,7 @@ static void apply_midstream_policy(struct flow_table *t, struct flow *f, struct 
         action = EXCEPTION_DROP_FLOW;
     else if (action == EXCEPTION_PASS_PACKET)
         action = EXCEPTION_PASS_FLOW;
-    if (t->cfg.midstream && action != EXCEPTION_PASS_FLOW)
+    if (picked_up && action != EXCEPTION_PASS_FLOW)
         return;
     p->flow = f;
     exception_apply(EXC_MIDSTREAM, action, p, c);
@@ -393,9 +394,13 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
         f->flags |= FLOW_SYN;
         f->isn[0] = p->tcp_ack - 1;
     } else if (tcp) {
-        flow_tcp_open(f, p, t->cfg.midstream);
+        /* a SYN/ACK whose SYN took another way is as much of a start as there will be */
+        bool pick_up =
+            t->cfg.midstream || (t->cfg.async && synack && t->cfg.on_midstream == EXCEPTION_IGNORE);
+
+        flow_tcp_open(f, p, pick_up);
         if (f->flags & FLOW_MIDSTREAM)
-            apply_midstream_policy(t, f, p, c);
+            apply_midstream_policy(t, f, p, pick_up, c);
     }
     return f;
 }
@@ -455,7 +460,8 @@ static void retime(struct flow_table *t, struct flow *f, uint64_t now_ns)
         return;
     clear_timer(t, f);
     f->flags &= (uint16_t)~FLOW_PROVEN;
-    f->flags |= f->state == FLOW_ESTABLISHED && !(f->flags & FLOW_MIDSTREAM) ? FLOW_PROVEN : 0;
+    bool both = (f->flags & FLOW_SEEN_TS) && (f->flags & FLOW_SEEN_TC); /* one end alone proves nothing */
+    f->flags |= both && f->state == FLOW_ESTABLISHED && !(f->flags & FLOW_MIDSTREAM) ? FLOW_PROVEN : 0;
     set_timer(t, f, now_ns);
 }
 
@@ -469,7 +475,7 @@ static void update(struct flow_table *t, struct flow *f, struct packet *p, unsig
     if (p->now_ns > f->last_ns)
         f->last_ns = p->now_ns;
     if (f->proto == IPPROTO_TCP) {
-        established = flow_tcp_update(f, p, dir);
+        established = flow_tcp_update(f, p, dir, t->cfg.async);
     } else {
         established = (f->flags & FLOW_SEEN_TS) && (f->flags & FLOW_SEEN_TC);
         if (established)

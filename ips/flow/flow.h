@@ -75,6 +75,7 @@ struct flow_config {
     uint32_t max_vars;  /* blocks of 7 variables (flowbits, flowints) for all its flows; 0: flows have none */
     uint32_t tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
     bool midstream; /* pick up TCP flows whose handshake was not seen: they count as established */
+    bool async;     /* one direction can make a connection established: the other may take another way */
     enum exception_action
         on_midstream; /* for flows whose start was not seen; only passing, when midstream is true */
     enum exception_action on_memcap; /* for packets that get no flow: table full, nothing to evict */

@@ -29,11 +29,11 @@ uint32_t flow_key_hash(const struct flow_key *k);
 int flow_key_match(const struct flow_key *k, const struct flow *f);
 
 /* First packet of a TCP connection: who opened it is settled; flags and state from the packet. */
-void flow_tcp_open(struct flow *f, const struct packet *p, bool midstream);
+void flow_tcp_open(struct flow *f, const struct packet *p, bool pick_up);
 /* True when p, a SYN/ACK, answers a SYN that was sent over a connection we know: a new one takes its place. */
 bool flow_tcp_reopens(const struct flow *f, const struct packet *p, unsigned dir);
 /* Moves the connection's state; true when p counts as part of an established connection. */
-bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir);
+bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir, bool async);
 
 enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
 #endif

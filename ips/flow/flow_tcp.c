@@ -8,6 +8,10 @@
  * the client delivers at once, and for data in a SYN, which a server with Fast Open delivers (RFC 7413). When the opener
  * itself answers a SYN (simultaneous open, split handshake), the other end's ACK completes it.
  *
+ * Where paths are asymmetric (stream.async) half of it is enough: the opener's SYN and ACK, when nothing of the other end
+ * ever passed here, or a SYN/ACK and data behind it. Anybody can send that from a forged address, so such flows count as
+ * established for rules, and not as proven when the table is full.
+ *
  * RST, or FIN in both directions, closes: the flow keeps its verdict and its "established" and only its timeout becomes
  * shorter, because a forged RST must not blind rules; data of the end that the RST is said to come from undoes it. One FIN
  * changes nothing: a half-closed connection may live long.
@@ -22,14 +26,14 @@
  */
 #include "ips/flow/flow_parts.h"
 
-void flow_tcp_open(struct flow *f, const struct packet *p, bool midstream)
+void flow_tcp_open(struct flow *f, const struct packet *p, bool pick_up)
 {
     uint8_t syn = p->tcp_flags & (TCP_SYN | TCP_ACK);
 
     if (syn == TCP_SYN)
         return; /* flow_tcp_update() takes it from here */
     f->flags |= FLOW_MIDSTREAM;
-    if (!midstream)
+    if (!pick_up)
         return;
     if (syn == (TCP_SYN | TCP_ACK)) {
         f->flags |= FLOW_SYN;
@@ -76,17 +80,18 @@ static void saw_syn_ack(struct flow *f, const struct packet *p, unsigned dir)
     }
 }
 
-/* Whether p, with an ACK, completes the handshake. */
-static bool completes(const struct flow *f, const struct packet *p, unsigned dir)
+/* Whether p, with an ACK, completes the handshake. async: the answer to the SYN may have taken another way. */
+static bool completes(const struct flow *f, const struct packet *p, unsigned dir, bool async)
 {
     if (dir == 0)
-        return (f->flags & FLOW_SYNACK) && !(p->tcp_flags & TCP_SYN);
+        return ((f->flags & FLOW_SYNACK) || (async && (f->flags & FLOW_SYN) && f->tcp_seen[1] == 0)) &&
+               !(p->tcp_flags & TCP_SYN);
     if (f->flags & FLOW_CROSSED)
         return p->tcp_ack == f->isn[0] + 1;
     return (f->flags & FLOW_SYNACK) && !(p->tcp_flags & TCP_SYN) && p->payload_len > 0;
 }
 
-bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir)
+bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir, bool async)
 {
     uint8_t flags = p->tcp_flags;
     bool was_done = f->flags & FLOW_HANDSHAKE_DONE;
@@ -100,7 +105,7 @@ bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir)
         saw_syn(f, p, dir);
     else if (flags & TCP_SYN)
         saw_syn_ack(f, p, dir);
-    if ((flags & TCP_ACK) && !was_done && completes(f, p, dir)) {
+    if ((flags & TCP_ACK) && !was_done && completes(f, p, dir, async)) {
         f->flags |= FLOW_HANDSHAKE_DONE;
         f->state = FLOW_ESTABLISHED;
     }

@@ -87,7 +87,7 @@ static void a_whole_file(void **state)
                             "  strict: yes\n"
                             "decode: {not_ip: drop, malformed: forward, checksums: off}\n"
                             "flow: {max: 1000, memcap_policy: drop}\n"
-                            "stream: {midstream: true, midstream_policy: drop-flow}\n"
+                            "stream: {midstream: true, async: on, midstream_policy: drop-flow}\n"
                             "log: {dir: /tmp, utc: true, packet: on, level: info}\n",
                             &e);
 
@@ -115,7 +115,7 @@ static void a_whole_file(void **state)
     assert_int_equal(c->flow.max, 1000);
     assert_int_equal(c->flow.tcp_new_s, 60); /* not in the file: the default */
     assert_int_equal(c->flow.memcap_policy, EXCEPTION_DROP_FLOW);
-    assert_true(c->stream.midstream);
+    assert_true(c->stream.midstream && c->stream.async);
     assert_int_equal(c->stream.midstream_policy, EXCEPTION_DROP_FLOW);
     assert_true(c->log.utc && c->log.packet && c->log.payload);
     assert_string_equal(c->log.level, "info");
@@ -152,7 +152,7 @@ static const struct {
     {"strem: {midstream: on}\n", 1, "unknown key 'strem'", "did you mean 'stream'?"},
     {"stream:\n  midstrem: on\n", 2, "unknown key 'stream.midstrem'", "did you mean 'stream.midstream'?"},
     {"detect:\n  xyzzy: x\n", 2, "unknown key 'detect.xyzzy'", ""},
-    {"stream: {async: true}\n", 1, "unknown key 'stream.async'", ""},
+    {"stream: {quux: true}\n", 1, "unknown key 'stream.quux'", ""},
     {"exception_policy: maybe\n", 1, "exception_policy cannot be 'maybe'", "ignore"},
     {"bridges:\n- name: a\n  interfaces: [a, b]\n  queus: 2\n", 4, "unknown key 'bridges[0].queus'",
      "bridges[0].queues"},

@@ -491,6 +491,91 @@ static void midstream_picked_up(void **state)
     assert_int_equal(tcp(0, CLIENT, ACK, 1, 1).flow->verdict, FLOW_PASS);
 }
 
+/* One direction of a connection, with what it carries; what the flow's packets are said to be. */
+static uint32_t one_side(bool server, const char *what)
+{
+    struct pkt k = {.src = CLIENT, .dst = SERVER, .sport = 40000, .dport = 80, .seq = 1};
+
+    if (server)
+        k = (struct pkt){.src = SERVER, .dst = CLIENT, .sport = 80, .dport = 40000, .seq = 1, .ack = 1};
+    for (; *what; what++) {
+        k.tcp_flags = *what == 'S' ? SYN | (server ? ACK : 0) : *what == 'F' ? FIN | ACK : ACK;
+        k.payload = *what == 'D' ? "data" : NULL;
+        k.seq++;
+        k.ack += !server;
+        struct packet p = see(0, &k);
+        if (!what[1])
+            return p.flags;
+    }
+    return 0;
+}
+
+static void one_sided(void **state)
+{
+    struct flow_config cfg = defaults;
+
+    for (unsigned async = 0; async < 2; async++) {
+        const uint32_t established = async ? PKT_ESTABLISHED : 0;
+
+        cfg.async = async;
+        use_table(cfg);
+        assert_int_equal(one_side(false, "SD") & (PKT_ESTABLISHED | PKT_TO_CLIENT), established);
+        use_table(cfg);
+        assert_int_equal(one_side(false, "SAD") & (PKT_ESTABLISHED | PKT_TO_CLIENT), established);
+        assert_int_equal(flow_table_count(table), 1);
+        use_table(cfg);
+        assert_int_equal(one_side(true, "SD") & (PKT_ESTABLISHED | PKT_TO_CLIENT),
+                         PKT_TO_CLIENT | established);
+        use_table(cfg);
+        assert_int_equal(one_side(true, "SAAD") & (PKT_ESTABLISHED | PKT_TO_CLIENT),
+                         PKT_TO_CLIENT | established);
+        assert_int_equal(ctr.v[CTR_EXC_MIDSTREAM], !async); /* nobody will ever see its beginning */
+        use_table(cfg);
+        assert_false(one_side(false, "SA") & PKT_ESTABLISHED); /* the handshake itself is not */
+        use_table(cfg);
+        assert_false(one_side(true, "SA") & PKT_ESTABLISHED);
+        use_table(cfg); /* without a beginning of any kind it is midstream, and that is another policy */
+        assert_false(one_side(false, "AD") & PKT_ESTABLISHED);
+        use_table(cfg);
+        assert_false(one_side(true, "AD") & PKT_ESTABLISHED);
+        use_table(cfg); /* both directions are here: then both must speak */
+        tcp(0, CLIENT, SYN, 1, 0);
+        tcp(0, SERVER, ACK, 1, 0);
+        assert_false(one_side(false, "D") & PKT_ESTABLISHED);
+        use_table(cfg);
+        handshake(0, 1);
+        assert_true(one_side(false, "D") & PKT_ESTABLISHED);
+    }
+    cfg.on_midstream = EXCEPTION_DROP_FLOW; /* who says so means the SYN/ACK, too */
+    use_table(cfg);
+    assert_int_equal(tcp(0, SERVER, SYN | ACK, 1, 1).drop_reason, DROP_MIDSTREAM);
+}
+
+/* Halves of handshakes can be forged: they do not push out connections. */
+static void one_sided_are_evicted_first(void **state)
+{
+    struct flow_config cfg = defaults;
+    struct flow *real;
+    uint64_t id;
+
+    cfg.async = true;
+    cfg.max_flows = 64;
+    use_table(cfg);
+    real = handshake(0, 1);
+    id = real->id;
+    for (unsigned i = 0; i < 1000; i++)
+        for (unsigned step = 0; step < 3; step++)
+            see(1 + i / 50, &(struct pkt){.src = 9,
+                                          .dst = SERVER,
+                                          .sport = (uint16_t)(1024 + i),
+                                          .dport = 80,
+                                          .seq = 1 + step,
+                                          .payload = step == 2 ? "data" : NULL,
+                                          .tcp_flags = step ? ACK : SYN});
+    assert_int_equal(flow_table_count(table), 64);
+    assert_int_equal(tcp(200, CLIENT, ACK, 2, 5001).flow->id, id);
+}
+
 static void timeouts(void **state)
 {
     static const struct {
@@ -768,6 +853,8 @@ int main(void)
         T(reuse_inside_a_burst),
         T(midstream_not_picked_up),
         T(midstream_picked_up),
+        T(one_sided),
+        T(one_sided_are_evicted_first),
         T(timeouts),
         T(a_lookup_does_not_wait_for_the_wheel),
         T(expiry_has_a_budget),
