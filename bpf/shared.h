@@ -66,11 +66,11 @@ enum steer_counter {
 };
 
 /* Counted beside the exits, in PERCPU_ARRAY `steer_parse`, key = port * STEER_PARSE_N + kind: what was seen. */
-#define STEER_PARSE_TABLE(X)                                                    \
-    X(STEER_PARSE_IPV4, "steer.parse_ipv4", "IPv4 packets")                     \
-    X(STEER_PARSE_IPV6, "steer.parse_ipv6", "IPv6 packets")                     \
-    X(STEER_PARSE_OTHER, "steer.parse_other", "frames of another ethertype")    \
-    X(STEER_PARSE_VLAN, "steer.parse_vlan", "frames with VLAN tags") \
+#define STEER_PARSE_TABLE(X)                                                 \
+    X(STEER_PARSE_IPV4, "steer.parse_ipv4", "IPv4 packets")                  \
+    X(STEER_PARSE_IPV6, "steer.parse_ipv6", "IPv6 packets")                  \
+    X(STEER_PARSE_OTHER, "steer.parse_other", "frames of another ethertype") \
+    X(STEER_PARSE_VLAN, "steer.parse_vlan", "frames with VLAN tags")         \
     X(STEER_PARSE_SHORT, "steer.parse_short", "frames that end inside a header; steered all the same")
 
 enum steer_parse {

@@ -15,7 +15,7 @@ struct worker_place {
     uint32_t number;    /* among all workers of the daemon: picks its scratch in the ruleset */
     int cpu;            /* -1: not pinned */
     bool poll, inline_mode;
-    bool rss; /* the NICs bring both directions of a flow to one worker */
+    bool rss;      /* the NICs bring both directions of a flow to one worker */
     bool one_port; /* capture mode */
 };
 

@@ -29,3 +29,13 @@ void counters_sum(struct counters *sum, const struct counters *block)
     for (int i = 0; i < AN_N; i++)
         sum->anomaly[i] += __atomic_load_n(&block->anomaly[i], __ATOMIC_RELAXED);
 }
+
+void counter_anomalies(struct counters *c, const struct anomalies *before, const struct anomalies *now)
+{
+    for (unsigned w = 0; w < sizeof(now->bits) / sizeof(now->bits[0]); w++)
+        for (uint64_t fresh = now->bits[w] & ~before->bits[w]; fresh; fresh &= fresh - 1) {
+            uint64_t *v = &c->anomaly[w * 64 + (unsigned)__builtin_ctzll(fresh)];
+
+            __atomic_store_n(v, *v + 1, __ATOMIC_RELAXED);
+        }
+}

@@ -212,6 +212,9 @@ static inline void counter_anomaly(struct counters *c, struct anomalies *of, enu
     __atomic_store_n(&c->anomaly[which], c->anomaly[which] + 1, __ATOMIC_RELAXED);
 }
 
+/* Counts what is in `now` and was not in `before`: for rooms that set anomalies in many places. */
+void counter_anomalies(struct counters *c, const struct anomalies *before, const struct anomalies *now);
+
 /* sum += block, read as another thread may: each value whole, the set not a snapshot. */
 void counters_sum(struct counters *sum, const struct counters *block);
 #endif

@@ -382,8 +382,12 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
 {
     bool tcp = k->proto == IPPROTO_TCP, synack = (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 
-    if (tcp && (p->tcp_flags & TCP_RST))
+    if (tcp && (p->tcp_flags & TCP_RST)) {
+        counter_anomaly(c, &p->anomalies, AN_RST_NO_SESSION);
         return NULL; /* the end of something unknown begins nothing */
+    }
+    if (tcp && (p->tcp_flags & TCP_FIN))
+        counter_anomaly(c, &p->anomalies, AN_FIN_NO_SESSION);
     struct flow *f = open_flow(t, p, k, tcp && synack, c);
     if (!f) {
         counter_add(c, CTR_FLOW_NO_MEMORY, 1);

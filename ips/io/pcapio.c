@@ -261,7 +261,7 @@ static struct pcapio *pcapio_new(const char *in_path, const char *out_path, stru
     p->memory = malloc((size_t)PCAPIO_FRAMES * PCAPIO_FRAME_BYTES);
     if (!p->memory || !p->in_path || (out_path && !p->out_path))
         goto no_memory;
-    for (uint16_t i = 0; i < PCAPIO_FRAMES; i++)
+    for (uint32_t i = 0; i < PCAPIO_FRAMES; i++)
         p->free_frames[p->n_free++] = (uint16_t)(PCAPIO_FRAMES - 1 - i);
     return p;
 no_memory:

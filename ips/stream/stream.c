@@ -359,7 +359,7 @@ static void trim_to_window(const struct tcp_dir *d, struct packet *p, struct cou
     normalise_trim(p, room ? (uint16_t)room : 1, c);
 }
 
-void stream_begin(struct stream_table *t, struct packet *p, struct counters *c)
+static void begin(struct stream_table *t, struct packet *p, struct counters *c)
 {
     unsigned dir = p->flags & PKT_TO_CLIENT ? 1 : 0;
 
@@ -396,6 +396,14 @@ void stream_begin(struct stream_table *t, struct packet *p, struct counters *c)
         take_payload(t, p, c);
     else if (!(p->tcp_flags & SYN))
         p->flags |= PKT_STREAM; /* its receiver has all of it */
+}
+
+void stream_begin(struct stream_table *t, struct packet *p, struct counters *c)
+{
+    struct anomalies before = p->anomalies;
+
+    begin(t, p, c);
+    counter_anomalies(c, &before, &p->anomalies);
 }
 
 struct span stream_window(struct stream_table *t, const struct packet *p)
