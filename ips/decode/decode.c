@@ -129,6 +129,7 @@ static bool enter(struct decode *d)
     d->frame = span_sub(d->frame, in.off, in.len);
     d->wire_len = in.len;
     d->l4_checksum = false;
+    d->final_dst = NULL;
     p->data = outer->data + in.off;
     p->len = d->frame.len;
     p->orig_len = in.len;

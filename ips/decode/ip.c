@@ -244,6 +244,18 @@ static bool ext_options(struct decode *d, struct span opts, bool hop)
     return true;
 }
 
+/* Segments are left: the pseudo header names the last host of the route (RFC 8200 8.1), which types 0 and 2 list last
+ * and a segment routing header (RFC 8754) first. */
+static void look_at_route(struct decode *d, struct span h)
+{
+    if (h.len >= 8 + 16 && (h.p[2] == 0 || h.p[2] == 2))
+        d->final_dst = h.p + h.len - 16;
+    else if (h.len >= 8 + 16 && h.p[2] == 4)
+        d->final_dst = h.p + 8;
+    else
+        d->l4_checksum = false;
+}
+
 /* What is odd about one extension header, h its bytes; n[] counts them by kind. False when it is broken. */
 static bool ext_look(struct decode *d, uint8_t kind, struct span h, uint8_t n[256])
 {
@@ -261,7 +273,7 @@ static bool ext_look(struct decode *d, uint8_t kind, struct span h, uint8_t n[25
         if (h.p[2] == 0)
             decode_odd(d, AN_IPV6_RH_TYPE_0);
         if (h.p[3] > 0)
-            d->l4_checksum = false; /* segments left: the pseudo header names another host (RFC 8200 8.1) */
+            look_at_route(d, h);
         return true;
     case IPPROTO_FRAGMENT:
         if (times > 1)

@@ -36,9 +36,14 @@ static void verify(struct decode *d, struct span l4, uint32_t len, uint32_t sum)
         decode_bad_checksum(d, CTR_DECODE_L4_CHECKSUM);
 }
 
-static uint32_t pseudo(const struct packet *p, uint32_t len)
+static uint32_t pseudo(const struct decode *d, uint32_t len)
 {
-    return checksum_pseudo(&p->src, &p->dst, p->ip_version, p->ip_proto, len);
+    const struct packet *p = d->p;
+    struct addr dst = p->dst;
+
+    if (d->final_dst)
+        memcpy(dst.b, d->final_dst, sizeof(dst.b));
+    return checksum_pseudo(&p->src, &dst, p->ip_version, p->ip_proto, len);
 }
 
 /* Lengths that the options of TCP can have (RFC 9293 3.2, 7323, 2018, 7413). */
@@ -111,7 +116,7 @@ static void decode_tcp(struct decode *d, struct span l4, uint32_t len)
     p->tcp_window = load_be16(l4.p + 14);
     p->tcp_urgent = load_be16(l4.p + 18);
     set_payload(p, hdr_len, l4);
-    verify(d, l4, len, pseudo(p, len));
+    verify(d, l4, len, pseudo(d, len));
 }
 
 static void decode_udp(struct decode *d, struct span l4, uint32_t len)
@@ -136,7 +141,7 @@ static void decode_udp(struct decode *d, struct span l4, uint32_t len)
     p->dport = load_be16(l4.p + 2);
     set_payload(p, UDP_HDR_LEN, l4);
     if (load_be16(l4.p + 6) != 0)
-        verify(d, l4, len, pseudo(p, len));
+        verify(d, l4, len, pseudo(d, len));
     else if (p->ip_version == 6 && d->l4_checksum)
         decode_bad_checksum(d, CTR_DECODE_L4_CHECKSUM);
     if (d->cfg->n_ports)
@@ -205,7 +210,7 @@ static void decode_icmp(struct decode *d, struct span l4, uint32_t len)
         p->icmp_seq = load_be16(l4.p + 6);
     }
     set_payload(p, ICMP_HDR_LEN, l4);
-    verify(d, l4, len, v6 ? pseudo(p, len) : 0);
+    verify(d, l4, len, v6 ? pseudo(d, len) : 0);
 }
 
 void decode_l4(struct decode *d, uint32_t len)

@@ -22,6 +22,8 @@ struct decode {
     struct span frame; /* what was captured of it, at most 65,535 bytes so that 16-bit offsets hold */
     uint32_t wire_len; /* bytes it had on the wire: more than frame.len when a capture cut it */
     bool l4_checksum;  /* the L4 checksum can be verified: pseudo header known, no fragment */
+    const uint8_t
+        *final_dst; /* 16 bytes: an IPv6 routing header's last address, while it is not there yet; or NULL */
     struct inside inside;
 };
 

@@ -376,6 +376,22 @@ static void ipv6_extensions(void **state)
         assert_payload(&p, "end");
         assert_int_equal(ctr.v[CTR_DECODE_OTHER_L4], 1);
     }
+
+    /* where the route is listed, its last host is the checksum's (RFC 8200 8.1): for types 0 and 2 the last address */
+    for (unsigned type = 0; type <= 4; type += 2) {
+        uint8_t route[40] = {6, 4, (uint8_t)type, 1};
+        struct addr last = pkt_addr(true, 9);
+        const struct pkt k = {
+            .v6 = true, .options = route, .options_len = 40, .ext_next = 43, .payload = "r"};
+
+        memcpy(route + (type == 4 ? 8 : 24), last.b, 16);
+        frame_build(&f, &k);
+        assert_int_equal(decode().flags & PKT_BAD_CHECKSUM, PKT_BAD_CHECKSUM);
+        struct pkt to_last = k;
+        to_last.dst = 9;
+        frame_l4_checksum(&f, &to_last, IPPROTO_TCP);
+        assert_int_equal(decode().flags & PKT_BAD_CHECKSUM, 0);
+    }
 }
 
 static void ipv6_fragments_and_broken(void **state)
