@@ -120,11 +120,17 @@ def test_vlan_and_qinq(lab):
     cross(lab, double, ethertype=0x0003)
 
 
-def test_three_tags_and_a_tag_without_an_end(lab):
-    """Deeper than anything that is decoded, and cut short: not IP, so forwarded as the policy says."""
-    lab.bridge()
-    deep = frame(EXPERIMENT, b'deep' * 20, tags=[(VLAN, 1), (VLAN, 2), (VLAN, 3), (VLAN, 4)])
-    cross(lab, [deep], ethertype=0x0003)
+def test_three_tags_cross_and_a_fourth_hides_what_follows(lab):
+    """Deeper than anything that is decoded: what cannot be looked at is dropped, or forwarded where that is asked for."""
+    tags = [(VLAN, 1), (VLAN, 2), (VLAN, 3), (VLAN, 4)]
+    three, four = (frame(EXPERIMENT, b'deep' * 20, tags=tags[:n]) for n in (3, 4))
+    d = lab.ipsd()
+    cross(lab, [three], ethertype=0x0003)
+    lab.client.tap('wan0').send(four)
+    wait_until(lambda: d.drops().get('decode_error') == 1, 'the frame with four tags to be dropped')
+    d.stop()
+    lab.ipsd(config={'decode': {'malformed': 'forward'}})
+    cross(lab, [three, four], ethertype=0x0003)
 
 
 def arp_request():
@@ -140,8 +146,10 @@ def ip4_udp(payload, src='10.9.0.1', dst=SERVER4, sport=1111, dport=2222):
 def test_arp_and_unknown_ethertypes(lab):
     lab.bridge()
     frames = [frame(ARP, arp_request(), dst='ff:ff:ff:ff:ff:ff')]
-    # nothing in the world, PPPoE, MPLS, Cisco-like, LLC by length, the last of all
-    frames += [frame(t, bytes([i]) * 64) for i, t in enumerate((0x88b6, 0x8864, 0x8847, 0x2000, 46, 1500, 0xffff, 0, 1))]
+    # nothing in the world, Cisco-like, LLC by length, the last of all
+    frames += [frame(t, bytes([i]) * 64) for i, t in enumerate((0x88b6, 0x2000, 46, 1500, 0xffff, 0, 1))]
+    frames += [frame(0x8864, bytes.fromhex('11000001001ac021') + bytes(56)),  # PPPoE that carries LCP
+               frame(0x8847, bytes.fromhex('00010140') + b'\x90' * 60)]      # MPLS that carries something else
     cross(lab, frames, ethertype=0x0003)
 
 
