@@ -48,7 +48,7 @@ const struct config_default config_defaults[] = {
     {"stream.midstream_policy", "default"},
     {"stream.memcap_policy", "default"},
     {"stream.memory", "268435456"},
-    {"stream.flow_bytes", "1048576"},
+    {"stream.flow_bytes", "8388608"},
     {"stream.window", "4096"},
     {"normalise.urgent", "on"},
     {"defrag.memcap_policy", "default"},
