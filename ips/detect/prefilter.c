@@ -135,6 +135,15 @@ static struct span last_bytes(struct span s, uint32_t n)
     return s.len > n ? span_sub(s, s.len - n, n) : s;
 }
 
+/* At most FRONT_BYTES, and nearly always as many: then it is two moves. */
+static void copy_front(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+    if (n == FRONT_BYTES)
+        memcpy(to, from, FRONT_BYTES);
+    else if (n > 0)
+        memcpy(to, from, n);
+}
+
 /* A segment, searched where it lies, with the stream's last bytes before it put over its headers as long as that takes. */
 static void scan_in_frame(struct run *r, const struct sight *s, bool expressions)
 {
@@ -148,13 +157,12 @@ static void scan_in_frame(struct run *r, const struct sight *s, bool expressions
     }
     at = p->data + p->payload_off - front.len;
     all = span_of(at, front.len + p->payload_len);
-    memcpy(kept, at, front.len);
-    if (front.len > 0)
-        memcpy(at, front.p, front.len);
+    copy_front(kept, at, front.len);
+    copy_front(at, front.p, front.len);
     scan_literals(r, all);
     if (expressions)
         scan_expressions(r, all);
-    memcpy(at, kept, front.len);
+    copy_front(at, kept, front.len);
 }
 
 /* Bytes in the stream's memory, with those before them. */

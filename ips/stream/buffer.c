@@ -5,8 +5,9 @@
  * Between them are holes, with anything in them.
  *
  * Forgetting costs nothing: what is not needed any more stays until room is needed. Then the part that is still
- * wanted moves to the front of the block if it fills half of it at most, and else to a block that it fills half of.
- * So a byte is copied once when it is put and about once more in its life, whatever the sizes.
+ * wanted moves to the front of the block if it fills two thirds of it at most, and else to a block that it fills so. A
+ * byte is copied once when it is put and at most about twice more in its life, whatever the sizes. Larger blocks
+ * would move less, and cost more: what streams write to is what they take from the caches (tests/bench/bench_stream.c).
  *
  * A direction without a block holds nothing, and base = kept. While stream.depth is not reached, kept = next.
  *
@@ -78,11 +79,11 @@ bool buffer_reserve(struct pool *p, struct tcp_dir *d, uint32_t keep, uint32_t e
     uint32_t live = end - keep;
     if (live > limit)
         return false;
-    if (live <= room(d) / 2) {
+    if (live <= room(d) / 3 * 2) {
         move(p, d, keep, d->bytes, d->order);
         return true;
     }
-    unsigned least = order_for(live), order = d->bytes ? order_for(live * UINT64_C(2)) : least;
+    unsigned least = order_for(live), order = d->bytes ? order_for(live * UINT64_C(3) / 2) : least;
     pool_ref r = pool_take(p, order);
     if (!r && order > least)
         r = pool_take(p, order = least);
@@ -158,7 +159,8 @@ void buffer_put(const struct pool *p, struct tcp_dir *d, uint32_t seq, struct sp
 
     assert(d->bytes && at <= room(d) && bytes.len <= room(d) - at);
     u.block = pool_at(p, d->bytes) + at;
-    each_held(p, d, seq, seq + bytes.len, put_before, &u);
+    if (d->n_early > 0 || seq_before(seq, d->kept))
+        each_held(p, d, seq, seq + bytes.len, put_before, &u);
     put_before(NULL, bytes.len, 0, &u);
 }
 

@@ -34,7 +34,9 @@ enum {
     OPT_NOP = 1,
     OPT_WSCALE = 3,
     OPT_TIMESTAMP = 8,
-    WSCALE_MAX = 14, /* RFC 7323 2.3; also assumed when the SYN was not seen */
+    TIMESTAMP_ALONE = 12,        /* bytes: NOP, NOP, timestamp */
+    TIMESTAMP_HEAD = 0x0101080a, /* the first four of them */
+    WSCALE_MAX = 14,             /* RFC 7323 2.3; also assumed when the SYN was not seen */
     WSCALE_NONE = 255,
     PAWS_SLACK = 1,                /* Linux takes a timestamp that is one tick old */
     PAWS_EXPIRES_S = 24 * 86400,   /* RFC 7323 5.5 */
@@ -47,11 +49,8 @@ struct options {
     uint32_t ts_value, ts_echo;
 };
 
-static struct options options_of(const struct packet *p)
+static void read_options(const uint8_t *o, const uint8_t *end, struct options *r)
 {
-    const uint8_t *o = p->data + p->l4_off + TCP_HDR_MIN, *end = p->data + p->payload_off;
-    struct options r = {.wscale = WSCALE_NONE};
-
     while (o < end && *o != OPT_END) {
         if (*o == OPT_NOP) {
             o++;
@@ -60,15 +59,29 @@ static struct options options_of(const struct packet *p)
         if (end - o < 2 || o[1] < 2 || o[1] > end - o)
             break;
         if (o[0] == OPT_TIMESTAMP && o[1] == 10) {
-            r.has_ts = true;
-            r.ts_value = load_be32(o + 2);
-            r.ts_echo = load_be32(o + 6);
+            r->has_ts = true;
+            r->ts_value = load_be32(o + 2);
+            r->ts_echo = load_be32(o + 6);
         } else if (o[0] == OPT_WSCALE && o[1] == 3) {
-            r.wscale = o[2] > WSCALE_MAX ? WSCALE_MAX : o[2];
+            r->wscale = o[2] > WSCALE_MAX ? WSCALE_MAX : o[2];
         }
         o += o[1];
     }
-    return r;
+}
+
+/* Nearly every segment has none, or a timestamp alone, as RFC 7323 appendix A lays it out. */
+static inline void options_of(const struct packet *p, struct options *r)
+{
+    const uint8_t *o = p->data + p->l4_off + TCP_HDR_MIN, *end = p->data + p->payload_off;
+
+    *r = (struct options){.wscale = WSCALE_NONE};
+    if (end - o == TIMESTAMP_ALONE && load_be32(o) == TIMESTAMP_HEAD) {
+        r->has_ts = true;
+        r->ts_value = load_be32(o + 4);
+        r->ts_echo = load_be32(o + 8);
+    } else if (o < end) {
+        read_options(o, end, r);
+    }
 }
 
 uint32_t tcp_data_seq(const struct packet *p)
@@ -283,7 +296,9 @@ static bool paws_fails(const struct tcp_dir *d, const struct packet *p)
 {
     if (!(d->flags & TCP_HAS_TS))
         return false;
-    struct options o = options_of(p);
+    struct options o;
+
+    options_of(p, &o);
 
     return o.has_ts && (int32_t)(d->ts_recent - o.ts_value) > PAWS_SLACK &&
            (uint32_t)(p->now_ns / NS_PER_S) - d->ts_recent_s < PAWS_EXPIRES_S;
@@ -437,7 +452,8 @@ void tcp_forwarded(struct tcp *t, const struct packet *p, unsigned dir)
         d->flags |= TCP_SAW_RST;
         return;
     }
-    struct options opt = options_of(p);
+    struct options opt;
+    options_of(p, &opt);
     bool opens = (p->tcp_flags & SYN) && (d->flags & TCP_SAW_SYN) && p->tcp_seq == d->isn;
     if (opens && opt.wscale != WSCALE_NONE && (d->wscale == WSCALE_NONE || d->wscale < opt.wscale))
         d->wscale = opt.wscale;
