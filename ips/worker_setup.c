@@ -19,7 +19,8 @@ static enum exception_action on_exception(enum exception cause, uint32_t own, co
                              inline_mode);
 }
 
-static void fill_flow_config(struct flow_config *fc, const struct config *cfg, bool inline_mode)
+static void fill_flow_config(struct flow_config *fc, const struct config *cfg,
+                             const struct worker_place *place)
 {
     *fc = (struct flow_config){
         .max_flows = cfg->flow.max,
@@ -33,8 +34,9 @@ static void fill_flow_config(struct flow_config *fc, const struct config *cfg, b
         .other_s = cfg->flow.other_s,
         .midstream = cfg->stream.midstream,
         .async = cfg->stream.async,
-        .on_midstream = on_exception(EXC_MIDSTREAM, cfg->stream.midstream_policy, cfg, inline_mode),
-        .on_memcap = on_exception(EXC_FLOW_MEMCAP, cfg->flow.memcap_policy, cfg, inline_mode),
+        .bridged = place->inline_mode && !place->one_port,
+        .on_midstream = on_exception(EXC_MIDSTREAM, cfg->stream.midstream_policy, cfg, place->inline_mode),
+        .on_memcap = on_exception(EXC_FLOW_MEMCAP, cfg->flow.memcap_policy, cfg, place->inline_mode),
     };
 }
 
@@ -90,7 +92,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
                                .bridge = place->bridge,
                                .track_entries = cfg->detect.track_max};
 
-    fill_flow_config(&fc, cfg, place->inline_mode);
+    fill_flow_config(&fc, cfg, place);
     w->ring = event_ring_new(cfg->log.ring_bytes);
     if (!w->ring) {
         err_set(e, -ENOMEM, "no memory for an event ring of %u bytes", cfg->log.ring_bytes);

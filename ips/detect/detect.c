@@ -303,9 +303,11 @@ static bool holds_for_flow(const struct detect *d, const struct rule *r, const s
 static void set_flow_verdict(const struct detect *d, const struct rule *r, const struct packet *p,
                              enum match match, enum flow_verdict v)
 {
-    /* what its receiver will not take is of no flow: anybody could have sent it */
-    if (p->flow && !(p->flags & PKT_IGNORED) && p->flow->verdict == FLOW_INSPECT &&
-        holds_for_flow(d, r, p, match))
+    const struct flow *f = p->flow;
+
+    /* anybody could have sent what its receiver will not take, or what nobody has answered yet */
+    if (f && f->verdict == FLOW_INSPECT && !(p->flags & PKT_IGNORED) &&
+        !(p->ip_proto == IPPROTO_TCP && flow_taken_up_only(f)) && holds_for_flow(d, r, p, match))
         p->flow->verdict = (uint8_t)v;
 }
 

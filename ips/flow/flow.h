@@ -76,10 +76,18 @@ struct flow_config {
     uint32_t tcp_new_s, tcp_established_s, tcp_closed_s, udp_new_s, udp_established_s, icmp_s, other_s;
     bool midstream; /* pick up TCP flows whose handshake was not seen: they count as established */
     bool async;     /* one direction can make a connection established: the other may take another way */
+    bool
+        bridged; /* in-line: data of a connection counts as established, whether or not its handshake was seen */
     enum exception_action
         on_midstream; /* for flows whose start was not seen; only passing, when midstream is true */
     enum exception_action on_memcap; /* for packets that get no flow: table full, nothing to evict */
 };
+
+/* Data of it was seen, on a bridge, and neither its handshake nor an answer: anybody could have sent that. */
+static inline bool flow_taken_up_only(const struct flow *f)
+{
+    return f->state == FLOW_NEW && (f->flags & FLOW_HANDSHAKE_DONE);
+}
 
 struct flow_table;
 struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
