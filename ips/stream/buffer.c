@@ -232,6 +232,27 @@ void buffer_rewind(struct pool *p, struct tcp_dir *d, uint32_t seq)
         buffer_free(p, d);
 }
 
+void buffer_restart(struct pool *p, struct tcp_dir *d, uint32_t limit)
+{
+    uint32_t end = held_end(p, d), first = d->base, kept = d->kept, live = end - d->next;
+    pool_ref r = 0;
+
+    if (d->bytes && seq_before(d->next, first) && live <= limit && d->n_early < EARLY_MAX &&
+        (d->early || (d->early = pool_take(p, LIST_ORDER))))
+        r = pool_take(p, order_for(live));
+    if (!r) {
+        buffer_free(p, d);
+        return;
+    }
+    memcpy(pool_at(p, r) + (first - d->next), pool_at(p, d->bytes), end - first);
+    pool_give(p, d->bytes, d->order);
+    d->bytes = r;
+    d->order = (uint8_t)order_for(live);
+    d->base = d->kept = d->next;
+    if (seq_before(first, kept))
+        buffer_enter(p, d, first, kept);
+}
+
 void buffer_pass(struct tcp_dir *d, uint32_t end)
 {
     move_next(d, end);

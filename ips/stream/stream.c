@@ -334,7 +334,7 @@ static bool followed(struct stream_table *t, const struct flow *f, struct tcp *t
     return !settled && !(t->cfg.inline_mode && p->verdict == VERDICT_DROP);
 }
 
-/* A direction starts elsewhere than it did: what it holds is of another life. */
+/* A direction starts elsewhere than it did: what it holds is of another life, or lies further on in one that was picked up. */
 static void forget_moved(struct stream_table *t, struct tcp *tcp)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -342,7 +342,10 @@ static void forget_moved(struct stream_table *t, struct tcp *tcp)
 
         if (!(d->flags & TCP_MOVED))
             continue;
-        buffer_free(t->pool, d);
+        if (d->flags & TCP_SAW_SYN)
+            buffer_free(t->pool, d);
+        else
+            buffer_restart(t->pool, d, t->cfg.flow_bytes);
         d->flags &= (uint16_t) ~(TCP_MOVED | TCP_DEPTH | TCP_GAP);
     }
 }

@@ -25,7 +25,7 @@ struct tcp_dir {
     uint32_t
         fin; /* sequence number behind its FIN (TCP_SAW_FIN); before that, an ISN it may have (TCP_OTHER_ISN) */
     uint32_t ts_recent;   /* RFC 7323: the last of its timestamps that its receiver echoed (TCP_HAS_TS) */
-    uint32_t ts_recent_s; /* when, by the burst's clock */
+    uint32_t ts_recent_s; /* when, by the burst's clock; before TCP_SAW_ACK: when it last went on */
     uint16_t flags;       /* enum tcp_dir_flag */
     uint8_t wscale;       /* that it announced; 255: none */
     uint8_t in_port;      /* through which it is seen */
@@ -129,6 +129,8 @@ void buffer_enter(struct pool *p, struct tcp_dir *d, uint32_t seq, uint32_t end)
 void buffer_advance(struct pool *p, struct tcp_dir *d, uint32_t end);
 /* next goes back to seq: what is held behind it is early from now on, and inspected again when more comes. */
 void buffer_rewind(struct pool *p, struct tcp_dir *d, uint32_t seq);
+/* next was put elsewhere, in the same numbers: what is held behind it, up to limit bytes on, is early now. The rest goes. */
+void buffer_restart(struct pool *p, struct tcp_dir *d, uint32_t limit);
 /* next moves on and nothing is held of what it passes: behind stream.depth. */
 void buffer_pass(struct tcp_dir *d, uint32_t end);
 /* What lies between next and seq will not come: everything before seq is forgotten, next is seq. */

@@ -16,8 +16,12 @@
  * and goes on without bytes: the challenge ACK it provokes heals half-open connections. SYN and SYN/ACK are handled alike in
  * both directions, so that simultaneous opens and split handshakes are no cases of their own.
  *
- * A connection that was picked up, and whose receiver has said nothing yet, is loose: its stream starts anew wherever a
- * segment does not follow the last one; the first ACK settles where it really is.
+ * As long as its receiver has said nothing, nobody knows where a stream really is, not even behind a SYN: that may have
+ * been sent over a connection that the engine has forgotten, or be one of several. So bytes are taken only where they
+ * touch those that were inspected; others are discarded, and their sender repeats them when the first ACK has settled the
+ * matter. (Nothing is early in front of it: what seems to lie behind a hole may be what the receiver waits for.) Where the
+ * receiver's answers take another way, a hole that does not fill ends after JUMP_S. A connection that was picked up is
+ * loose on top of that: bytes in front of the first ones, and touching them, are where it begins.
  *
  * Urgent data is part of the stream: the normaliser takes the flag away, and every receiver reads it in its place.
  *
@@ -41,6 +45,7 @@ enum {
     PAWS_SLACK = 1,                /* Linux takes a timestamp that is one tick old */
     PAWS_EXPIRES_S = 24 * 86400,   /* RFC 7323 5.5 */
     HANDSHAKE_WINDOW = 65535 << 1, /* for RSTs of an end whose window was not granted yet */
+    JUMP_S = 3, /* silence after which a stream that no acknowledgement is seen of goes on behind a hole */
 };
 
 struct options {
@@ -138,6 +143,12 @@ static unsigned scale_of(const struct tcp_dir *d, const struct tcp_dir *other)
     return d->wscale;
 }
 
+/* Whether p comes from where d's receiver is: what d sends enters through the other port. */
+static bool speaks_for_receiver(const struct tcp_dir *d, const struct packet *p)
+{
+    return (d->flags & TCP_ANY_PORT) || ((d->flags & TCP_SEEN) && p->in_port != d->in_port);
+}
+
 /* Whether d's sender, whose SYN is not acknowledged yet, may be the one that this ACK speaks of. */
 static bool answers_syn(const struct tcp_dir *d, uint32_t ack)
 {
@@ -183,8 +194,10 @@ static enum tcp_fate other_syn(struct tcp *t, struct packet *p, unsigned dir)
         d->flags |= TCP_OTHER_ISN;
         return late_syn(p);
     }
+    if (d->flags & TCP_SYN_DATA) /* a server may have taken these: the stream begins with them */
+        return TCP_DISCARDS;
     /* after data, one side of a connection is all we see, and which SYN counts stays unknown */
-    bool only_syn = d->sent == d->isn + 1 || (d->flags & TCP_SYN_DATA);
+    bool only_syn = d->sent == d->isn + 1;
     start(d, p->tcp_seq, only_syn ? TCP_SAW_SYN | TCP_OTHER_ISN : 0);
     d->fin = before;
     return TCP_TAKES;
@@ -204,7 +217,10 @@ static enum tcp_fate judge_syn(struct tcp *t, struct packet *p, unsigned dir)
     if (synack && (o->flags & TCP_SAW_SYN)) {
         if (!answers_syn(o, p->tcp_ack)) {
             anomaly_set(&p->anomalies, AN_3WHS_SYNACK_WRONG_ACK);
-            return p->payload_len ? TCP_DISCARDS : TCP_ANSWERS;
+            if (p->payload_len)
+                return TCP_DISCARDS;
+            if ((o->flags & TCP_SAW_ACK) || !speaks_for_receiver(o, p))
+                return TCP_ANSWERS;
         }
         if ((o->flags & TCP_SYN_DATA) && p->tcp_ack == o->isn + 1)
             anomaly_set(&p->anomalies, AN_3WHS_TFO_IGNORED);
@@ -304,15 +320,45 @@ static bool paws_fails(const struct tcp_dir *d, const struct packet *p)
            (uint32_t)(p->now_ns / NS_PER_S) - d->ts_recent_s < PAWS_EXPIRES_S;
 }
 
-/* Where a picked-up direction goes on. */
-static void follow_loose(struct tcp_dir *d, const struct packet *p)
+/* In a capture nobody repeats anything: a picked-up direction goes on wherever it goes on. */
+static void follow_capture(struct tcp_dir *d, const struct packet *p)
 {
     uint32_t seq = p->tcp_seq, end = seq + p->payload_len;
 
-    if (p->payload_len == 0)
-        return;
     if (seq_before(d->next, seq) || (seq_before(seq, d->isn + 1) && seq_before(d->next, end)))
         start(d, seq - 1, 0);
+}
+
+/* Only this direction is seen, and nothing has come that goes on where it was. */
+static bool may_jump(const struct tcp_dir *d, const struct packet *p, unsigned dir)
+{
+    bool one_side = !p->flow || !(p->flow->flags & (dir ? FLOW_SEEN_TS : FLOW_SEEN_TC));
+
+    return one_side && (uint32_t)(p->now_ns / NS_PER_S) - d->ts_recent_s >= JUMP_S;
+}
+
+/* Bytes before the first acknowledgement. */
+static enum tcp_fate follow_unanswered(struct tcp_dir *d, const struct packet *p, unsigned dir)
+{
+    uint32_t seq = p->tcp_seq, back = d->next - seq, so_far = d->next - (d->isn + 1);
+
+    if (d->flags & TCP_ANY_PORT) {
+        if (loose(d))
+            follow_capture(d, p);
+        return TCP_TAKES;
+    }
+    if (seq_before(d->next, seq)) {
+        if (!may_jump(d, p, dir))
+            return TCP_DISCARDS;
+        start(d, seq - 1, 0);
+        return TCP_TAKES;
+    }
+    if (!loose(d) || back <= so_far)
+        return TCP_TAKES;
+    if (back - so_far > p->payload_len) /* a hole behind it */
+        return may_jump(d, p, dir) ? TCP_TAKES : TCP_DISCARDS;
+    start(d, seq - 1, 0);
+    return TCP_TAKES;
 }
 
 /* The receiver has said what it has and what it wants. */
@@ -377,9 +423,7 @@ enum tcp_fate tcp_judge(struct tcp *t, struct packet *p, unsigned dir)
         start(d, p->tcp_seq - 1, 0);
     if (d->flags & TCP_SAW_ACK)
         return judge_window(d, p);
-    if (loose(d))
-        follow_loose(d, p);
-    return TCP_TAKES;
+    return p->payload_len ? follow_unanswered(d, p, dir) : TCP_TAKES;
 }
 
 /* --- it is forwarded ---------------------------------------------------------------------------------------------- */
@@ -388,6 +432,22 @@ enum tcp_fate tcp_judge(struct tcp *t, struct packet *p, unsigned dir)
 static bool reopens(const struct packet *p)
 {
     return p->flow && (p->flags & PKT_FLOW_NEW) && (p->tcp_flags & SYN) && !(p->flow->flags & FLOW_MIDSTREAM);
+}
+
+/* At a SYN whose options are not known any more: windows may be scaled by the most. */
+static void start_at_other(struct tcp_dir *d, uint32_t isn, uint16_t flags)
+{
+    start(d, isn, flags);
+    d->wscale = WSCALE_MAX;
+}
+
+/* The receiver took a SYN with this number, and may come to think better of it. */
+static void believe(struct tcp_dir *d, uint32_t isn)
+{
+    uint32_t last = d->isn;
+
+    start_at_other(d, isn, TCP_SAW_SYN | TCP_OTHER_ISN);
+    d->fin = last;
 }
 
 /* What p, sent by the other end, says about d. */
@@ -403,12 +463,14 @@ static void acknowledge(struct tcp_dir *d, const struct tcp_dir *sender, const s
         start(d, ack - 1, 0);
     } else if (!(d->flags & TCP_SAW_ACK)) {
         if ((d->flags & TCP_OTHER_ISN) && ack == d->fin + 1 && !seq_within(ack, d->isn + 1, d->sent))
-            start(d, d->fin, TCP_SAW_SYN);
+            start_at_other(d, d->fin, TCP_SAW_SYN);
+        else if ((p->tcp_flags & SYN) && (d->flags & TCP_SAW_SYN) && !answers_syn(d, ack))
+            believe(d, ack - 1); /* the SYN that it answers came before those we remember */
         else if (loose(d) && !seq_within(ack, d->isn + 1, d->next))
             start(d, ack - 1, 0);
     } else if ((d->flags & TCP_OTHER_ISN) && (p->tcp_flags & SYN) && ack == d->fin + 1 &&
                !(sender->flags & TCP_SAW_ACK)) {
-        start(d, d->fin, TCP_SAW_SYN); /* it has forgotten the first one and answers the other */
+        start_at_other(d, d->fin, TCP_SAW_SYN); /* it has forgotten the first one and answers the other */
     }
     bool first = !(d->flags & TCP_SAW_ACK);
     bool has_it = !seq_before(d->sent, ack);
@@ -434,6 +496,8 @@ static void advance(struct tcp_dir *d, const struct packet *p)
 
     d->in_port = p->in_port;
     d->flags |= TCP_SEEN;
+    if (!(d->flags & TCP_SAW_ACK))
+        d->ts_recent_s = (uint32_t)(p->now_ns / NS_PER_S);
     if ((d->flags & TCP_SAW_FIN) && !seq_before(d->fin - 1, data) && seq_before(d->fin - 1, data_end))
         d->flags &= (uint16_t)~TCP_SAW_FIN; /* a byte in its place: which of both its receiver took is open */
     if ((p->tcp_flags & FIN) && !seq_before(data_end, d->next)) {
