@@ -300,21 +300,27 @@ static bool holds_for_flow(const struct detect *d, const struct rule *r, const s
     return !(r->flags & RULE_NEEDS_PAYLOAD) || p->ip_proto != IPPROTO_TCP || of_connection;
 }
 
+/*
+ * Whether what is found in the packet may decide about its flow. Anybody could have sent what its receiver discards, an
+ * ICMP error about the flow, or data of a connection that nobody has answered yet.
+ */
+static bool speaks_for_flow(const struct packet *p)
+{
+    return p->flow && !(p->flags & (PKT_IGNORED | PKT_QUOTES)) &&
+           !(p->ip_proto == IPPROTO_TCP && flow_taken_up_only(p->flow));
+}
+
 static void set_flow_verdict(const struct detect *d, const struct rule *r, const struct packet *p,
                              enum match match, enum flow_verdict v)
 {
-    const struct flow *f = p->flow;
-
-    /* anybody could have sent what its receiver will not take, or what nobody has answered yet */
-    if (f && f->verdict == FLOW_INSPECT && !(p->flags & PKT_IGNORED) &&
-        !(p->ip_proto == IPPROTO_TCP && flow_taken_up_only(f)) && holds_for_flow(d, r, p, match))
+    if (speaks_for_flow(p) && p->flow->verdict == FLOW_INSPECT && holds_for_flow(d, r, p, match))
         p->flow->verdict = (uint8_t)v;
 }
 
 /* The flow passes uninspected from the next packet on. */
 static void bypass(const struct packet *p)
 {
-    if (!p->flow || p->flow->verdict != FLOW_INSPECT)
+    if (!speaks_for_flow(p) || p->flow->verdict != FLOW_INSPECT)
         return;
     p->flow->verdict = FLOW_PASS;
     p->flow->flags |= FLOW_BY_POLICY;
@@ -400,10 +406,10 @@ static void act(struct detect *d, const struct ruleset *rs, uint32_t index, enum
         counter_add(d->c, CTR_DETECT_QUEUE_FULL, 1);
 }
 
-/* The flow's IP-only flag for the packet's direction; 0 without a flow. */
+/* The flow's IP-only flag for the packet's direction; 0 where the packet decides nothing for a flow. */
 static uint16_t iponly_flag(const struct packet *p)
 {
-    if (!p->flow)
+    if (!speaks_for_flow(p))
         return 0;
     return p->flags & PKT_TO_CLIENT ? FLOW_IPONLY_DONE_TC : FLOW_IPONLY_DONE_TS;
 }

@@ -236,6 +236,62 @@ static void address_rules_are_decided_once_a_direction(void **state)
     assert_string_equal(events(), "alert 1; alert 1; ");
 }
 
+/* What its receiver discards must not use up the one look that address rules have at each direction. */
+static void a_discarded_packet_decides_nothing_for_the_flow(void **state)
+{
+    use("drop ip 10.0.0.1 any -> any any (sid:1;)\n");
+    struct packet p = pkt_decoded(&f, &(struct pkt){.tcp_flags = SYN | 1, .seq = 100}, ++now_s * NS_PER_S);
+    flow_track(flows, &p, 1, &ctr);
+    p.flags |= PKT_IGNORED; /* as stream/ says of SYN and FIN together */
+    detect_packet(det, rs, &p);
+    assert_int_equal(p.verdict, VERDICT_DROP);
+    assert_int_equal(tcp(true, SYN, NULL).verdict, VERDICT_DROP);
+    assert_int_equal(tcp(true, ACK, "data").verdict, VERDICT_DROP);
+}
+
+/* An ICMP error from `src` to `dst`, about a packet of our connection that dst has sent. */
+static struct packet icmp_about(uint8_t src, uint8_t dst)
+{
+    uint8_t quoted[28] = {0x45, [8] = 64, IPPROTO_TCP, [12] = 10, 0, 0, dst, 10, 0, 0, dst == 1 ? 2 : 1};
+
+    store_be16(quoted + 20, dst == 1 ? 40000 : 80);
+    store_be16(quoted + 22, dst == 1 ? 80 : 40000);
+    return send_pkt(&(struct pkt){.proto = IPPROTO_ICMP,
+                                  .src = src,
+                                  .dst = dst,
+                                  .icmp_type = 3,
+                                  .icmp_code = 3,
+                                  .payload = quoted,
+                                  .payload_len = sizeof(quoted)});
+}
+
+/* Anybody can send an ICMP error about a connection: what rules make of it is about that packet alone. */
+static void an_icmp_error_decides_nothing_for_the_flow(void **state)
+{
+    use("pass icmp any any -> any any (sid:1;)\ndrop tcp any any -> any any (content:\"evil\"; sid:2;)\n");
+    handshake();
+    struct packet p = icmp_about(1, 2);
+    assert_non_null(p.flow);
+    assert_int_equal(p.verdict, VERDICT_FORWARD);
+    assert_int_equal(tcp(true, ACK, "evil").verdict, VERDICT_DROP);
+
+    use("drop icmp any any -> any any (sid:1;)\n");
+    handshake();
+    assert_int_equal(icmp_about(3, 2).verdict, VERDICT_DROP);
+    assert_int_equal(tcp(true, ACK, "harmless").verdict, VERDICT_FORWARD);
+
+    use("alert icmp any any -> any any (bypass; sid:1;)\n"
+        "drop tcp any any -> any any (content:\"evil\"; sid:2;)\n");
+    handshake();
+    icmp_about(1, 2);
+    assert_int_equal(tcp(true, ACK, "evil").verdict, VERDICT_DROP);
+
+    use("drop ip 10.0.0.2 any -> any any (sid:1;)\n");
+    tcp(true, SYN, NULL);
+    assert_int_equal(icmp_about(3, 1).verdict, VERDICT_FORWARD);
+    assert_int_equal(tcp(false, SYN | ACK, NULL).verdict, VERDICT_DROP);
+}
+
 static void pass_ends_inspection(void **state)
 {
     use("pass tcp any any -> any 80 (sid:1;)\n"
@@ -525,6 +581,8 @@ int main(void)
         T(outside_of_a_connection_only_the_packet),
         T(address_rule_drops_the_flow_once),
         T(address_rules_are_decided_once_a_direction),
+        T(a_discarded_packet_decides_nothing_for_the_flow),
+        T(an_icmp_error_decides_nothing_for_the_flow),
         T(pass_ends_inspection),
         T(pass_of_a_packet_rule_is_for_the_packet),
         T(configured_order),
