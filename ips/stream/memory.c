@@ -3,8 +3,9 @@
  * Who gets how much of a worker's stream memory, and who gives when there is none left.
  *
  * A direction keeps what its receiver has not acknowledged, the last window_bytes that were inspected, and early bytes;
- * stream.flow_bytes of all these at most. Where no acknowledgement is ever seen (asymmetric paths) the oldest bytes go
- * first. When everything is acknowledged only the window is of use.
+ * stream.flow_bytes of all these at most. Where no acknowledgement is ever seen (asymmetric paths) nothing says what is
+ * still of use: such a direction keeps its newest bytes, and the less the more the pool is used, so that a
+ * few downloads do not take all of it. When everything is acknowledged only the window is of use.
  *
  * Flows that have memory stand in a list, in the order in which they got it. When the pool is empty, some from its old
  * end are looked at. One that has everything acknowledged gives its memory up: a rule will not find what lies partly in
@@ -20,6 +21,9 @@
 #define GIVERS_MAX 8     /* flows looked at for one segment */
 #define STALLED_S  10    /* silence after which a flow that waits for something may lose its memory */
 #define FAR_BYTES  65536 /* behind a hole */
+/* A direction without acknowledgements keeps this part of what is free, in a block of twice that at most. */
+#define ONE_SIDED_SHARE     128
+#define ONE_SIDED_BYTES_MIN 16384
 
 static struct tcp *at(const struct stream_table *t, uint32_t ref)
 {
@@ -115,6 +119,14 @@ static bool take_from_oldest(struct stream_table *t, const struct tcp *user, str
     return given;
 }
 
+static uint32_t one_sided_bytes(const struct stream_table *t)
+{
+    uint64_t share = (pool_size(t->pool) - pool_used(t->pool)) / ONE_SIDED_SHARE;
+    uint32_t least = t->cfg.window_bytes > ONE_SIDED_BYTES_MIN ? t->cfg.window_bytes : ONE_SIDED_BYTES_MIN;
+
+    return share > t->cfg.flow_bytes ? t->cfg.flow_bytes : share < least ? least : (uint32_t)share;
+}
+
 /* From where on the direction's bytes are of use when it holds bytes up to end. */
 static uint32_t wanted_from(const struct stream_table *t, const struct tcp_dir *d, uint32_t end)
 {
@@ -132,9 +144,18 @@ static uint32_t wanted_from(const struct stream_table *t, const struct tcp_dir *
             return window;
         return acked;
     }
+    limit = one_sided_bytes(t);
     if (end - d->base <= limit)
         return d->base;
     return end - limit - d->next < UINT32_C(1) << 31 ? d->next : end - limit;
+}
+
+/* A direction without acknowledgements has far more room than its share is by now. */
+static void give_back(struct stream_table *t, struct tcp_dir *d, uint32_t keep)
+{
+    if (d->bytes && !(d->flags & TCP_SAW_ACK) && !seq_before(d->kept, keep) &&
+        (uint64_t)POOL_UNIT << d->order > UINT64_C(8) * one_sided_bytes(t))
+        buffer_shrink(t->pool, d, keep);
 }
 
 enum reserved memory_reserve(struct stream_table *t, struct tcp *f, struct tcp_dir *d, uint32_t end,
@@ -148,6 +169,7 @@ enum reserved memory_reserve(struct stream_table *t, struct tcp *f, struct tcp_d
                pool_used(t->pool) > pool_size(t->pool) / 2;
     if (far)
         return NO_MEMORY;
+    give_back(t, d, keep);
     bool done = buffer_reserve(t->pool, d, keep, end, limit, early);
     for (unsigned i = 0; !done && i < GIVERS_MAX; i++)
         if (take_from_oldest(t, f, c))
