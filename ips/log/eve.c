@@ -207,6 +207,8 @@ static const char *pkt_src(const struct parts *p)
     if (p->tunnel.len == 0)
         return "wire/pcap";
     struct tunnel_hop last = hop_at(p, n_hops(p) - 1);
+    if (last.carries == TUNNEL_IPIP && last.ip_version == 6)
+        return "ipv6 tunnel"; /* named after what is outside */
     return tunnels[last.carries < TUNNEL_N ? last.carries : TUNNEL_NONE].pkt_src;
 }
 
