@@ -112,6 +112,6 @@ bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir, bool 
     if (f->tcp_seen[0] & f->tcp_seen[1] & TCP_FIN)
         f->state = FLOW_CLOSED;
     else if (was_done && (f->tcp_seen[dir] & TCP_RST) && p->payload_len > 0)
-        f->state = FLOW_ESTABLISHED; /* it is alive */
+        f->state = f->tcp_seen[0] & f->tcp_seen[1] & TCP_ACK ? FLOW_ESTABLISHED : FLOW_NEW; /* it is alive */
     return was_done || (p->payload_len > 0 && ((f->flags & FLOW_HANDSHAKE_DONE) || (flags & TCP_SYN)));
 }

@@ -464,7 +464,8 @@ static void acknowledge(struct tcp_dir *d, const struct tcp_dir *sender, const s
     } else if (!(d->flags & TCP_SAW_ACK)) {
         if ((d->flags & TCP_OTHER_ISN) && ack == d->fin + 1 && !seq_within(ack, d->isn + 1, d->sent))
             start_at_other(d, d->fin, TCP_SAW_SYN);
-        else if ((p->tcp_flags & SYN) && (d->flags & TCP_SAW_SYN) && !answers_syn(d, ack))
+        else if ((d->flags & TCP_SAW_SYN) && !answers_syn(d, ack) &&
+                 ((p->tcp_flags & SYN) || (d->flags & TCP_OTHER_ISN)))
             believe(d, ack - 1); /* the SYN that it answers came before those we remember */
         else if (loose(d) && !seq_within(ack, d->isn + 1, d->next))
             start(d, ack - 1, 0);

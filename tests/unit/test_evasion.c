@@ -134,6 +134,24 @@ static void a_stream_that_begins_too_early(void **state)
     }
 }
 
+/* The client takes the first of three SYN/ACKs; the others are a server's lies. */
+static void an_answer_that_begins_too_early(void **state)
+{
+    assert_true(from('c', S, C(0), 0, NULL));
+    assert_true(from('s', S | A, S_(0), C(1), NULL));
+    from('s', S | A, S_(0) - 500, C(1), NULL);
+    from('s', S | A, S_(0) - 5, C(1), NULL);
+    assert_true(from('c', A, C(1), S_(1), NULL));
+    from('s', A, S_(0) - 4, C(1), "chaff");
+    bool all = from('s', A, S_(1), C(1), "att");
+    all &= from('s', A, S_(4), C(1), "ack");
+    if (all) {
+        assert_true(seen);
+        assert_int_equal(offset, 0);
+    }
+    assert_true(from('c', A, C(1), S_(7), "a request")); /* it works */
+}
+
 /* What a Fast Open server took with the first SYN belongs to the stream, whatever SYN follows. */
 static void another_syn_behind_fast_open(void **state)
 {
@@ -231,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_syn_too_many),
         TEST(a_stream_that_begins_too_early),
+        TEST(an_answer_that_begins_too_early),
         TEST(another_syn_behind_fast_open),
         TEST(a_syn_over_a_forgotten_connection),
         TEST(idle_for_longer_than_remembered),
