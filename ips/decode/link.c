@@ -6,8 +6,9 @@
  * None of them makes a packet of its own, because none has addresses that flows could be told apart by; where a step
  * leads to another Ethernet header (I-TAG, pseudo-wire) the walk goes on behind that. Three VLAN tags are taken off in
  * all; more of them, or more labels and headers than LABELS_MAX and STEPS_MAX, break the frame: nobody needs them but who
- * hides something. An 802.3 length field and an ethertype without a row end the walk: such frames are "not IP" and what
- * happens to them is the operator's decode.not_ip.
+ * hides something. An 802.3 length field with a SNAP header behind it names an ethertype (RFC 1042; Windows takes IP that
+ * comes so). Any other length field and an ethertype without a row end the walk: such frames are "not IP" and what happens
+ * to them is the operator's decode.not_ip.
  *
  * MPLS does not say what it carries. IP is taken for IP when its version and lengths fit the bytes; else an Ethernet frame
  * is looked for, without a control word (RFC 4448) and behind one; station addresses may begin with 0, 4 or 6. Who sits in a
@@ -28,6 +29,7 @@ enum {
     ETH_HDR_LEN = 14,
     PPPOE_HDR_LEN = 6,
     NSH_HDR_MIN = 8,
+    SNAP_LEN = 8,
 };
 
 struct walk {
@@ -337,6 +339,18 @@ static step_fn step_of(uint16_t ethertype)
     }
 }
 
+/* RFC 1042: LLC's AA AA 03 and the OUI 0, then an ethertype. */
+static void skip_snap(const struct decode *d, struct walk *w)
+{
+    static const uint8_t snap[] = {0xaa, 0xaa, 3, 0, 0, 0};
+
+    if (w->ethertype >= ETHERTYPE_MIN || !has(d, w, SNAP_LEN) ||
+        memcmp(d->frame.p + w->off, snap, sizeof(snap)) != 0)
+        return;
+    w->ethertype = load_be16(d->frame.p + w->off + sizeof(snap));
+    w->off += SNAP_LEN;
+}
+
 bool decode_link_knows(uint16_t ethertype)
 {
     return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6 || step_of(ethertype) != NULL;
@@ -365,6 +379,7 @@ void decode_link(struct decode *d, uint16_t ethertype, uint32_t off)
     if (ethertype != ETHERTYPE_IPV4 && ethertype != ETHERTYPE_IPV6) {
         step_fn step;
 
+        skip_snap(d, &w);
         for (unsigned n = 0; (step = step_of(w.ethertype)) != NULL; n++) {
             if (n == STEPS_MAX) {
                 too_deep(d, AN_TOO_MANY_LAYERS);
@@ -372,6 +387,7 @@ void decode_link(struct decode *d, uint16_t ethertype, uint32_t off)
             }
             if (!step(d, &w))
                 return;
+            skip_snap(d, &w);
         }
     }
     arrive(d, &w);

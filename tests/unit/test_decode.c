@@ -186,6 +186,29 @@ static void vlan_tags(void **state)
     assert_broken(CTR_DECODE_VLAN_TRUNCATED);
 }
 
+/* Windows takes IP behind LLC and SNAP, with and without a tag in front. */
+static void ip_in_802_3(void **state)
+{
+    static const uint8_t snap[] = {0xaa, 0xaa, 3, 0, 0, 0};
+
+    for (unsigned tags = 0; tags < 2; tags++) {
+        uint32_t at = 12 + 4 * tags;
+
+        frame_build(&f, &(struct pkt){.n_vlans = tags, .tci = {5}, .payload = "attack"});
+        memmove(f.b + at + 8, f.b + at, f.len - at);
+        f.len += 8;
+        store_be16(f.b + at, (uint16_t)(f.len - at - 2));
+        memcpy(f.b + at + 2, snap, sizeof(snap));
+        struct packet p = decode();
+        assert_int_equal(p.n_vlans, tags);
+        assert_int_equal(p.ethertype, 0x0800);
+        assert_true(p.flags & PKT_HAS_L4);
+        assert_int_equal(p.payload_len, 6);
+        f.b[at + 7] = 0xf; /* another organisation's */
+        assert_false(decode().flags & PKT_HAS_IP);
+    }
+}
+
 static void not_ip(void **state)
 {
     static const struct {
@@ -557,6 +580,7 @@ int main(void)
         cmocka_unit_test(padding_is_no_payload),
         cmocka_unit_test(reused_packet_keeps_nothing),
         cmocka_unit_test(vlan_tags),
+        cmocka_unit_test(ip_in_802_3),
         cmocka_unit_test(not_ip),
         cmocka_unit_test(other_links),
         cmocka_unit_test(ipv4_broken),
