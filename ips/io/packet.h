@@ -79,12 +79,16 @@ enum tunnel { /* how a packet lies in the one around it */
 };
 
 struct packet {
-    /* hot: frame and verdict */
-    uint8_t *data;         /* first byte of the frame */
-    uint32_t len;          /* bytes of the frame */
-    uint32_t flags;        /* enum packet_flag */
-    uint8_t in_port;       /* 0 or 1; leaves through 1 - in_port */
+    /* hot: the frame */
+    uint8_t *data;   /* first byte of the frame */
+    uint64_t now_ns; /* the burst's monotonic clock; the capture's time in capture mode */
+    uint32_t len;    /* bytes of the frame */
+    uint8_t in_port; /* 0 or 1; leaves through 1 - in_port */
+    uint8_t link;    /* enum link_type */
+    bool handed; /* set by io/: a fragment that another worker inspected and put together with the others */
+    /* hot: what was made of it. Decode begins with zeros from here to umem_addr */
     uint8_t verdict;       /* enum verdict */
+    uint32_t flags;        /* enum packet_flag */
     uint8_t drop_reason;   /* enum drop_reason, when verdict is VERDICT_DROP */
     uint8_t ip_version;    /* 4, 6, or 0 */
     uint8_t ip_proto;      /* the L4 protocol, after IPv6 extension headers */
@@ -95,35 +99,34 @@ struct packet {
     uint16_t payload_len;  /* by the IP and UDP lengths, so Ethernet padding is not part of it */
     uint16_t sport, dport; /* TCP and UDP; 0 otherwise */
     uint32_t hash;         /* of the flow key, the same for both directions */
-    struct flow *flow;     /* NULL when not tracked */
-    struct addr src, dst;
-    struct packet *inner; /* set by decode/: the packet that this one carries; NULL when it is no tunnel */
-    const struct packet *outer;     /* the one that carries this; NULL for a frame's own */
-    const struct stream_view *view; /* set by stream/: what it adds to its stream; NULL when nothing */
-    /* cold */
-    struct anomalies
-        anomalies;      /* what is odd about it: events that decode-event and stream-event rules ask for */
-    uint64_t umem_addr; /* of data in the UMEM, as AF_XDP descriptors give it */
-    uint64_t now_ns;    /* the burst's monotonic clock; the capture's time in capture mode */
-    uint64_t ts_ns;     /* real time for events */
-    uint64_t pcap_cnt;  /* frame number from 1 in capture mode, else 0 */
     uint32_t tcp_seq, tcp_ack;
-    uint32_t orig_len;       /* capture mode: length on the wire; else len */
-    uint16_t ethertype;      /* of the innermost tag */
-    uint16_t vlan[VLAN_MAX]; /* tag control words, outermost first */
-    uint8_t n_vlans;
-    uint8_t link; /* enum link_type */
-    bool handed;  /* set by io/: a fragment that another worker inspected and put together with the others */
+    uint16_t tcp_window, tcp_urgent;
     uint8_t tunnel; /* enum tunnel: how it lies in `outer` */
+    uint8_t n_vlans;
+    uint8_t ip_hdr_len; /* IPv4: bytes with options; IPv6: 40 */
+    uint8_t ip_ttl;
+    struct flow *flow;              /* NULL when not tracked */
+    const struct stream_view *view; /* set by stream/: what it adds to its stream; NULL when nothing */
+    struct packet *inner; /* set by decode/: the packet that this one carries; NULL when it is no tunnel */
+    const struct packet *outer; /* the one that carries this; NULL for a frame's own */
+    struct addr src, dst;
+    struct anomalies
+        anomalies; /* what is odd about it: events that decode-event and stream-event rules ask for */
+    /* cold */
     uint32_t
         tunnel_id; /* what keeps tenants apart: VXLAN's and Geneve's VNI, NVGRE's VSID, an I-SID; 0: none */
-    uint16_t tcp_window, tcp_urgent;
-    uint16_t ip_id;   /* IPv4 only */
+    uint16_t ethertype;      /* of the innermost tag */
+    uint16_t vlan[VLAN_MAX]; /* tag control words, outermost first */
+    uint16_t ip_id;          /* IPv4 only */
     uint16_t ip_frag; /* IPv4 flags and fragment offset as in the header, host order; IPv6 in the same form */
-    uint8_t ip_ttl, ip_tos;
-    uint8_t ip_hdr_len; /* IPv4: bytes with options; IPv6: 40 */
-    uint8_t icmp_type, icmp_code;
     uint16_t icmp_id, icmp_seq; /* echo and friends */
+    uint8_t icmp_type, icmp_code;
+    uint8_t ip_tos;
+    /* the frame again */
+    uint64_t umem_addr; /* of data in the UMEM, as AF_XDP descriptors give it */
+    uint64_t ts_ns;     /* real time for events */
+    uint64_t pcap_cnt;  /* frame number from 1 in capture mode, else 0 */
+    uint32_t orig_len;  /* capture mode: length on the wire; else len */
 };
 
 /* The last of the chain: the packet that decides whose the frame is. */
