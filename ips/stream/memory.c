@@ -161,8 +161,11 @@ static void give_back(struct stream_table *t, struct tcp_dir *d, uint32_t keep)
 enum reserved memory_reserve(struct stream_table *t, struct tcp *f, struct tcp_dir *d, uint32_t end,
                              bool early, struct counters *c)
 {
-    uint32_t keep = wanted_from(t, d, end), limit = t->cfg.flow_bytes;
+    uint32_t limit = t->cfg.flow_bytes, room = (uint32_t)POOL_UNIT << d->order;
 
+    if (d->bytes && !early && end - d->base <= (room < limit ? room : limit))
+        return RESERVED; /* behind what is there */
+    uint32_t keep = wanted_from(t, d, end);
     if (end - keep > limit || (early && d->n_early == EARLY_MAX))
         return BEYOND_LIMIT;
     bool far = early && end - d->next > FAR_BYTES && end - d->base > (uint32_t)POOL_UNIT << d->order &&

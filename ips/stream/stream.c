@@ -156,6 +156,8 @@ static bool first_copy_wins(struct stream_table *t, struct packet *p, struct cou
     struct tcp_dir *d = h->d;
     uint32_t from = h->seq;
 
+    if (d->n_early == 0 && !seq_before(from, d->kept))
+        return true; /* as nearly always: nothing like it was seen */
     if ((d->flags & TCP_SAW_ACK) && seq_before(from, data_acked(d)))
         from = data_acked(d); /* its receiver has these, and does not look at them again */
     if (before_start(d, from))

@@ -89,7 +89,10 @@ enum tcp_fate tcp_judge(struct tcp *t, struct packet *p, unsigned dir);
  * when the receiver has bytes that did not pass here. */
 void tcp_forwarded(struct tcp *t, const struct packet *p, unsigned dir);
 /* Sequence number of the packet's first payload byte (a SYN takes one before it). */
-uint32_t tcp_data_seq(const struct packet *p);
+static inline uint32_t tcp_data_seq(const struct packet *p)
+{
+    return p->tcp_seq + (p->tcp_flags & 0x02 ? 1 : 0);
+}
 
 /* --- pool.c ------------------------------------------------------------------------------------------------------ */
 

@@ -89,11 +89,6 @@ static inline void options_of(const struct packet *p, struct options *r)
     }
 }
 
-uint32_t tcp_data_seq(const struct packet *p)
-{
-    return p->tcp_seq + (p->tcp_flags & SYN ? 1 : 0);
-}
-
 static bool seq_within(uint32_t seq, uint32_t from, uint32_t to)
 {
     return seq - from <= to - from;
