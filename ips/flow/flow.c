@@ -544,18 +544,21 @@ void flow_prefetch_burst(struct flow_table *t, struct packet *pkts, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         uint32_t head = pkts[i].hash ? *bucket_of(t, pkts[i].hash) : 0;
 
-        if (head) {
+        if (head)
             __builtin_prefetch(&t->flows[head - 1]);
-            __builtin_prefetch((char *)&t->flows[head - 1] + 64);
-        }
     }
+    /* second lines only now: only so many lines can be on their way, and these first ones are waited for */
     for (unsigned i = 0; i < n; i++) {
         uint32_t head = pkts[i].hash ? *bucket_of(t, pkts[i].hash) : 0, next;
 
-        if (head && t->flows[head - 1].hash != pkts[i].hash && (next = t->flows[head - 1].next)) {
-            __builtin_prefetch(&t->flows[next - 1]);
-            __builtin_prefetch((char *)&t->flows[next - 1] + 64);
+        if (!head)
+            continue;
+        const struct flow *f = &t->flows[head - 1];
+        if (f->hash != pkts[i].hash && (next = f->next) != 0) {
+            f = &t->flows[next - 1];
+            __builtin_prefetch(f);
         }
+        __builtin_prefetch((const char *)f + 64, 1);
     }
 }
 

@@ -138,26 +138,30 @@ bool flow_key_quoted(const struct packet *p, struct flow_key *k)
 }
 
 /* True when the source is the greater endpoint: the hash takes them the other way round. */
-static bool turned(const struct flow_key *k)
+static bool turned(const struct flow_key *k, const uint64_t a[2], const uint64_t b[2])
 {
-    int order = memcmp(&k->addr[0], &k->addr[1], sizeof(k->addr[0]));
-
-    return order > 0 || (order == 0 && k->ports_turn && k->port[0] > k->port[1]);
+    if (a[0] != b[0])
+        return a[0] > b[0];
+    if (a[1] != b[1])
+        return a[1] > b[1];
+    return k->ports_turn && k->port[0] > k->port[1];
 }
 
+/* In words, since a load of what was just stored in smaller pieces waits for the stores. */
 uint32_t flow_key_hash(const struct flow_key *k)
 {
-    struct flow_key o = *k;
+    uint64_t w[6], a[2], b[2];
 
-    if (turned(k)) {
-        o.addr[0] = k->addr[1];
-        o.addr[1] = k->addr[0];
-        if (k->ports_turn) {
-            o.port[0] = k->port[1];
-            o.port[1] = k->port[0];
-        }
-    }
-    uint32_t h = (uint32_t)XXH3_64bits_withSecret(&o, sizeof(o), secret, sizeof(secret));
+    memcpy(a, &k->addr[0], sizeof(a));
+    memcpy(b, &k->addr[1], sizeof(b));
+    unsigned turn = turned(k, a, b), ports = turn & k->ports_turn;
+    w[0] = turn ? b[0] : a[0];
+    w[1] = turn ? b[1] : a[1];
+    w[2] = turn ? a[0] : b[0];
+    w[3] = turn ? a[1] : b[1];
+    w[4] = k->port[ports] | (uint64_t)k->port[!ports] << 16 | (uint64_t)k->vlans << 32;
+    w[5] = k->proto | (uint64_t)k->ip_version << 8 | (uint64_t)k->ports_turn << 16;
+    uint32_t h = (uint32_t)XXH3_64bits_withSecret(w, sizeof(w), secret, sizeof(secret));
     return h ? h : 1; /* 0 says "no key" */
 }
 
