@@ -376,6 +376,16 @@ static struct flow *find(struct flow_table *t, const struct packet *p, const str
     return NULL;
 }
 
+/*
+ * On a bridge, whoever speaks first in a connection that is taken up is its client, and an acknowledgement or a keep-alive
+ * says nothing: a client could wait for the server's, and rules about directions would look the wrong way.
+ */
+static bool opens_nothing(const struct flow_table *t, const struct packet *p)
+{
+    return t->cfg.bridged && t->cfg.on_midstream == EXCEPTION_IGNORE && p->payload_len == 0 &&
+           !(p->tcp_flags & (TCP_SYN | TCP_FIN));
+}
+
 /* The packet has a key and no flow. NULL when it gets none. */
 static struct flow *begin(struct flow_table *t, struct packet *p, const struct flow_key *k, bool reopened,
                           struct counters *c)
@@ -386,6 +396,8 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
         counter_anomaly(c, &p->anomalies, AN_RST_NO_SESSION);
         return NULL; /* the end of something unknown begins nothing */
     }
+    if (tcp && opens_nothing(t, p))
+        return NULL;
     if (tcp && (p->tcp_flags & TCP_FIN))
         counter_anomaly(c, &p->anomalies, AN_FIN_NO_SESSION);
     struct flow *f = open_flow(t, p, k, tcp && synack, c);

@@ -25,6 +25,7 @@ static struct counters ctr;
 static uint64_t now;
 static uint64_t offset; /* of the attack in its stream */
 static bool seen;       /* a view had the attack */
+static bool to_client;  /* the last segment was said to go to the client */
 
 static const struct flow_config flow_defaults = {
     .max_flows = 16, .tcp_new_s = 60, .tcp_established_s = 600, .tcp_closed_s = 60, .bridged = true};
@@ -88,6 +89,7 @@ static bool from(char end, uint8_t flags, uint32_t seq, uint32_t ack, const char
     flow_lookup(flows, &p, &ctr);
     stream_begin(streams, &p, &ctr);
     flow_account(flows, &p);
+    to_client = p.flags & PKT_TO_CLIENT;
     look(&p);
     stream_end(streams, &p, &ctr);
     return p.verdict == VERDICT_FORWARD;
@@ -191,6 +193,17 @@ static void idle_for_longer_than_remembered(void **state)
     assert_true(seen);
 }
 
+/* The server's keep-alive is the first sign of it: that does not make the server a client, for rules about directions. */
+static void a_keep_alive_opens_nothing(void **state)
+{
+    handshake();
+    forget();
+    assert_true(from('s', A, S_(0), C(1), NULL));
+    assert_true(from('c', A, C(1), S_(1), "attack"));
+    assert_true(seen);
+    assert_false(to_client);
+}
+
 /* It goes on with its second segment before its first. */
 static void picked_up_out_of_order(void **state)
 {
@@ -253,6 +266,7 @@ int main(void)
         TEST(another_syn_behind_fast_open),
         TEST(a_syn_over_a_forgotten_connection),
         TEST(idle_for_longer_than_remembered),
+        TEST(a_keep_alive_opens_nothing),
         TEST(picked_up_out_of_order),
         TEST(picked_up_in_three_parts),
         TEST(one_side_that_jumps),
