@@ -256,6 +256,66 @@ static void one_side_that_jumps(void **state)
     assert_true(seen);
 }
 
+/* --- any order, any start ------------------------------------------------------------------------------------------ */
+
+static uint32_t chance(uint32_t n)
+{
+    static uint64_t r = 88172645463325252u;
+
+    r ^= r << 13, r ^= r >> 7, r ^= r << 17;
+    return (uint32_t)(r >> 32) % n;
+}
+
+/* How the engine comes to know of the connection: not at all, by a lie (then false), or by several SYNs. C(1) is next. */
+static bool any_beginning(void)
+{
+    if (chance(3)) {
+        handshake();
+        forget();
+        bool lies = chance(2);
+        if (lies)
+            from('c', S, C(0) - chance(60), 0, NULL);
+        if (chance(2))
+            from('s', A, S_(1), C(1), NULL);
+        return !lies;
+    }
+    from('c', S, C(0), 0, NULL);
+    for (unsigned n = chance(4); n > 0; n--)
+        from('c', S, C(0) - chance(60), 0, NULL);
+    from('s', S | A, S_(0), C(1), NULL);
+    return true;
+}
+
+/* Pieces of a text in any order, some of them bytes that the server has, with its answers at any time. */
+static void pieces_in_any_order(void **state)
+{
+    for (unsigned trial = 0; trial < 20000; trial++) {
+        char text[64 + 1], piece[sizeof(text)];
+        bool has[sizeof(text)] = {false};
+        uint32_t next = 40, at = 40 + chance(12); /* text[40] is at C(1) */
+
+        memset(text, '.', 64);
+        memcpy(text + at, "attack", 6);
+        seen = false;
+        bool works = any_beginning();
+        for (unsigned n = 0; n < 200 && next < at + 6; n++) {
+            uint32_t a = chance(4) ? 40 + chance(24) : chance(64), b = a + 1 + chance(64 - a);
+
+            memcpy(piece, text + a, b - a);
+            piece[b - a] = 0;
+            if (from('c', A, C(1) + a - 40, S_(1), piece))
+                memset(has + a, true, b - a);
+            while (has[next])
+                next++;
+            if (chance(3) == 0)
+                assert_true(from('s', A, S_(1), C(1) + next - 40, NULL));
+        }
+        assert_true(seen || next < at + 6);
+        assert_true(!works || next >= at + 6);
+        forget();
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -270,6 +330,7 @@ int main(void)
         TEST(picked_up_out_of_order),
         TEST(picked_up_in_three_parts),
         TEST(one_side_that_jumps),
+        TEST(pieces_in_any_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
