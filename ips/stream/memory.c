@@ -10,7 +10,8 @@
  * Flows that have memory stand in a list, in the order in which they got it. When the pool is empty, some from its old
  * end are looked at. One that has everything acknowledged gives its memory up: a rule will not find what lies partly in
  * the lost window and partly in what comes next. One that waits for something and has been silent for STALLED_S gives
- * it up too: what it sends again cannot be compared any more, which stream.c treats as the lack of memory it is. All
+ * it up too, and so does one that nobody has answered: what it sends again cannot be compared any more, which stream.c
+ * treats as the lack of memory it is. All
  * others go to the list's new end. Early bytes far behind a hole are the cheapest way to fill the pool, so there is no
  * memory for them when half of it is used; losing them costs honest senders a retransmission.
  *
@@ -91,9 +92,11 @@ static bool give(struct stream_table *t, struct tcp *f, bool stalled, struct cou
 
         if (!d->bytes && !d->early)
             continue;
+        bool unanswered = !(d->flags & TCP_SAW_ACK) && !(f->dir[1 - i].flags & TCP_SEEN);
+
         if (all_acked(d))
             counter_add(c, CTR_STREAM_IDLE_GIVEN, 1);
-        else if (stalled)
+        else if (stalled || unanswered) /* of the latter anybody can send any number */
             counter_add(c, CTR_STREAM_STALLED_GIVEN, 1);
         else
             continue;

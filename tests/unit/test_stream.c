@@ -65,6 +65,7 @@ static bool one_sided_segment(struct flow_table *flows, struct stream_table *str
     static struct frame f;
     struct packet p = pkt_decoded(&f, k, now_ns);
 
+    p.in_port = k->src == 2;
     flow_prefetch_burst(flows, &p, 1);
     flow_lookup(flows, &p, &c);
     stream_begin(streams, &p, &c);
@@ -131,12 +132,50 @@ static void one_sided_streams_share_the_memory(void **state)
     flow_table_free(flows);
 }
 
+/* Data from forged addresses, which nobody answers, fills the memory; connections get theirs all the same. */
+static void unanswered_data_makes_room(void **state)
+{
+    enum { FORGED = 4000, LEN = 300 };
+    const struct flow_config fc = {
+        .max_flows = 8192, .tcp_new_s = 60, .tcp_established_s = 600, .tcp_closed_s = 60};
+    const struct stream_config sc = {.memory_bytes = 1 << 20,
+                                     .flow_bytes = 1 << 16,
+                                     .window_bytes = 4096,
+                                     .on_memcap = EXCEPTION_DROP_PACKET,
+                                     .drop_ignored = true,
+                                     .inline_mode = true,
+                                     .max_flows = 8192};
+    static const uint8_t payload[LEN];
+    uint64_t now_ns = 1000 * NS_PER_S;
+    struct err e;
+    struct flow_table *flows = flow_table_new(&fc, &e);
+    struct stream_table *streams = stream_table_new(&sc, flows, &e);
+
+    for (unsigned i = 0; i <= FORGED; i++) {
+        bool real = i == FORGED;
+        struct pkt syn = {.sport = (uint16_t)(2000 + i), .tcp_flags = 0x02, .seq = 99};
+        struct pkt synack = {
+            .src = 2, .dst = 1, .sport = 80, .dport = syn.sport, .tcp_flags = 0x12, .ack = 100};
+        struct pkt data = {.sport = syn.sport, .tcp_flags = 0x10, .seq = 100, .ack = 1};
+
+        data.payload = payload;
+        data.payload_len = LEN;
+        assert_true(one_sided_segment(flows, streams, &syn, now_ns += 1000));
+        if (real)
+            assert_true(one_sided_segment(flows, streams, &synack, now_ns += 1000));
+        assert_true(one_sided_segment(flows, streams, &data, now_ns += 1000));
+    }
+    stream_table_free(streams);
+    flow_table_free(flows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_receiver_gets_what_was_inspected),
         cmocka_unit_test(what_came_before_the_answer_is_inspected_again),
         cmocka_unit_test(one_sided_streams_share_the_memory),
+        cmocka_unit_test(unanswered_data_makes_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
