@@ -481,22 +481,6 @@ static void retime(struct flow_table *t, struct flow *f, uint64_t now_ns)
     set_timer(t, f, now_ns);
 }
 
-/*
- * On a bridge, data whose handshake was not seen, or was not answered here, is delivered all the same: the engine has
- * forgotten the connection, or the answers take another way. Rules for established connections must see it. As anybody
- * could have sent it, the flow gets neither the long timeout nor a verdict before both ends were seen to acknowledge.
- */
-static bool take_up(struct flow *f, const struct packet *p)
-{
-    if ((p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK || p->payload_len == 0)
-        return false;
-    if (!(f->flags & FLOW_HANDSHAKE_DONE))
-        f->flags |= FLOW_HANDSHAKE_DONE | FLOW_MIDSTREAM;
-    if (flow_taken_up_only(f) && (f->tcp_seen[0] & f->tcp_seen[1] & TCP_ACK))
-        f->state = FLOW_ESTABLISHED;
-    return true;
-}
-
 /* State and time of the flow, now that the packet belongs to it. */
 static void update(struct flow_table *t, struct flow *f, struct packet *p, unsigned dir)
 {
@@ -508,7 +492,7 @@ static void update(struct flow_table *t, struct flow *f, struct packet *p, unsig
         f->last_ns = p->now_ns;
     if (f->proto == IPPROTO_TCP) {
         established = flow_tcp_update(f, p, dir, t->cfg.async);
-        if (t->cfg.bridged && take_up(f, p))
+        if (t->cfg.bridged && flow_tcp_take_up(f, p))
             established = true;
     } else {
         established = (f->flags & FLOW_SEEN_TS) && (f->flags & FLOW_SEEN_TC);

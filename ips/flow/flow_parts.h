@@ -34,6 +34,8 @@ void flow_tcp_open(struct flow *f, const struct packet *p, bool pick_up);
 bool flow_tcp_reopens(const struct flow *f, const struct packet *p, unsigned dir);
 /* Moves the connection's state; true when p counts as part of an established connection. */
 bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir, bool async);
+/* On a bridge: true when p is data, which counts as established even if no handshake was seen. */
+bool flow_tcp_take_up(struct flow *f, const struct packet *p);
 
 enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
 #endif

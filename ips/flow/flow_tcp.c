@@ -115,3 +115,19 @@ bool flow_tcp_update(struct flow *f, const struct packet *p, unsigned dir, bool 
         f->state = f->tcp_seen[0] & f->tcp_seen[1] & TCP_ACK ? FLOW_ESTABLISHED : FLOW_NEW; /* it is alive */
     return was_done || (p->payload_len > 0 && ((f->flags & FLOW_HANDSHAKE_DONE) || (flags & TCP_SYN)));
 }
+
+/*
+ * On a bridge, data whose handshake was not seen, or was not answered here, is delivered all the same: the engine has
+ * forgotten the connection, or the answers take another way. Rules for established connections must see it. As anybody
+ * could have sent it, the flow gets neither the long timeout nor a verdict before both ends were seen to acknowledge.
+ */
+bool flow_tcp_take_up(struct flow *f, const struct packet *p)
+{
+    if ((p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK || p->payload_len == 0)
+        return false;
+    if (!(f->flags & FLOW_HANDSHAKE_DONE))
+        f->flags |= FLOW_HANDSHAKE_DONE | FLOW_MIDSTREAM;
+    if (flow_taken_up_only(f) && (f->tcp_seen[0] & f->tcp_seen[1] & TCP_ACK))
+        f->state = FLOW_ESTABLISHED;
+    return true;
+}
