@@ -30,6 +30,7 @@
 /* That stand before a segment when it is searched: a pattern of FAST_PATTERN_MAX bytes (rules/fastpattern.c) that
  * ends with its first byte. Every TCP header with its IP header is longer, so there is room. */
 #define FRONT_BYTES 31
+#define SEAM_BYTES  (2 * FRONT_BYTES)
 
 struct run {
     const uint32_t *first; /* of the patterns in hand: see struct prefilter */
@@ -144,8 +145,18 @@ static void copy_front(uint8_t *to, const uint8_t *from, uint32_t n)
         memcpy(to, from, n);
 }
 
+/* What may begin in front of new bytes and end in them. */
+static struct span seam(uint8_t bytes[SEAM_BYTES], struct span front, struct span new)
+{
+    struct span next = span_sub(new, 0, FRONT_BYTES);
+
+    memcpy(bytes, front.p, front.len);
+    memcpy(bytes + front.len, next.p, next.len);
+    return span_of(bytes, front.len + next.len);
+}
+
 /* A segment, searched where it lies, with the stream's last bytes before it put over its headers as long as that takes. */
-static void scan_in_frame(struct run *r, const struct sight *s, bool expressions)
+static void scan_in_frame(struct run *r, const struct sight *s)
 {
     const struct packet *p = s->p;
     struct span front = last_bytes(sight_before_payload(s), FRONT_BYTES), all;
@@ -160,32 +171,47 @@ static void scan_in_frame(struct run *r, const struct sight *s, bool expressions
     copy_front(kept, at, front.len);
     copy_front(at, front.p, front.len);
     scan_literals(r, all);
-    if (expressions)
-        scan_expressions(r, all);
     copy_front(at, kept, front.len);
 }
 
 /* Bytes in the stream's memory, with those before them. */
-static void scan_in_memory(struct run *r, const struct sight *s, bool expressions)
+static void scan_in_memory(struct run *r, const struct sight *s)
 {
     const struct stream_view *v = s->view;
     struct span front = last_bytes(v->tail, FRONT_BYTES), all = v->fresh;
-    uint8_t seam[2 * FRONT_BYTES];
+    uint8_t bytes[SEAM_BYTES];
 
-    if (front.len > 0 && front.p + front.len == v->fresh.p) {
+    if (front.len > 0 && front.p + front.len == v->fresh.p)
         all = span_of(front.p, front.len + v->fresh.len);
-    } else if (front.len > 0) {
-        struct span next = span_sub(v->fresh, 0, FRONT_BYTES);
-
-        memcpy(seam, front.p, front.len);
-        memcpy(seam + front.len, next.p, next.len);
-        scan_literals(r, span_of(seam, front.len + next.len));
-        if (expressions)
-            scan_expressions(r, span_of(seam, front.len + next.len));
-    }
+    else if (front.len > 0)
+        scan_literals(r, seam(bytes, front, v->fresh));
     scan_literals(r, all);
-    if (expressions)
-        scan_expressions(r, all);
+}
+
+/*
+ * Expressions, of which one's match may hang on one byte before and behind it. The packet is searched by itself for
+ * rules about packets, because its first byte means something to them; where matches are short, the stream needs no more
+ * than the seam in front of it.
+ */
+static void scan_expressions_in_stream(struct run *r, struct sight *s)
+{
+    const struct stream_view *v = s->view;
+    struct span payload = packet_payload(s->p), new = v->in_frame ? payload : v->fresh;
+    struct span front = last_bytes(v->in_frame ? sight_before_payload(s) : v->tail, FRONT_BYTES);
+    uint8_t bytes[SEAM_BYTES];
+
+    if (r->pf->exprs == NULL)
+        return;
+    scan_expressions(r, payload);
+    if (r->pf->exprs_longest >= FRONT_BYTES - 1 && v->tail.len > 0) {
+        sight_window(s);
+        scan_expressions(r, s->window);
+        return;
+    }
+    if (!v->in_frame)
+        scan_expressions(r, new);
+    if (front.len > 0)
+        scan_expressions(r, seam(bytes, front, new));
 }
 
 /* The payload of a segment that brings new bytes: what packet rules look into, and what stream rules do. */
@@ -193,8 +219,6 @@ static void look_into_stream(struct run *r, const struct scan *s, const struct p
 {
     struct span payload = packet_payload(h->sight->p);
     const struct stream_view *v = h->sight->view;
-    /* an expression's match may hang on one byte before and behind it */
-    bool expressions = v->tail.len == 0 || (s->pf != NULL && s->pf->exprs_longest + 1 < FRONT_BYTES);
 
     begin(r, s, v->in_frame ? payload : v->fresh);
     if (s->pf == NULL)
@@ -206,17 +230,12 @@ static void look_into_stream(struct run *r, const struct scan *s, const struct p
         return;
     }
     if (v->in_frame)
-        scan_in_frame(r, h->sight, expressions);
+        scan_in_frame(r, h->sight);
     else
-        scan_in_memory(r, h->sight, expressions);
+        scan_in_memory(r, h->sight);
     if (!sight_covers_payload(h->sight))
-        scan_all(r, payload);
-    else if (s->pf->exprs != NULL && !expressions && v->fresh.len != payload.len)
-        scan_expressions(r, payload);
-    if (s->pf->exprs != NULL && !expressions) {
-        sight_window(h->sight);
-        scan_expressions(r, h->sight->window);
-    }
+        scan_literals(r, payload);
+    scan_expressions_in_stream(r, h->sight);
 }
 
 /* A buffer that is made of the payload: made of the window, too. */

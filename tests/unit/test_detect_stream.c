@@ -550,6 +550,45 @@ static void the_event_shows_the_window(void **state)
     event_ring_release(ring, ev);
 }
 
+/* --- expressions without a literal ------------------------------------------------------------------------------------ */
+
+/* Their matches may be longer than what is put in front of a segment, and as long as the window. */
+static void expressions_across_the_window(void **state)
+{
+    for (int how = IN_FRAME; how <= IN_MEMORY; how++) {
+        use("alert tcp-stream any any -> any any (pcre:\"/[0-3]x[4-7].*[a-c]y[d-f]/s\"; sid:1;)\n"
+            "alert tcp-stream any any -> any any (pcre:\"/[0-3]z[4-7].{60}[a-c]z[d-f]/s\"; sid:2;)\n");
+        segment("2x5", 3, (enum how)how);
+        for (int k = 0; k < 5; k++)
+            segment("----------------", 16, (enum how)how);
+        segment("by", 2, (enum how)how);
+        assert_alerts("");
+        segment("e", 1, (enum how)how);
+        assert_alerts("1 ");
+        segment("1z7--------------------", 23, (enum how)how);
+        segment("--------------------", 20, (enum how)how);
+        segment("--------------------bz", 22, (enum how)how);
+        assert_alerts("");
+        segment("f", 1, (enum how)how);
+        assert_alerts("2 ");
+    }
+}
+
+/* Where a packet begins means something to rules about packets. */
+static void expressions_at_the_packets_start(void **state)
+{
+    for (int how = IN_FRAME; how <= IN_MEMORY; how++) {
+        use("alert tcp-pkt any any -> any any (pcre:\"/^[a-e]v[0-9]l/\"; sid:1;)\n");
+        segment("----------------", 16, (enum how)how);
+        segment("ev1l and more", 13, (enum how)how);
+        assert_alerts("1 ");
+        use("alert tcp-pkt any any -> any any (pcre:\"/^[a-e]v[0-9]l.*[a-c]z[d-f]/s\"; sid:2;)\n");
+        segment("----------------", 16, (enum how)how);
+        segment("ev1l and more aze", 17, (enum how)how);
+        assert_alerts("2 ");
+    }
+}
+
 /* --- at random: the stream cut anyhow finds what the whole finds ------------------------------------------------------ */
 
 static uint32_t rng = 1;
@@ -617,6 +656,8 @@ int main(void)
         cmocka_unit_test_teardown(a_reload_looks_back, teardown),
         cmocka_unit_test_teardown(a_flowbit_comes_later, teardown),
         cmocka_unit_test_teardown(chaff_uses_up_nothing, teardown),
+        cmocka_unit_test_teardown(expressions_across_the_window, teardown),
+        cmocka_unit_test_teardown(expressions_at_the_packets_start, teardown),
         cmocka_unit_test_teardown(replace_in_this_frame, teardown),
         cmocka_unit_test_teardown(the_event_shows_the_window, teardown),
         cmocka_unit_test_teardown(random_cuts, teardown),
