@@ -327,6 +327,18 @@ static void process_fragment(struct worker *w, const struct ruleset *rs, struct 
 
 /* --- the burst -------------------------------------------------------------------------------------------------- */
 
+/* What the packets of a burst will read of flows and streams, while the first ones are looked at. */
+static void prefetch(struct worker *w, struct packet *pkts, unsigned n)
+{
+    flow_prefetch_burst(w->flows, pkts, n);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t flow = pkts[i].ip_proto == IPPROTO_TCP ? flow_likely(w->flows, &pkts[i]) : FLOW_NONE;
+
+        if (flow != FLOW_NONE)
+            stream_prefetch(w->streams, flow);
+    }
+}
+
 /* Decoded frames that are ours: from flow to exit. */
 static void process(struct worker *w, unsigned n)
 {
@@ -334,7 +346,7 @@ static void process(struct worker *w, unsigned n)
     unsigned from = 0;
 
     apply_decode_policy(w, w->pkts, n);
-    flow_prefetch_burst(w->flows, w->pkts, n);
+    prefetch(w, w->pkts, n);
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = &w->pkts[i], *in = p->verdict == VERDICT_DROP ? NULL : fragment_in(p);
 

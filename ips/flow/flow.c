@@ -558,6 +558,13 @@ void flow_prefetch_burst(struct flow_table *t, struct packet *pkts, unsigned n)
     }
 }
 
+uint32_t flow_likely(const struct flow_table *t, const struct packet *p)
+{
+    uint32_t first = p->hash ? *bucket_of(t, p->hash) : 0;
+
+    return first ? first - 1 : FLOW_NONE;
+}
+
 /* One wheel's part of it; returns what is left of the budget. */
 static unsigned expire(struct flow_table *t, struct wheel *w, uint64_t now_ns, unsigned budget,
                        struct counters *c)

@@ -115,6 +115,10 @@ uint32_t flow_hash(const struct packet *p);
  */
 void flow_prefetch_burst(struct flow_table *t, struct packet *pkts, unsigned n);
 void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c);
+/* After flow_prefetch_burst(): the index that flow_lookup() will most likely find, for what is to be fetched with the
+ * flow; FLOW_NONE when there is none. */
+#define FLOW_NONE UINT32_MAX
+uint32_t flow_likely(const struct flow_table *t, const struct packet *p);
 void flow_account(struct flow_table *t, struct packet *p);
 /* Removes at most `budget` flows whose time is over. Once a burst, when no packet of it is in use any more. */
 void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c);

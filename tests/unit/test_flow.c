@@ -829,11 +829,28 @@ static void impossible_sizes(void **state)
     assert_null(flow_table_new(&cfg, &e));
 }
 
+static void likely_is_the_flow_that_is_found(void **state)
+{
+    const struct pkt k = {.proto = IPPROTO_UDP, .sport = 5000, .dport = 53};
+    struct packet p = pkt_decoded(&frames[0], &k, T0 * NS_PER_S);
+
+    flow_prefetch_burst(table, &p, 1);
+    assert_int_equal(flow_likely(table, &p), FLOW_NONE);
+    for (uint16_t port = 4000; port < 4003; port++)
+        see(0, &(struct pkt){.proto = IPPROTO_UDP, .sport = port, .dport = 53});
+    flow_lookup(table, &p, &ctr);
+    flow_prefetch_burst(table, &p, 1);
+    assert_int_equal(flow_likely(table, &p), flow_index(table, p.flow)); /* the newest of its chain */
+    p.hash = 0;
+    assert_int_equal(flow_likely(table, &p), FLOW_NONE);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(likely_is_the_flow_that_is_found),
         T(both_directions_one_flow),
         T(hash_is_symmetric),
         T(different_flows),
