@@ -154,6 +154,15 @@ static int32_t span_of_step(const struct draft_step *s)
     return span > 0 && span < SPAN_OPEN ? (int32_t)span : SPAN_OPEN;
 }
 
+/* No step asks for more of an earlier one than where its match ended. */
+static bool only_ends_matter(const struct ordered *o)
+{
+    for (uint32_t i = 0; i < o->n; i++)
+        if (o->v[i]->uses != 0 || o->v[i]->step.buffer == BUF_BASE64)
+            return false;
+    return true;
+}
+
 enum step_sees draft_sees(const struct draft *d, const struct draft_step *s)
 {
     if (s->step.flow == STEP_TEST || s->step.negated ||
@@ -170,6 +179,7 @@ void order_steps(const struct draft *d, struct step *out, const struct draft_ste
     struct set depends[STEPS_MAX] = {0};
 
     sort(&o);
+    bool ends = only_ends_matter(&o);
     for (uint32_t i = 0; i < o.n; i++) {
         find_depends(&o, i, depends);
         out[i] = order[i]->step;
@@ -177,6 +187,7 @@ void order_steps(const struct draft *d, struct step *out, const struct draft_ste
         out[i].next_relative = false;
         out[i].from = provider_of(&o, i);
         out[i].span = span_of_step(order[i]);
+        out[i].settles = ends && order[i]->literal.p != NULL && !out[i].negated;
         out[i].sees = (uint8_t)draft_sees(d, order[i]);
     }
     for (uint32_t i = o.n; i-- > 0;) {

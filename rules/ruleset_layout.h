@@ -41,7 +41,9 @@ struct step {
     bool next_relative; /* the failure of a later step makes this one go on */
     uint8_t retry;   /* step of the rule (0 = its first) to search on when this one fails, or STEP_NO_RETRY */
     bool new_buffer; /* first step in its buffer: the cursor starts at 0 */
-    uint8_t from;    /* the step whose end it starts from, or STEP_NO_RETRY: its buffer's start */
+    bool
+        settles; /* search: where a match of it did not help once, it never will, from wherever it is found */
+    uint8_t from; /* the step whose end it starts from, or STEP_NO_RETRY: its buffer's start */
     uint16_t len;
     uint8_t sees;       /* enum step_sees */
     int32_t a, b, c, d; /* keyword's numbers: offset, depth, distance, within; ranges; masks */

@@ -46,7 +46,7 @@
 
 #define ALERTS_MAX    15 /* per packet; more matches act, and are counted instead of logged */
 #define TRACK_DEFAULT 4096
-#define STEPS_BYTES   1460 /* the bound is for so many bytes: longer windows have it again for each more */
+#define STEPS_BYTES   1460 /* the bound is for so many bytes: longer ones have it again for each more */
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
 
 enum match { NO_MATCH, IN_PACKET, IN_STREAM };
@@ -225,14 +225,13 @@ static bool try(struct detect *d, const struct ruleset *rs, const struct rule *r
 {
     struct sight *s = &d->sight;
 
-    d->eval.steps_left = d->steps_max;
     if (where == IN_STREAM) {
         sight_window(s);
         eval_look_at(&d->eval, s->window, s->origin, s->fresh_at);
-        d->eval.steps_left *= 1 + s->window.len / STEPS_BYTES;
     } else {
         eval_look_at(&d->eval, packet_payload(s->p), 0, 0);
     }
+    d->eval.steps_left = d->steps_max * (1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES);
     return eval_rule(rs, r, &d->eval);
 }
 

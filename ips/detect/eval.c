@@ -8,6 +8,10 @@
  * that is was decided when the rule was compiled (step.retry, rules/compile.c); STEP_NO_RETRY means that no
  * other place can help, and the rule has failed.
  *
+ * Where only the end of a content's match matters to later steps, a match that led nowhere is not tried again from another
+ * beginning (step.settles): then the work grows with the bytes and not with their pairings, and bytes sent in front
+ * of an attack do not use up the steps before it is reached.
+ *
  * There is no recursion: the state to go back to is two numbers for each step. Every call of a match function
  * takes one from steps_left, so a hostile pairing of rule and payload ends after a known amount of work, with
  * hit_step_limit set and no match.
@@ -44,7 +48,9 @@ struct walk {
     uint32_t anchor[STEPS_MAX];    /* cursor before step i */
     uint32_t start[STEPS_MAX];     /* where the last match of search i began */
     uint32_t floor[STEPS_MAX + 1]; /* where the first match of search i that can help begins */
-    uint32_t end;                  /* behind the last payload byte that any step needed */
+    uint32_t
+        tried[STEPS_MAX]; /* of a search that settles: before it none helps that begins behind anchor[i] */
+    uint32_t end;         /* behind the last payload byte that any step needed */
 };
 #define NO_STEP UINT32_MAX
 
@@ -73,10 +79,24 @@ static bool hold(struct walk *w, uint32_t i, struct eval *e)
     }
 }
 
+/*
+ * Search i is reached again, from another place. Where it was reached from one further in front the last time, and none
+ * of its matches helped, the same matches need not be tried again: so contents with `within` that begin many matches
+ * are each tried once, and cannot use up the steps.
+ */
+static uint32_t resume(struct walk *w, uint32_t i, uint32_t cursor)
+{
+    if (w->tried[i] > 0 && cursor < w->anchor[i])
+        w->tried[i] = 0;
+    return w->tried[i];
+}
+
 static bool walk(struct walk *w, struct eval *e)
 {
     uint32_t i = 0;
+    bool again = false; /* the search goes on behind its last match */
 
+    memset(w->tried, 0, w->n * sizeof(w->tried[0]));
     e->cursor = 0;
     e->search_from = w->floor[0];
     w->end = 0;
@@ -88,20 +108,26 @@ static bool walk(struct walk *w, struct eval *e)
             return false;
         }
         e->steps_left--;
-        if (s->new_buffer)
-            e->cursor = 0;
-        w->anchor[i] = e->cursor;
+        if (!again) {
+            if (s->new_buffer)
+                e->cursor = 0;
+            if (s->settles && resume(w, i, e->cursor) > e->search_from)
+                e->search_from = w->tried[i];
+            w->anchor[i] = e->cursor;
+        }
         if (hold(w, i, e)) {
             w->start[i] = e->match_start;
             i++;
             e->search_from = i < w->n ? w->floor[i] : 0;
+            again = false;
             continue;
         }
         if (s->retry == STEP_NO_RETRY)
             return false;
         i = s->retry;
         e->cursor = w->anchor[i];
-        e->search_from = w->start[i] + 1;
+        e->search_from = w->tried[i] = w->start[i] + 1;
+        again = true;
     }
     return true;
 }

@@ -521,6 +521,22 @@ static void chaff_uses_up_nothing(void **state)
     assert_alerts("2 1 ");
 }
 
+/* Nor do beginnings in the same segment, or in the same datagram, in front of the attack. */
+static void chaff_in_one_piece(void **state)
+{
+    static char chaff[8192];
+    uint32_t n = 0;
+
+    while (n + 6 < 1440)
+        n += (uint32_t)sprintf(chaff + n, "abab--");
+    n += (uint32_t)sprintf(chaff + n, "ab--bc--cd");
+    use("alert tcp any any -> any any (content:\"ab\"; content:\"b\"; within:90; content:\"bc\"; within:60; "
+        "content:\"cd\"; within:4; sid:1;)\n");
+    segment(chaff, n, IN_MEMORY);
+    assert_alerts("1 ");
+    assert_int_equal(ctr.v[CTR_DETECT_STEP_LIMIT], 0);
+}
+
 static void replace_in_this_frame(void **state)
 {
     use("alert tcp any any -> any any (content:\"evil\"; replace:\"good\"; sid:1;)");
@@ -658,6 +674,7 @@ int main(void)
         cmocka_unit_test_teardown(chaff_uses_up_nothing, teardown),
         cmocka_unit_test_teardown(expressions_across_the_window, teardown),
         cmocka_unit_test_teardown(expressions_at_the_packets_start, teardown),
+        cmocka_unit_test_teardown(chaff_in_one_piece, teardown),
         cmocka_unit_test_teardown(replace_in_this_frame, teardown),
         cmocka_unit_test_teardown(the_event_shows_the_window, teardown),
         cmocka_unit_test_teardown(random_cuts, teardown),
