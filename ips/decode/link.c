@@ -13,7 +13,7 @@
  * MPLS does not say what it carries. IP is taken for IP when its version and lengths fit the bytes; else an Ethernet frame
  * is looked for, without a control word (RFC 4448) and behind one; station addresses may begin with 0, 4 or 6. Who sits in a
  * pseudo-wire chooses much of what is looked at, so first both readings must lead to IP that fits, and only when neither
- * does the ethertype alone is believed.
+ * does the ethertype alone is believed. Bytes that can be read in two ways, which chance hardly makes, break the frame.
  *
  * PPPoE's length is what the receiver cuts the frame to, so nothing behind it counts. Worker thread; see decode.c.
  */
@@ -139,23 +139,38 @@ static bool arp_at(const struct decode *d, uint32_t off)
                    span_of(ipv4_over_ethernet, sizeof(ipv4_over_ethernet)));
 }
 
-/* The bytes are an Ethernet frame, told by what its tags lead to: IP or ARP that fits, or else a known ethertype. */
-static bool ethernet_at(const struct decode *d, uint32_t off, bool fits)
+/* Where the tags of an Ethernet frame here lead to: IP or ARP that fits, or else a known ethertype; 0: it is none. */
+static uint32_t ethernet_at(const struct decode *d, uint32_t off, bool fits)
 {
     struct walk w = {.off = off};
     uint16_t type;
+    bool is;
 
     if (!has(d, &w, ETH_HDR_LEN))
-        return false;
+        return 0;
     type = load_be16(d->frame.p + off + 12);
-    if (!fits)
-        return type == ETHERTYPE_ARP || decode_link_knows(type);
     w.off += ETH_HDR_LEN;
+    if (!fits)
+        return type == ETHERTYPE_ARP || decode_link_knows(type) ? w.off : 0;
     for (unsigned n = 0; n < VLAN_MAX && step_of(type) == step_vlan && has(d, &w, VLAN_TAG_LEN); n++) {
         type = load_be16(d->frame.p + w.off + 2);
         w.off += VLAN_TAG_LEN;
     }
-    return type == ETHERTYPE_ARP ? arp_at(d, w.off) : type >= ETHERTYPE_MIN && ip_at(d, w.off) == type;
+    is = type == ETHERTYPE_ARP ? arp_at(d, w.off) : type >= ETHERTYPE_MIN && ip_at(d, w.off) == type;
+    return is ? w.off : 0;
+}
+
+/* An Ethernet frame here leads elsewhere than the other reading, and not by chance: IPv4's header has its checksum. */
+static bool also_ethernet_at(const struct decode *d, uint32_t off, uint32_t other)
+{
+    uint32_t at = ethernet_at(d, off, true);
+
+    if (at == 0 || at == other)
+        return false;
+    if (d->frame.p[at] >> 4 != 4)
+        return true;
+    struct span ip = span_sub(d->frame, at, (d->frame.p[at] & 15) * 4u);
+    return checksum_finish(checksum_add(0, ip.p, ip.len)) == 0;
 }
 
 /* Labels 0 to 15 mean something by themselves (RFC 3032 2.1); at the bottom only the explicit nulls are right. */
@@ -189,14 +204,19 @@ static bool step_mpls(struct decode *d, struct walk *w)
     w->ethertype = 0;
     if (bottom_label(d, shim >> 12, &w->ethertype))
         return true;
+    bool controlled = has(d, w, 4) && d->frame.p[w->off] >> 4 == 0; /* by a control word */
+    uint32_t plain = ethernet_at(d, w->off, true);
     w->ethertype = ip_at(d, w->off);
+    if (w->ethertype ? also_ethernet_at(d, w->off, 0)
+                     : plain && controlled && also_ethernet_at(d, w->off + 4, plain))
+        return broken(d, AN_MPLS_UNKNOWN_PAYLOAD_TYPE);
     if (w->ethertype)
         return true;
     w->ethertype = ETHERTYPE_TEB;
     for (int fits = 1; fits >= 0; fits--) {
         if (ethernet_at(d, w->off, fits))
             return true;
-        if (has(d, w, 4) && d->frame.p[w->off] >> 4 == 0 && ethernet_at(d, w->off + 4, fits)) {
+        if (controlled && ethernet_at(d, w->off + 4, fits)) {
             w->off += 4;
             return true;
         }

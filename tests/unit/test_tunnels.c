@@ -621,6 +621,33 @@ static void ports_of_sctp(void **state)
     assert_true(anomaly_has(&p.anomalies, AN_SCTP_PKT_TOO_SMALL));
 }
 
+/* A pseudo-wire's frame whose station addresses make a harmless packet of it, before MPLS and behind a control word. */
+static void mpls_read_in_two_ways(void **state)
+{
+    static const uint8_t as_ip[12] = {0x60, 1, 2, 3, 0, 20, 59, 64, 1, 1, 1, 1};
+    static const uint8_t as_plain[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0x86, 0xdd, 0x60, 0};
+    const struct wrap wire[] = {{.kind = WRAP_ETH, .v = 0x8847},
+                                {.kind = WRAP_BYTES, .n = 4, .bytes = {LABEL(1)}},
+                                {.kind = WRAP_END}};
+    const struct wrap word[] = {{.kind = WRAP_ETH, .v = 0x8847},
+                                {.kind = WRAP_BYTES, .n = 8, .bytes = {LABEL(1), 0, 0, 0, 0}},
+                                {.kind = WRAP_END}};
+
+    inner_eth(0);
+    memcpy(f.b, as_ip, sizeof(as_ip));
+    assert_true(decode(wire)->flags & PKT_MALFORMED);
+    inner_eth(0);
+    memcpy(f.b, as_ip, 4); /* an address whose length does not fit */
+    f.b[4] = 0x99;
+    assert_int_equal(decode(wire)->dport, 80);
+    inner_eth(1);
+    f.b[14] = 0, f.b[15] = 20; /* the VLAN is the length */
+    memcpy(f.b, as_plain, sizeof(as_plain));
+    assert_true(decode(word)->flags & PKT_MALFORMED);
+    inner_eth(1);
+    assert_int_equal(decode(word)->dport, 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -637,6 +664,7 @@ int main(void)
         cmocka_unit_test(jumbograms),
         cmocka_unit_test(tcp_options),
         cmocka_unit_test(ports_of_sctp),
+        cmocka_unit_test(mpls_read_in_two_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
