@@ -641,7 +641,7 @@ static void mpls_read_in_two_ways(void **state)
     f.b[4] = 0x99;
     assert_int_equal(decode(wire)->dport, 80);
     inner_eth(1);
-    f.b[14] = 0, f.b[15] = 20; /* the VLAN is the length */
+    f.b[14] = 0, f.b[15] = 10; /* the VLAN is the length */
     memcpy(f.b, as_plain, sizeof(as_plain));
     assert_true(decode(word)->flags & PKT_MALFORMED);
     inner_eth(1);
