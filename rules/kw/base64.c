@@ -7,12 +7,15 @@
  * All words may be left out. At most `bytes` of encoded text are read, up to the first byte that is not of the
  * alphabet; the break of a folded header line is passed over, as in Snort. The option holds when at least one byte came out. The result
  * lives in the worker's scratch while the rule is evaluated: it is made anew when a search before it goes on, so
- * the contents behind base64_data take part in backtracking. Matching runs in workers.
+ * the contents behind base64_data take part in backtracking, and long texts use up steps. Matching runs in workers.
  */
 #include "rules/kw/places.h"
 
 #include "rules/eval_scratch.h"
 #include "rules/words.h"
+
+#define STEP_BYTES \
+    128 /* of encoded text cost what a step costs: every place a search finds may decode all that follows */
 
 static bool parse_base64_decode(struct draft *d, const struct option *o)
 {
@@ -42,17 +45,17 @@ static bool parse_base64_decode(struct draft *d, const struct option *o)
     return true;
 }
 
-/* 0 to 63; 64: not of the alphabet (RFC 4648, 4). */
-static uint32_t value_of(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : 64;
-}
+/* The alphabet (RFC 4648, 4): its values plus 1; 0: not of it. */
+static const uint8_t alphabet[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
 
 /* Behind a line break and the blanks that say the line goes on (a folded header); i when there is none. */
 static uint32_t skip_fold(struct span in, uint32_t i)
@@ -73,13 +76,17 @@ static uint32_t decode(struct span in, uint8_t *out, uint32_t *used)
 {
     uint32_t bits = 0, n_bits = 0, n = 0;
 
-    for (uint32_t i = skip_fold(in, 0); i < in.len; i = skip_fold(in, i + 1)) {
-        uint32_t v = value_of(in.p[i]);
+    for (uint32_t i = 0; i < in.len; i++) {
+        uint32_t v = alphabet[in.p[i]];
 
-        if (v == 64) /* padding ends it, too */
-            break;
+        if (v == 0) {
+            i = skip_fold(in, i);
+            v = i < in.len ? alphabet[in.p[i]] : 0;
+            if (v == 0) /* padding ends it, too */
+                break;
+        }
         *used = i + 1;
-        bits = bits << 6 | v;
+        bits = bits << 6 | (v - 1);
         n_bits += 6;
         if (n_bits >= 8) {
             n_bits -= 8;
@@ -99,6 +106,7 @@ static bool match_base64_decode(const struct step *s, struct eval *e)
     if (b.p == NULL || from < 0 || from >= b.len)
         return false;
     n = decode(span_sub(b, (uint32_t)from, (uint32_t)s->b), e->scratch->base64, &used);
+    e->steps_left -= used / STEP_BYTES < e->steps_left ? used / STEP_BYTES : e->steps_left;
     if (n == 0)
         return false;
     e->read_end = (uint32_t)from + used;

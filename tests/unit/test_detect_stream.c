@@ -537,6 +537,22 @@ static void chaff_in_one_piece(void **state)
     assert_int_equal(ctr.v[CTR_DETECT_STEP_LIMIT], 0);
 }
 
+/* Decoding from each of many places to the end is work that the steps bound. */
+static void decoding_costs_steps(void **state)
+{
+    static char chaff[8192];
+
+    for (uint32_t n = 0; n < sizeof(chaff); n++)
+        chaff[n] = "axdgybyh"[n % 8];
+    use("alert tcp any any -> any any (content:\"ax\"; base64_decode:relative; base64_data; "
+        "content:\"evil\"; sid:1;)");
+    stream.window = 8192;
+    for (uint32_t at = 0; at < sizeof(chaff); at += 1024)
+        segment(chaff + at, 1024, IN_MEMORY);
+    assert_true(ctr.v[CTR_DETECT_STEP_LIMIT] > 0);
+    assert_alerts("");
+}
+
 static void replace_in_this_frame(void **state)
 {
     use("alert tcp any any -> any any (content:\"evil\"; replace:\"good\"; sid:1;)");
@@ -675,6 +691,7 @@ int main(void)
         cmocka_unit_test_teardown(expressions_across_the_window, teardown),
         cmocka_unit_test_teardown(expressions_at_the_packets_start, teardown),
         cmocka_unit_test_teardown(chaff_in_one_piece, teardown),
+        cmocka_unit_test_teardown(decoding_costs_steps, teardown),
         cmocka_unit_test_teardown(replace_in_this_frame, teardown),
         cmocka_unit_test_teardown(the_event_shows_the_window, teardown),
         cmocka_unit_test_teardown(random_cuts, teardown),
