@@ -20,8 +20,8 @@
  * needs a byte behind them; so nothing is reported twice, and what was sent in two parts is found with the second. Of
  * steps that hang together every combination is tried as above; to try those of steps that do not, each step in turn
  * is made the one that must need a new byte, and takes no other match. That is complete, and costs as many
- * walks as the rule has such steps, and only where one without that condition succeeded on old bytes. Each walk has
- * steps_left of its own.
+ * walks as the rule has such steps, which are short where few bytes are new and no step looks far: otherwise one
+ * without that condition is tried first. Each walk has steps_left of its own.
  *
  * Worker thread. Reads the ruleset, writes only the caller's struct eval; no allocation, no system call.
  */
@@ -160,16 +160,20 @@ static void set_floors(struct walk *w, uint32_t fresh_at)
 static bool walk_new_bytes(struct walk *w, struct eval *e)
 {
     uint32_t budget = e->steps_left;
-    bool sees_payload = false;
+    bool sees_payload = false, open = false;
 
     for (uint32_t i = 0; i < w->n; i++) {
         if (w->steps[i].sees == SEES_MADE)
             return walk(w, e); /* which bytes it was made of is not known */
         sees_payload |= w->steps[i].sees == SEES_PAYLOAD;
+        open |= w->steps[i].from != STEP_NO_RETRY && w->steps[i].span == SPAN_OPEN;
     }
-    bool match = walk(w, e);
-    if (!sees_payload || (match && w->end > e->fresh_at) || (!match && !e->hit_step_limit))
-        return match;
+    if (!sees_payload || open || e->fresh_at < e->buf[BUF_PAYLOAD].len / 2) {
+        bool match = walk(w, e);
+
+        if (!sees_payload || (match && w->end > e->fresh_at) || (!match && !e->hit_step_limit))
+            return match;
+    }
     for (w->must = 0; w->must < w->n; w->must++) {
         if (w->steps[w->must].sees != SEES_PAYLOAD)
             continue;
