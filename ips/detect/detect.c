@@ -47,6 +47,7 @@
 #define ALERTS_MAX    15 /* per packet; more matches act, and are counted instead of logged */
 #define TRACK_DEFAULT 4096
 #define STEPS_BYTES   1460 /* the bound is for so many bytes: longer ones have it again for each more */
+#define STEPS_TIMES   64   /* that often at most: a segment that fills a hole may bring megabytes */
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
 
 enum match { NO_MATCH, IN_PACKET, IN_STREAM };
@@ -76,7 +77,8 @@ struct detect {
     uint32_t n_alerts;
     struct alert drop; /* by the first rule that dropped it */
     bool has_drop;
-    bool inspected; /* a pass rule has matched: from here on rules only remember */
+    bool unfinished; /* a drop rule ran out of steps in a very long window */
+    bool inspected;  /* a pass rule has matched: from here on rules only remember */
     bool tagged;
 };
 
@@ -231,8 +233,14 @@ static bool try(struct detect *d, const struct ruleset *rs, const struct rule *r
     } else {
         eval_look_at(&d->eval, packet_payload(s->p), 0, 0);
     }
-    d->eval.steps_left = d->steps_max * (1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES);
-    return eval_rule(rs, r, &d->eval);
+    uint32_t times = 1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES;
+    d->eval.steps_left = d->steps_max * (times < STEPS_TIMES ? times : STEPS_TIMES);
+    if (eval_rule(rs, r, &d->eval))
+        return true;
+    /* more bytes than the steps are meant for must not hide what a rule would block */
+    d->unfinished |= d->eval.hit_step_limit && times > STEPS_TIMES &&
+                     (r->action == ACTION_DROP || r->action == ACTION_REJECT);
+    return false;
 }
 
 /* The rule is a candidate for what was in the stream before, and for nothing new. */
@@ -561,11 +569,13 @@ bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
         return false;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
     d->n_alerts = 0;
-    d->has_drop = d->inspected = false;
+    d->has_drop = d->inspected = d->unfinished = false;
     d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;
     d->eval.memory.now_ms = p->now_ns / NS_PER_MS;
     d->tagged = tag_take(p, &d->eval.memory);
     inspect(d, rs, p, look);
+    if (d->unfinished && d->inline_mode && !d->inspected && p->verdict != VERDICT_DROP)
+        drop_uninspected(d, p, DROP_STEPS);
     if (d->n_alerts || d->has_drop || d->tagged)
         report(d, rs, p);
     return d->report.rejected;

@@ -553,6 +553,32 @@ static void decoding_costs_steps(void **state)
     assert_alerts("");
 }
 
+/* What waited for a hole comes at once, and may be long; then the steps are bounded, and what they leave out is dropped. */
+static void more_than_steps_are_for(void **state)
+{
+    static const uint32_t len = 1 << 20;
+    struct frame f;
+    uint8_t *bytes = malloc(len);
+
+    use("drop tcp any any -> any any (content:\"ab\"; byte_test:1,>,200,0,relative; content:\"cd\"; sid:1;)\n"
+        "alert tcp any any -> any any (content:\"ab\"; byte_test:1,>,201,0,relative; sid:2;)\n");
+    for (uint32_t i = 0; i < len; i++)
+        bytes[i] = "ab"[i % 2];
+    struct packet p = track(&f, &(struct pkt){.tcp_flags = ACK, .payload = "a"});
+    struct stream_view v = {.fresh = {bytes, len}};
+    p.flags |= PKT_STREAM;
+    p.view = &v;
+    detect_packet(det, rs, &p);
+    assert_int_equal(p.verdict, VERDICT_DROP);
+    assert_int_equal(p.drop_reason, DROP_STEPS);
+    assert_int_equal(ctr.v[CTR_DETECT_STEP_LIMIT], 2);
+    p.verdict = VERDICT_FORWARD;
+    load("alert tcp any any -> any any (content:\"ab\"; byte_test:1,>,201,0,relative; sid:2;)\n");
+    detect_packet(det, rs, &p);
+    assert_int_equal(p.verdict, VERDICT_FORWARD);
+    free(bytes);
+}
+
 static void replace_in_this_frame(void **state)
 {
     use("alert tcp any any -> any any (content:\"evil\"; replace:\"good\"; sid:1;)");
@@ -692,6 +718,7 @@ int main(void)
         cmocka_unit_test_teardown(expressions_at_the_packets_start, teardown),
         cmocka_unit_test_teardown(chaff_in_one_piece, teardown),
         cmocka_unit_test_teardown(decoding_costs_steps, teardown),
+        cmocka_unit_test_teardown(more_than_steps_are_for, teardown),
         cmocka_unit_test_teardown(replace_in_this_frame, teardown),
         cmocka_unit_test_teardown(the_event_shows_the_window, teardown),
         cmocka_unit_test_teardown(random_cuts, teardown),
