@@ -18,6 +18,7 @@
 
 enum {
     UDP_HDR_LEN = 8,
+    ETH_HDR_LEN = 14,
     VXLAN_HDR_LEN = 8,
     VXLAN_HAS_VNI = 0x08,
     GENEVE_HDR_LEN = 8,
@@ -38,7 +39,7 @@ static void open_vxlan(struct decode *d, struct span s, uint32_t len)
 {
     if (s.len < VXLAN_HDR_LEN || !(s.p[0] & VXLAN_HAS_VNI))
         return;
-    if (len == VXLAN_HDR_LEN) {
+    if (len < VXLAN_HDR_LEN + ETH_HDR_LEN) { /* no frame: a tunnel's end takes it for nothing, others may */
         decode_odd(d, AN_VXLAN_UNKNOWN_PAYLOAD_TYPE);
         return;
     }
@@ -58,7 +59,7 @@ static void open_geneve(struct decode *d, struct span s, uint32_t len)
     if (hdr_len >= len || hdr_len > s.len || s.p[0] >> 6 != 0)
         return;
     uint16_t protocol = load_be16(s.p + 2);
-    if (!decode_link_knows(protocol)) {
+    if (!decode_link_knows(protocol) || (protocol == ETHERTYPE_TEB && len - hdr_len < ETH_HDR_LEN)) {
         decode_odd(d, AN_GENEVE_UNKNOWN_PAYLOAD_TYPE);
         return;
     }

@@ -621,6 +621,24 @@ static void ports_of_sctp(void **state)
     assert_true(anomaly_has(&p.anomalies, AN_SCTP_PKT_TOO_SMALL));
 }
 
+/* A few bytes to a tunnel's port are somebody else's datagram, and not a broken frame. */
+static void short_datagrams_to_tunnel_ports(void **state)
+{
+    static const uint8_t few[12] = {8, 0, 0x65, 0x58};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct pkt k = {.proto = 17, .dport = i ? 6081 : 4789, .payload = few, .payload_len = sizeof(few)};
+
+        if (i)
+            k.payload = "\0\0\x65\x58\0\0\0\0what";
+        frame_build(&f, &k);
+        decode_frame(0, 0);
+        assert_false(packet_innermost(&p)->flags & PKT_MALFORMED);
+        assert_null(p.inner);
+        assert_int_equal(p.payload_len, sizeof(few));
+    }
+}
+
 /* A pseudo-wire's frame whose station addresses make a harmless packet of it, before MPLS and behind a control word. */
 static void mpls_read_in_two_ways(void **state)
 {
@@ -665,6 +683,7 @@ int main(void)
         cmocka_unit_test(tcp_options),
         cmocka_unit_test(ports_of_sctp),
         cmocka_unit_test(mpls_read_in_two_ways),
+        cmocka_unit_test(short_datagrams_to_tunnel_ports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
