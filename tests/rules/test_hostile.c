@@ -10,7 +10,7 @@
 #include <time.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOW 8 /* a sanitizer's factor */
+#define SLOW 24 /* a sanitizer's factor */
 #else
 #define SLOW 1
 #endif

@@ -32,7 +32,8 @@ static inline void frag_build(struct frame *f, const struct frag *k)
                     .options_len = k->options_len};
 
     if (k->v6) {
-        memcpy(ext, k->options, k->options_len);
+        if (k->options_len)
+            memcpy(ext, k->options, k->options_len);
         memcpy(bytes, (uint8_t[8]){proto}, 8);
         store_be16(bytes + 2, (uint16_t)(k->off | k->more));
         store_be32(bytes + 4, k->id);
