@@ -175,11 +175,17 @@
     X(AN_RST_NO_SESSION, "rst_but_no_session", "a RST of no known connection")                               \
     X(AN_FIN_NO_SESSION, "fin_but_no_session", "a FIN of no known connection")
 
+/* Not what rules can ask for: what became of asking. */
+#define ANOMALIES_OF_DETECT(X)                                                           \
+    X(AN_DETECT_STEPS, "step_limit", "a rule was given up after detect.steps_max steps") \
+    X(AN_DETECT_PCRE, "pcre_match_limit", "an expression was given up at PCRE2's match limit")
+
 #define ANOMALY_TABLE(X)   \
     ANOMALIES_OF_DECODE(X) \
     ANOMALIES_OF_DEFRAG(X) \
     ANOMALIES_OF_STREAM(X) \
-    ANOMALIES_OF_TCP(X)
+    ANOMALIES_OF_TCP(X)    \
+    ANOMALIES_OF_DETECT(X)
 
 enum anomaly {
 #define X(id, name, help) id,
@@ -193,11 +199,15 @@ struct anomaly_info {
 };
 extern const struct anomaly_info anomaly_info[AN_N];
 
-/* Where the row stands: what decode/ found is "decoder.<name>" to EVE, what stream/ found "stream.<name>". */
-static inline bool anomaly_of_stream(enum anomaly which)
+enum anomaly_room { ANOMALY_DECODE, ANOMALY_STREAM, ANOMALY_DETECT };
+
+/* Who notices it: decode/, stream/ or detect/. */
+static inline enum anomaly_room anomaly_room(enum anomaly which)
 {
 #define X(id, name, help) +1
-    return which >= 0 ANOMALIES_OF_DECODE(X) ANOMALIES_OF_DEFRAG(X);
+    if (which < 0 ANOMALIES_OF_DECODE(X) ANOMALIES_OF_DEFRAG(X))
+        return ANOMALY_DECODE;
+    return which < AN_DETECT_STEPS ? ANOMALY_STREAM : ANOMALY_DETECT;
 #undef X
 }
 

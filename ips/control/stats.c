@@ -54,11 +54,12 @@ json_t *stats_counters_json(const struct counters *sum)
                 *p = '_';
         rc = stats_put(root, name, sum->drop[i]);
     }
+    static const char *const prefix[] = {
+        [ANOMALY_DECODE] = "", [ANOMALY_STREAM] = "stream.", [ANOMALY_DETECT] = "detect."};
     for (int i = 0; rc == 0 && i < AN_N; i++) {
         char name[NAME_MAX_BYTES];
 
-        snprintf(name, sizeof(name), "anomaly.%s%s", anomaly_of_stream(i) ? "stream." : "",
-                 anomaly_info[i].name);
+        snprintf(name, sizeof(name), "anomaly.%s%s", prefix[anomaly_room(i)], anomaly_info[i].name);
         rc = stats_put(root, name, sum->anomaly[i]);
     }
     if (rc == 0)

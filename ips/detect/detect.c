@@ -77,6 +77,7 @@ struct detect {
     uint32_t n_alerts;
     struct alert drop; /* by the first rule that dropped it */
     bool has_drop;
+    bool hit_step_limit, hit_pcre_limit;
     bool unfinished; /* a drop rule ran out of steps in a very long window */
     bool inspected;  /* a pass rule has matched: from here on rules only remember */
     bool tagged;
@@ -283,6 +284,8 @@ static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t i
         counter_add(d->c, CTR_DETECT_STEP_LIMIT, 1);
     if (d->eval.hit_pcre_limit)
         counter_add(d->c, CTR_DETECT_PCRE_LIMIT, 1);
+    d->hit_step_limit |= d->eval.hit_step_limit;
+    d->hit_pcre_limit |= d->eval.hit_pcre_limit;
     return match;
 }
 
@@ -559,17 +562,13 @@ static enum look settle(struct detect *d, struct packet *p)
     return LOOK;
 }
 
-bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
+/* Candidates, verdict, alerts. */
+static void ask_rules(struct detect *d, const struct ruleset *rs, struct packet *p, enum look look)
 {
-    d->report.rejected = d->report.passed = false;
-    enum look look = settle(d, p);
-    if (d->log_anomalies && anomaly_any(&p->anomalies))
-        report_event(&d->report, EVENT_ANOMALY, p, NULL, ACTION_ALERT);
-    if (!rs || look == LOOK_NOWHERE || (look == LOOK_AT_ANOMALIES && rs->anomalous.n == 0))
-        return false;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
     d->n_alerts = 0;
     d->has_drop = d->inspected = d->unfinished = false;
+    d->hit_step_limit = d->hit_pcre_limit = false;
     d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;
     d->eval.memory.now_ms = p->now_ns / NS_PER_MS;
     d->tagged = tag_take(p, &d->eval.memory);
@@ -578,5 +577,19 @@ bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
         drop_uninspected(d, p, DROP_STEPS);
     if (d->n_alerts || d->has_drop || d->tagged)
         report(d, rs, p);
+    if (d->hit_step_limit)
+        counter_anomaly(d->c, &p->anomalies, AN_DETECT_STEPS);
+    if (d->hit_pcre_limit)
+        counter_anomaly(d->c, &p->anomalies, AN_DETECT_PCRE);
+}
+
+bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
+{
+    d->report.rejected = d->report.passed = false;
+    enum look look = settle(d, p);
+    if (rs && (look == LOOK || (look == LOOK_AT_ANOMALIES && rs->anomalous.n > 0)))
+        ask_rules(d, rs, p, look);
+    if (d->log_anomalies && anomaly_any(&p->anomalies))
+        report_event(&d->report, EVENT_ANOMALY, p, NULL, ACTION_ALERT);
     return d->report.rejected;
 }

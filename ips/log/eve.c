@@ -506,17 +506,22 @@ static void write_drop(struct json_writer *w, const struct event *ev)
 static void write_anomalies(struct eve *eve, struct json_writer *w, const struct event *ev,
                             const struct parts *p)
 {
+    static const struct {
+        const char *type, *prefix;
+    } rooms[] = {[ANOMALY_DECODE] = {"decode", "decoder"},
+                 [ANOMALY_STREAM] = {"stream", "stream"},
+                 [ANOMALY_DETECT] = {"detect", "detect"}};
     char name[96];
 
     for (int i = 0; i < AN_N; i++) {
-        bool stream = anomaly_of_stream(i);
+        enum anomaly_room room = anomaly_room(i);
 
         if (!anomaly_has(&ev->anomalies, i))
             continue;
         write_common(eve, w, ev, p, "anomaly");
         json_write_open(w, "anomaly", '{');
-        json_write_str(w, "type", stream ? "stream" : "decode");
-        snprintf(name, sizeof(name), "%s.%s", stream ? "stream" : "decoder", anomaly_info[i].name);
+        json_write_str(w, "type", rooms[room].type);
+        snprintf(name, sizeof(name), "%s.%s", rooms[room].prefix, anomaly_info[i].name);
         json_write_str(w, "event", name);
         json_write_close(w, '}');
         json_write_close(w, '}');

@@ -30,11 +30,12 @@ static enum anomaly find_anomaly(struct span name, bool stream)
     static const char prefix[] = "stream.";
     bool has_prefix = name.len > sizeof(prefix) - 1 && memcmp(name.p, prefix, sizeof(prefix) - 1) == 0;
 
+    enum anomaly_room room = stream || has_prefix ? ANOMALY_STREAM : ANOMALY_DECODE;
+
     if (has_prefix)
         name = span_sub(name, sizeof(prefix) - 1, name.len);
     for (unsigned i = 0; i < AN_N; i++) {
-        if (span_eq_str(name, anomaly_info[i].name) &&
-            anomaly_of_stream((enum anomaly)i) == (stream || has_prefix))
+        if (span_eq_str(name, anomaly_info[i].name) && anomaly_room((enum anomaly)i) == room)
             return (enum anomaly)i;
     }
     return AN_N;

@@ -148,6 +148,29 @@ static const char *events(void)
     return text;
 }
 
+/* A bound that was hit is counted for the rule, and an event of the packet. */
+static void a_limit_is_told(void **state)
+{
+    use_config("drop udp any any -> any any (content:\"a\"; content:\"b\"; distance:0; content:\"c\"; "
+               "distance:0; sid:1;)\nalert udp any any -> any any (content:\"c\"; sid:2;)",
+               &(struct detect_config){.inline_mode = true, .log_anomalies = true, .steps_max = 2}, NULL,
+               EXCEPTION_IGNORE);
+    assert_int_equal(udp("a b c").verdict, VERDICT_FORWARD);
+    assert_int_equal(ctr.v[CTR_DETECT_STEP_LIMIT], 1);
+    assert_int_equal(ctr.anomaly[AN_DETECT_STEPS], 1);
+    const struct event *ev = event_ring_peek(ring);
+    assert_int_equal(ev->type, EVENT_ALERT);
+    event_ring_release(ring, ev);
+    ev = event_ring_peek(ring);
+    assert_non_null(ev);
+    assert_int_equal(ev->type, EVENT_ANOMALY);
+    assert_true(anomaly_has(&ev->anomalies, AN_DETECT_STEPS));
+    event_ring_release(ring, ev);
+    udp("c"); /* nothing odd about this one */
+    assert_string_equal(events(), "alert 2; ");
+    assert_int_equal(ctr.anomaly[AN_DETECT_STEPS], 1);
+}
+
 static void alert_lets_the_packet_go(void **state)
 {
     use("alert udp any any -> any any (msg:\"m\"; content:\"evil\"; sid:1;)\n"
@@ -574,6 +597,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(rules_are_profiled_while_they_run),
+        T(a_limit_is_told),
         T(alert_lets_the_packet_go),
         T(fragments_are_told),
         T(udp_payload_drop_is_for_the_packet),
