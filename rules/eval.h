@@ -30,6 +30,7 @@ enum fact_flag {
     FACT_FRAGMENT = 1 << 8,
     FACT_STREAM_SIZE = 1 << 9,  /* stream_size[] holds */
     FACT_REASSEMBLED = 1 << 10, /* put together from fragments */
+    FACT_SYN = 1 << 11,         /* TCP, opening: not established whatever its data is, see flow_tcp.c */
 };
 
 struct facts {

@@ -48,7 +48,7 @@ static bool flow_matches(uint32_t rule, uint32_t facts)
         return false;
     if ((rule & RULE_NO_FRAG) && (facts & FACT_REASSEMBLED))
         return false;
-    return !(rule & RULE_NOT_ESTABLISHED) || !(facts & FACT_ESTABLISHED);
+    return !(rule & RULE_NOT_ESTABLISHED) || !(facts & FACT_ESTABLISHED) || (facts & FACT_SYN);
 }
 
 /* icmpv6, ipv4, sctp: one flag of each rule's header. */

@@ -191,6 +191,7 @@ static void fill_facts(struct detect *d, const struct packet *p)
                                        : 0) |
                  (p->flow ? FACT_HAS_FLOW : 0) | (p->flags & PKT_TO_CLIENT ? FACT_TO_CLIENT : 0) |
                  (p->flags & PKT_ESTABLISHED ? FACT_ESTABLISHED : 0) |
+                 (p->ip_proto == IPPROTO_TCP && (p->tcp_flags & 0x02) ? FACT_SYN : 0) |
                  (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0) |
                  (p->flags & PKT_REASSEMBLED ? FACT_REASSEMBLED : 0),
         .ip_proto = p->ip_proto,

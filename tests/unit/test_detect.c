@@ -204,6 +204,19 @@ static void fragments_are_told(void **state)
     }
 }
 
+/* Its data may be delivered at once, and it opens a connection all the same. */
+static void a_syn_with_data_is_both(void **state)
+{
+    use("alert tcp any any -> any any (flow:established,no_stream; content:\"x\"; sid:1;)\n"
+        "alert tcp any any -> any any (flow:not_established,no_stream; content:\"x\"; sid:2;)");
+    tcp(true, SYN, "x");
+    assert_string_equal(events(), "alert 1; alert 2; ");
+    tcp(false, SYN | ACK, NULL);
+    tcp(true, ACK, NULL);
+    tcp(true, ACK, "x");
+    assert_string_equal(events(), "alert 1; ");
+}
+
 static void udp_payload_drop_is_for_the_packet(void **state)
 {
     use("drop udp any any -> any any (content:\"evil\"; sid:1;)");
@@ -600,6 +613,7 @@ int main(void)
         T(a_limit_is_told),
         T(alert_lets_the_packet_go),
         T(fragments_are_told),
+        T(a_syn_with_data_is_both),
         T(udp_payload_drop_is_for_the_packet),
         T(tcp_payload_drop_holds_for_the_connection),
         T(outside_of_a_connection_only_the_packet),
