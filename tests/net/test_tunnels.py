@@ -133,8 +133,8 @@ def test_five_deep_is_dropped(lab):
     out.send(eth(0x0800, four))
     into.expect([eth(0x0800, four)])
     d.wait_events('alert', 1, lambda e: e['alert']['signature_id'] == 6003)
-    a = d.wait_events('anomaly', 1)[0]
-    assert a['anomaly'] == {'type': 'decode', 'event': 'decoder.too_many_layers'} and a['tunnel']['depth'] == 4
+    a = d.wait_events('anomaly', 1, lambda e: e['anomaly']['event'] == 'decoder.too_many_layers')[0]  # hosts' MLD is odd, too
+    assert a['anomaly']['type'] == 'decode' and a['tunnel']['depth'] == 4
     assert d.stats()['drop.decode_error'] == 1
     assert d.stats()['anomaly.too_many_layers'] == 1
 
