@@ -49,12 +49,6 @@ static struct port *port_at(const struct worker *w, unsigned index)
     return w->port[1] ? w->port[index] : w->port[0];
 }
 
-static void drop(struct packet *p, enum drop_reason why)
-{
-    p->verdict = VERDICT_DROP;
-    p->drop_reason = (uint8_t)why;
-}
-
 static void stamp(struct worker *w, unsigned n)
 {
     if (!w->port[1])
@@ -107,9 +101,9 @@ static void apply_decode_policy(struct worker *w, struct packet *pkts, unsigned 
             continue;
         for (struct packet *p = &pkts[i]; p; p = p->inner)
             if ((p->flags & PKT_MALFORMED) && w->cfg.malformed_drop)
-                drop(p, DROP_DECODE);
+                packet_drop(p, DROP_DECODE);
             else if (!(p->flags & (PKT_HAS_IP | PKT_MALFORMED)) && w->cfg.not_ip_drop)
-                drop(p, DROP_NOT_IP);
+                packet_drop(p, DROP_NOT_IP);
     }
 }
 
@@ -311,7 +305,7 @@ static void process_fragment(struct worker *w, const struct ruleset *rs, struct 
     if (!p->handed)
         inspect_chain(w, rs, p);
     else if (in->verdict == VERDICT_DROP)
-        drop(p, in->drop_reason);
+        packet_drop(p, in->drop_reason);
     if (a == DEFRAG_DROP)
         return;
     if (p->verdict != VERDICT_DROP) {

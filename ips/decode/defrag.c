@@ -105,8 +105,7 @@ static enum drop_reason offence(struct defrag *d, struct datagram *g, const stru
 
 static enum defrag_answer drop(struct packet *p, enum drop_reason why)
 {
-    p->verdict = VERDICT_DROP;
-    p->drop_reason = (uint8_t)why;
+    packet_drop(p, why);
     return DEFRAG_DROP;
 }
 

@@ -90,8 +90,7 @@ static uint32_t promised(const struct packet *p)
 static bool refuse(struct packet *p, struct counters *c, enum anomaly v4, enum anomaly v6)
 {
     counter_anomaly(c, &p->anomalies, p->ip_version == 4 ? v4 : v6);
-    p->verdict = VERDICT_DROP;
-    p->drop_reason = DROP_DEFRAG_INVALID;
+    packet_drop(p, DROP_DEFRAG_INVALID);
     return false;
 }
 

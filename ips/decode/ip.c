@@ -44,14 +44,6 @@ static bool unassigned(uint8_t proto)
     return proto >= 148;
 }
 
-static void set_v4_addr(struct addr *a, const uint8_t *p)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-    memcpy(a->b, mapped, sizeof(mapped));
-    memcpy(a->b + 12, p, 4);
-}
-
 /* True when every option has a length that stays inside. *routed: a source route changes the destination on the
  * way, and with it the L4 pseudo header. */
 static bool ipv4_options_valid(struct decode *d, struct span opts, bool *routed)
@@ -161,8 +153,8 @@ void decode_ipv4(struct decode *d)
     p->ip_frag = load_be16(ip.p + 6);
     p->ip_ttl = ip.p[8];
     p->ip_proto = ip.p[9];
-    set_v4_addr(&p->src, ip.p + 12);
-    set_v4_addr(&p->dst, ip.p + 16);
+    addr_set_ipv4(&p->src, ip.p + 12);
+    addr_set_ipv4(&p->dst, ip.p + 16);
     p->payload_off = p->l4_off = (uint16_t)(p->l3_off + hdr_len);
 
     if (d->cfg->verify_checksums && checksum_finish(checksum_add(0, ip.p, hdr_len)) != 0) {

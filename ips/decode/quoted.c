@@ -35,11 +35,8 @@ static uint32_t quoted_ipv4(struct span s, struct quoted *q)
 {
     if (s.len < IPV4_HDR_MIN || s.p[0] >> 4 != 4 || (s.p[0] & 15) < 5 || (load_be16(s.p + 6) & 0x1fff))
         return 0;
-    for (unsigned i = 0; i < 10; i++)
-        q->src.b[i] = q->dst.b[i] = 0;
-    q->src.b[10] = q->src.b[11] = q->dst.b[10] = q->dst.b[11] = 0xff;
-    memcpy(q->src.b + 12, s.p + 12, 4);
-    memcpy(q->dst.b + 12, s.p + 16, 4);
+    addr_set_ipv4(&q->src, s.p + 12);
+    addr_set_ipv4(&q->dst, s.p + 16);
     q->ip_proto = s.p[9];
     return (s.p[0] & 15) * 4u;
 }

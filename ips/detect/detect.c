@@ -337,12 +337,6 @@ static void bypass(const struct packet *p)
     p->flow->flags |= FLOW_BY_POLICY;
 }
 
-static void drop(struct packet *p, enum drop_reason why)
-{
-    p->verdict = VERDICT_DROP;
-    p->drop_reason = (uint8_t)why;
-}
-
 static void pass(struct detect *d, const struct rule *r, enum match match, struct packet *p)
 {
     d->inspected = true;
@@ -359,7 +353,7 @@ static void block(struct detect *d, const struct rule *r, struct alert a, bool b
     if (p->verdict !=
         VERDICT_DROP) { /* else an earlier rule, or what decode.malformed says, has the reason */
         d->drop = a;
-        drop(p, by_rate_filter ? DROP_RATE : DROP_RULES);
+        packet_drop(p, by_rate_filter ? DROP_RATE : DROP_RULES);
         d->has_drop = true;
     }
     if (a.action == ACTION_REJECT && p->outer)
@@ -529,7 +523,7 @@ static void report(struct detect *d, const struct ruleset *rs, const struct pack
 /* A packet that a policy or its flow's verdict drops. */
 static void drop_uninspected(struct detect *d, struct packet *p, enum drop_reason why)
 {
-    drop(p, why);
+    packet_drop(p, why);
     report_event(&d->report, EVENT_DROP, p, NULL, ACTION_DROP);
 }
 

@@ -39,7 +39,7 @@ enum exception_action exception_resolve(enum exception cause, enum exception_act
     return a;
 }
 
-static void settle_flow(struct flow *f, enum exception cause, enum flow_verdict verdict)
+static void settle_flow(struct flow *f, enum flow_verdict verdict)
 {
     if (!f || f->verdict != FLOW_INSPECT)
         return;
@@ -56,14 +56,13 @@ void exception_apply(enum exception cause, enum exception_action action, struct 
         p->flow->exceptions |= (uint8_t)(1u << cause) & 0x3f;
     switch (action) {
     case EXCEPTION_DROP_FLOW:
-        settle_flow(p->flow, cause, FLOW_DROP);
+        settle_flow(p->flow, FLOW_DROP);
         /* fall through */
     case EXCEPTION_DROP_PACKET:
-        p->verdict = VERDICT_DROP;
-        p->drop_reason = (uint8_t)r->reason;
+        packet_drop(p, r->reason);
         break;
     case EXCEPTION_PASS_FLOW:
-        settle_flow(p->flow, cause, FLOW_PASS);
+        settle_flow(p->flow, FLOW_PASS);
         /* fall through */
     case EXCEPTION_PASS_PACKET:
         p->flags |= PKT_UNINSPECTED;

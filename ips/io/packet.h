@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ips/base/anomaly.h"
+#include "ips/base/counters.h"
 #include "ips/base/span.h"
 
 #define BURST_MAX   64
@@ -159,5 +160,21 @@ static inline unsigned packet_vlan_ids(const struct packet *p, uint16_t ids[VLAN
 static inline struct span packet_payload(const struct packet *p)
 {
     return span_of(p->data + p->payload_off, p->payload_len);
+}
+
+/* The packet does not leave. Counting is for who frees its frame. */
+static inline void packet_drop(struct packet *p, enum drop_reason why)
+{
+    p->verdict = VERDICT_DROP;
+    p->drop_reason = (uint8_t)why;
+}
+
+/* Four bytes of an IPv4 header, as packets keep addresses. */
+static inline void addr_set_ipv4(struct addr *a, const uint8_t *ipv4)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    memcpy(a->b, mapped, sizeof(mapped));
+    memcpy(a->b + 12, ipv4, 4);
 }
 #endif

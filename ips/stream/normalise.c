@@ -166,8 +166,7 @@ static void refuse_urgent_fragments(struct packet *p, struct counters *c)
 {
     if (!(p->tcp_flags & TCP_URG))
         return;
-    p->verdict = VERDICT_DROP;
-    p->drop_reason = DROP_STREAM_INVALID;
+    packet_drop(p, DROP_STREAM_INVALID);
     counter_add(c, CTR_NORM_URGENT, 1);
 }
 

@@ -91,12 +91,6 @@ void stream_prefetch(const struct stream_table *t, uint32_t flow_index)
     __builtin_prefetch((const char *)&t->tcp[flow_index] + 64, 1);
 }
 
-static void drop(struct packet *p, enum drop_reason why)
-{
-    p->verdict = VERDICT_DROP;
-    p->drop_reason = (uint8_t)why;
-}
-
 static struct span payload_from(const struct packet *p, uint32_t seq, uint32_t from)
 {
     return span_sub(packet_payload(p), from - seq, p->payload_len);
@@ -179,7 +173,7 @@ static bool first_copy_wins(struct stream_table *t, struct packet *p, struct cou
         rewrite(t, p, from, c);
         return true;
     }
-    drop(p, DROP_STREAM_CONFLICT);
+    packet_drop(p, DROP_STREAM_CONFLICT);
     h->p = NULL;
     return false;
 }
@@ -389,7 +383,7 @@ static void begin(struct stream_table *t, struct packet *p, struct counters *c)
                  .one_port) /* of a capture we saw less than its ends did: then it is a packet without a stream */
             p->flags |= PKT_IGNORED;
         if (t->cfg.inline_mode && t->cfg.drop_ignored)
-            drop(p, DROP_STREAM_INVALID);
+            packet_drop(p, DROP_STREAM_INVALID);
         return;
     }
     if (t->cfg.trim_window && t->cfg.inline_mode && fate == TCP_TAKES)
