@@ -20,7 +20,8 @@ say = $(if $(V),@:,@printf '  %-5s %s\n' '$(1)' '$@')
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
-LIBS_PC := libxdp libbpf libhs libpcre2-8 liburcu-qsbr libxxhash libcyaml jansson libmnl libcap-ng libseccomp libpcap libcrypto libmaxminddb
+LIBS_PC := libxdp libbpf libhs libpcre2-8 liburcu-qsbr libxxhash libcyaml jansson libmnl libcap-ng libseccomp libpcap libcrypto libmaxminddb zlib libbrotlidec \
+           libzstd liblzma libnghttp2
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 OPT     := $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined,-O2)
 # -march: the machine the packages are built for decides; override with MARCH=native
@@ -36,7 +37,7 @@ ALLLDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
 LDLIBS  = $(PC_LIBS) -lpthread -lm
 
 # Rooms. Everything but the two main files goes into one library that programs, tests and benches link.
-ROOMS    := ips/base rules rules/kw ips/io ips/decode ips/flow ips/stream ips/detect ips/log ips/control ips
+ROOMS    := ips/base rules rules/kw ips/io ips/decode ips/flow ips/stream ips/app ips/detect ips/log ips/control ips
 LIB_SRC  := $(filter-out ips/main.c,$(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libsluice.a

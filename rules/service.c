@@ -22,8 +22,9 @@
 static const struct app_row {
     const char *name, *suricata, *snort;
     uint8_t proto;
+    bool live;
 } apps[APP_N] = {
-#define X(id, name, suricata, snort, transport) {name, suricata, snort, PROTO_##transport},
+#define X(id, name, suricata, snort, transport, live) {name, suricata, snort, PROTO_##transport, live},
     APP_TABLE(X)
 #undef X
 };

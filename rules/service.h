@@ -5,61 +5,61 @@
  * Application protocols as rules name them: as the protocol of the header (Suricata's http, Snort 3's service
  * rules), as the owner of a buffer, and in Snort 3's service option. One row each.
  *
- * X(ID, name for messages, header words of Suricata, names of Snort's services, transport). Words are separated by
- * blanks; `http` is HTTP1 and HTTP2.
+ * X(ID, name for messages, header words of Suricata, names of Snort's services, transport, live). Words are separated by
+ * blanks; `http` is HTTP1 and HTTP2. live: 1 when ips/app/ recognises it; rules about the others are dormant.
  */
 #include <stdbool.h>
 #include <stdint.h>
 #include "ips/base/span.h"
 
-#define APP_TABLE(X)                                                                    \
-    X(HTTP1, "http1", "http1", "", TCP)                                                 \
-    X(HTTP2, "http2", "http2", "http2", TCP)                                            \
-    X(DNS, "dns", "dns", "dns", IP)                                                     \
-    X(MDNS, "mdns", "mdns", "mdns", UDP)                                                \
-    X(TLS, "tls", "tls ssl", "ssl", TCP)                                                \
-    X(QUIC, "quic", "quic", "quic", UDP)                                                \
-    X(SMTP, "smtp", "smtp", "smtp", TCP)                                                \
-    X(IMAP, "imap", "imap", "imap", TCP)                                                \
-    X(POP3, "pop3", "pop3", "pop3", TCP)                                                \
-    X(FTP, "ftp", "ftp", "ftp", TCP)                                                    \
-    X(FTP_DATA, "ftp-data", "ftp-data", "ftp-data", TCP)                                \
-    X(SSH, "ssh", "ssh", "ssh", TCP)                                                    \
-    X(SMB, "smb", "smb", "netbios-ssn", TCP)                                            \
-    X(DCERPC, "dcerpc", "dcerpc", "dcerpc", IP)                                         \
-    X(NFS, "nfs", "nfs", "", IP)                                                        \
-    X(SUNRPC, "sunrpc", "", "sunrpc", IP)                                               \
-    X(TFTP, "tftp", "tftp", "tftp", UDP)                                                \
-    X(KRB5, "krb5", "krb5", "kerberos", IP)                                             \
-    X(IKE, "ike", "ike ikev2", "ikev2", UDP)                                            \
-    X(NTP, "ntp", "ntp", "ntp", UDP)                                                    \
-    X(DHCP, "dhcp", "dhcp", "dhcp", UDP)                                                \
-    X(SNMP, "snmp", "snmp", "snmp", UDP)                                                \
-    X(RFB, "rfb", "rfb", "vnc-server", TCP)                                             \
-    X(RDP, "rdp", "rdp", "rdp", TCP)                                                    \
-    X(SIP, "sip", "sip", "sip", IP)                                                     \
-    X(RTSP, "rtsp", "", "rtsp", TCP)                                                    \
-    X(MQTT, "mqtt", "mqtt", "mqtt", TCP)                                                \
-    X(WEBSOCKET, "websocket", "websocket", "", TCP)                                     \
-    X(LDAP, "ldap", "ldap", "ldap", IP)                                                 \
-    X(PGSQL, "pgsql", "pgsql", "postgresql", TCP)                                       \
-    X(MYSQL, "mysql", "", "mysql", TCP)                                                 \
-    X(TELNET, "telnet", "telnet", "telnet", TCP)                                        \
-    X(IRC, "irc", "irc", "irc", TCP)                                                    \
-    X(BITTORRENT, "bittorrent-dht", "bittorrent-dht", "bittorrent", UDP)                \
-    X(MODBUS, "modbus", "modbus", "modbus", TCP)                                        \
-    X(DNP3, "dnp3", "dnp3", "dnp3", IP)                                                 \
-    X(ENIP, "enip", "enip", "enip cip", IP)                                             \
-    X(S7COMM, "s7commplus", "", "s7commplus", TCP)                                      \
-    X(IEC104, "iec104", "", "iec104", TCP)                                              \
-    X(MMS, "mms", "", "mms", TCP)                                                       \
-    X(OPCUA, "opcua", "", "opcua", TCP)                                                 \
-    X(GTP, "gtp", "", "gtp", UDP)                                                       \
-    X(FILE, "file", "", "file", TCP) /* Snort 3: bytes of a file, whoever carried it */ \
-    X(DOH2, "doh2", "doh2", "", TCP)
+#define APP_TABLE(X)                                                                       \
+    X(HTTP1, "http1", "http1", "", TCP, 0)                                                 \
+    X(HTTP2, "http2", "http2", "http2", TCP, 0)                                            \
+    X(DNS, "dns", "dns", "dns", IP, 0)                                                     \
+    X(MDNS, "mdns", "mdns", "mdns", UDP, 0)                                                \
+    X(TLS, "tls", "tls ssl", "ssl", TCP, 0)                                                \
+    X(QUIC, "quic", "quic", "quic", UDP, 0)                                                \
+    X(SMTP, "smtp", "smtp", "smtp", TCP, 0)                                                \
+    X(IMAP, "imap", "imap", "imap", TCP, 0)                                                \
+    X(POP3, "pop3", "pop3", "pop3", TCP, 0)                                                \
+    X(FTP, "ftp", "ftp", "ftp", TCP, 0)                                                    \
+    X(FTP_DATA, "ftp-data", "ftp-data", "ftp-data", TCP, 0)                                \
+    X(SSH, "ssh", "ssh", "ssh", TCP, 0)                                                    \
+    X(SMB, "smb", "smb", "netbios-ssn", TCP, 0)                                            \
+    X(DCERPC, "dcerpc", "dcerpc", "dcerpc", IP, 0)                                         \
+    X(NFS, "nfs", "nfs", "", IP, 0)                                                        \
+    X(SUNRPC, "sunrpc", "", "sunrpc", IP, 0)                                               \
+    X(TFTP, "tftp", "tftp", "tftp", UDP, 0)                                                \
+    X(KRB5, "krb5", "krb5", "kerberos", IP, 0)                                             \
+    X(IKE, "ike", "ike ikev2", "ikev2", UDP, 0)                                            \
+    X(NTP, "ntp", "ntp", "ntp", UDP, 0)                                                    \
+    X(DHCP, "dhcp", "dhcp", "dhcp", UDP, 0)                                                \
+    X(SNMP, "snmp", "snmp", "snmp", UDP, 0)                                                \
+    X(RFB, "rfb", "rfb", "vnc-server", TCP, 0)                                             \
+    X(RDP, "rdp", "rdp", "rdp", TCP, 0)                                                    \
+    X(SIP, "sip", "sip", "sip", IP, 0)                                                     \
+    X(RTSP, "rtsp", "", "rtsp", TCP, 0)                                                    \
+    X(MQTT, "mqtt", "mqtt", "mqtt", TCP, 0)                                                \
+    X(WEBSOCKET, "websocket", "websocket", "", TCP, 0)                                     \
+    X(LDAP, "ldap", "ldap", "ldap", IP, 0)                                                 \
+    X(PGSQL, "pgsql", "pgsql", "postgresql", TCP, 0)                                       \
+    X(MYSQL, "mysql", "", "mysql", TCP, 0)                                                 \
+    X(TELNET, "telnet", "telnet", "telnet", TCP, 0)                                        \
+    X(IRC, "irc", "irc", "irc", TCP, 0)                                                    \
+    X(BITTORRENT, "bittorrent-dht", "bittorrent-dht", "bittorrent", UDP, 0)                \
+    X(MODBUS, "modbus", "modbus", "modbus", TCP, 0)                                        \
+    X(DNP3, "dnp3", "dnp3", "dnp3", IP, 0)                                                 \
+    X(ENIP, "enip", "enip", "enip cip", IP, 0)                                             \
+    X(S7COMM, "s7commplus", "", "s7commplus", TCP, 0)                                      \
+    X(IEC104, "iec104", "", "iec104", TCP, 0)                                              \
+    X(MMS, "mms", "", "mms", TCP, 0)                                                       \
+    X(OPCUA, "opcua", "", "opcua", TCP, 0)                                                 \
+    X(GTP, "gtp", "", "gtp", UDP, 0)                                                       \
+    X(FILE, "file", "", "file", TCP, 0) /* Snort 3: bytes of a file, whoever carried it */ \
+    X(DOH2, "doh2", "doh2", "", TCP, 0)
 
 enum app_proto {
-#define X(id, name, suricata, snort, transport) APP_##id,
+#define X(id, name, suricata, snort, transport, live) APP_##id,
     APP_TABLE(X)
 #undef X
         APP_N,

@@ -175,6 +175,8 @@
     X(AN_RST_NO_SESSION, "rst_but_no_session", "a RST of no known connection")                               \
     X(AN_FIN_NO_SESSION, "fin_but_no_session", "a FIN of no known connection")
 
+#include "ips/base/anomaly_app.h"
+
 /* Not what rules can ask for: what became of asking. */
 #define ANOMALIES_OF_DETECT(X)                                                           \
     X(AN_DETECT_STEPS, "step_limit", "a rule was given up after detect.steps_max steps") \
@@ -185,6 +187,7 @@
     ANOMALIES_OF_DEFRAG(X) \
     ANOMALIES_OF_STREAM(X) \
     ANOMALIES_OF_TCP(X)    \
+    ANOMALIES_OF_APP(X)    \
     ANOMALIES_OF_DETECT(X)
 
 enum anomaly {
@@ -199,22 +202,24 @@ struct anomaly_info {
 };
 extern const struct anomaly_info anomaly_info[AN_N];
 
-enum anomaly_room { ANOMALY_DECODE, ANOMALY_STREAM, ANOMALY_DETECT };
+enum anomaly_room { ANOMALY_DECODE, ANOMALY_STREAM, ANOMALY_APP, ANOMALY_DETECT };
 
-/* Who notices it: decode/, stream/ or detect/. */
+/* Who notices it: decode/, stream/, app/ or detect/. */
 static inline enum anomaly_room anomaly_room(enum anomaly which)
 {
 #define X(id, name, help) +1
     if (which < 0 ANOMALIES_OF_DECODE(X) ANOMALIES_OF_DEFRAG(X))
         return ANOMALY_DECODE;
-    return which < AN_DETECT_STEPS ? ANOMALY_STREAM : ANOMALY_DETECT;
+    if (which < AN_APP_MISMATCH)
+        return ANOMALY_STREAM;
+    return which < AN_DETECT_STEPS ? ANOMALY_APP : ANOMALY_DETECT;
 #undef X
 }
 
 struct anomalies { /* a set */
-    uint64_t bits[3];
+    uint64_t bits[6];
 };
-_Static_assert(AN_N <= 192, "struct anomalies holds them all");
+_Static_assert(AN_N <= 384, "struct anomalies holds them all");
 
 static inline void anomaly_set(struct anomalies *a, enum anomaly which)
 {
@@ -228,6 +233,6 @@ static inline bool anomaly_has(const struct anomalies *a, enum anomaly which)
 
 static inline bool anomaly_any(const struct anomalies *a)
 {
-    return (a->bits[0] | a->bits[1] | a->bits[2]) != 0;
+    return (a->bits[0] | a->bits[1] | a->bits[2] | a->bits[3] | a->bits[4] | a->bits[5]) != 0;
 }
 #endif

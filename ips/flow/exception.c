@@ -33,7 +33,7 @@ enum exception_action exception_resolve(enum exception cause, enum exception_act
     enum exception_action a = own != EXCEPTION_DEFAULT ? own : all;
 
     if (a == EXCEPTION_DEFAULT)
-        return (enum exception_action)rows[cause].action;
+        a = (enum exception_action)rows[cause].action;
     if (a == EXCEPTION_AUTO)
         return inline_mode ? EXCEPTION_DROP_FLOW : EXCEPTION_IGNORE;
     return a;
@@ -53,7 +53,7 @@ void exception_apply(enum exception cause, enum exception_action action, struct 
 
     counter_add(c, r->counter, 1);
     if (p->flow)
-        p->flow->exceptions |= (uint8_t)(1u << cause) & 0x3f;
+        p->flow->exceptions |= (uint8_t)(1u << cause);
     switch (action) {
     case EXCEPTION_DROP_FLOW:
         settle_flow(p->flow, FLOW_DROP);

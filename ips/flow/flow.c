@@ -21,6 +21,7 @@
  *
  * Worker thread; flow_table_count() may be read by any.
  */
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -56,8 +57,11 @@ struct flow_table {
     uint64_t next_id;
     uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
     struct wheel wheels[2]; /* [FLOW_PROVEN set]: flows that have proven to be real, and all others */
-    void (*released)(void *arg, uint32_t index);
-    void *released_arg;
+    struct {
+        void (*call)(void *arg, uint32_t index);
+        void *arg;
+    } released[RELEASED_MAX]; /* the last one first */
+    unsigned n_released;
     struct flow_config cfg;
     size_t buckets_bytes, flows_bytes;
 };
@@ -157,8 +161,21 @@ void flow_table_free(struct flow_table *t)
 
 void flow_table_on_release(struct flow_table *t, void (*released)(void *arg, uint32_t index), void *arg)
 {
-    t->released = released;
-    t->released_arg = arg;
+    assert(t->n_released < RELEASED_MAX);
+    t->released[t->n_released].call = released;
+    t->released[t->n_released++].arg = arg;
+}
+
+void flow_table_off_release(struct flow_table *t, void *arg)
+{
+    for (unsigned i = 0; i < t->n_released; i++)
+        if (t->released[i].arg == arg)
+            t->released[i] = t->released[--t->n_released];
+}
+
+struct flow *flow_at(const struct flow_table *t, uint32_t index)
+{
+    return &t->flows[index];
 }
 
 uint32_t flow_index(const struct flow_table *t, const struct flow *f)
@@ -246,8 +263,8 @@ static void release(struct flow_table *t, struct flow *f)
         unhash(t, f);
     if (t->vars)
         vars_clear(t->vars, &t->vars_of[f - t->flows]);
-    if (t->released)
-        t->released(t->released_arg, flow_index(t, f));
+    for (unsigned i = t->n_released; i-- > 0;)
+        t->released[i].call(t->released[i].arg, flow_index(t, f));
     f->next = t->free_head;
     t->free_head = (uint32_t)(f - t->flows) + 1;
     set_count(t, t->count - 1);

@@ -19,9 +19,9 @@ enum flow_verdict { FLOW_INSPECT, FLOW_PASS, FLOW_DROP };
 struct flow {
     /* hot, one cache line: what every packet of the flow touches */
     uint32_t hash, next;    /* chain in the bucket: index + 1, 0 ends it */
-    uint8_t state;          /* enum flow_state */
+    uint8_t state : 2;      /* enum flow_state */
     uint8_t verdict : 2;    /* enum flow_verdict: holds for every later packet; the first one set wins */
-    uint8_t exceptions : 6; /* bit for each enum exception that its packets met */
+    uint8_t exceptions;     /* bit for each enum exception that its packets met */
     uint8_t proto, ip_version;
     uint8_t tcp_seen[2]; /* TCP flags seen so far, by direction (0 = to_server) */
     uint16_t flags;      /* enum flow_flag */
@@ -92,8 +92,12 @@ static inline bool flow_taken_up_only(const struct flow *f)
 struct flow_table;
 struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
 void flow_table_free(struct flow_table *t);
-/* Called with a flow's index when it is freed, so that what others keep beside it (stream/) goes with it. */
+/* Called with a flow's index when it is freed, so that what others keep beside it (stream/, app/) goes with it; who asks
+ * last is called first. RELEASED_MAX of them, one for each arg. */
+#define RELEASED_MAX 2
 void flow_table_on_release(struct flow_table *t, void (*released)(void *arg, uint32_t index), void *arg);
+void flow_table_off_release(struct flow_table *t, void *arg);
+struct flow *flow_at(const struct flow_table *t, uint32_t index);
 /* The flow's place in its table, below max_flows: rooms below keep arrays of their own beside the table. */
 uint32_t flow_index(const struct flow_table *t, const struct flow *f);
 uint32_t flow_table_count(const struct flow_table *t); /* any thread */

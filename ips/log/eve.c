@@ -510,6 +510,7 @@ static void write_anomalies(struct eve *eve, struct json_writer *w, const struct
         const char *type, *prefix;
     } rooms[] = {[ANOMALY_DECODE] = {"decode", "decoder"},
                  [ANOMALY_STREAM] = {"stream", "stream"},
+                 [ANOMALY_APP] = {"applayer", "app"},
                  [ANOMALY_DETECT] = {"detect", "detect"}};
     char name[96];
 

@@ -61,7 +61,7 @@ struct stream_table *stream_table_new(const struct stream_config *cfg, struct fl
     t->tcp = m;
     while ((uint32_t)POOL_UNIT << t->tail_order < cfg->window_bytes)
         t->tail_order++;
-    t->pool = pool_new(cfg->memory_bytes, e);
+    t->pool = pool_new(cfg->memory_bytes, "streams", "stream.memory", e);
     if (!t->pool) {
         stream_table_free(t);
         return NULL;
@@ -74,7 +74,7 @@ void stream_table_free(struct stream_table *t)
 {
     if (!t)
         return;
-    flow_table_on_release(t->flows, NULL, NULL);
+    flow_table_off_release(t->flows, t);
     pool_free(t->pool);
     munmap(t->tcp, t->tcp_bytes);
     free(t);
@@ -523,4 +523,13 @@ bool stream_sizes(const struct stream_table *t, const struct packet *p, uint32_t
         size[i] = end - d->isn;
     }
     return true;
+}
+
+bool stream_finishes(const struct stream_table *t, const struct packet *p)
+{
+    const struct segment *h = &t->hand;
+
+    return h->p == p && (p->tcp_flags & 0x01) && (h->part == PART_NEW || h->part == PART_NONE || h->part == PART_UNKEPT) &&
+           (p->payload_len == 0 || h->upto == h->end) && !(p->flags & PKT_IGNORED) &&
+           (p->payload_len > 0 || !seq_before(h->d->next, tcp_data_seq(p)));
 }

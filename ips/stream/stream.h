@@ -69,6 +69,8 @@ void stream_end(struct stream_table *t, struct packet *p, struct counters *c);
 void stream_prefetch(const struct stream_table *t, uint32_t flow_index);
 /* Sequence numbers used so far by each end, SYN and FIN counted, this packet included; false when unknown. */
 bool stream_sizes(const struct stream_table *t, const struct packet *p, uint32_t size[2]);
+/* Between begin and end: the packet ends its direction (FIN), and everything in front of it is there. */
+bool stream_finishes(const struct stream_table *t, const struct packet *p);
 /* Bytes of the pool in use; any thread. */
 uint64_t stream_table_bytes(const struct stream_table *t);
 #endif

@@ -4,16 +4,12 @@
 /*
  * Between the files of this room only:
  *   tcp.c      sequence numbers, windows, timestamps, RST and SYN: what the receiver takes
- *   pool.c     memory: blocks of powers of two out of one area
  *   buffer.c   the bytes of one direction: kept, early, compared
  *   memory.c   who gets how much of the pool, and who gives when it is empty
  *   stream.c   the segment's way through them: begin, window, end; limits and what happens at them
  */
+#include "ips/base/pool.h"
 #include "ips/stream/stream.h"
-
-/* A block of the pool: its place in units of POOL_UNIT, plus 1; 0 is none. */
-#define POOL_UNIT 256
-typedef uint32_t pool_ref;
 
 /* What one end of a connection sends. The first packet of a flow clears it. */
 struct tcp_dir {
@@ -93,20 +89,6 @@ static inline uint32_t tcp_data_seq(const struct packet *p)
 {
     return p->tcp_seq + (p->tcp_flags & 0x02 ? 1 : 0);
 }
-
-/* --- pool.c ------------------------------------------------------------------------------------------------------ */
-
-#define POOL_ORDER_MAX   18 /* 64 MB */
-#define POOL_ORDER_SMALL 4  /* blocks up to 4 KB, which idle flows keep, get at most half of the pool */
-
-struct pool;
-struct pool *pool_new(uint64_t bytes, struct err *e);
-void pool_free(struct pool *p);
-pool_ref pool_take(struct pool *p, unsigned order); /* POOL_UNIT << order bytes; 0: none left */
-void pool_give(struct pool *p, pool_ref r, unsigned order);
-uint8_t *pool_at(const struct pool *p, pool_ref r);
-uint64_t pool_used(const struct pool *p); /* any thread */
-uint64_t pool_size(const struct pool *p);
 
 /* --- buffer.c ---------------------------------------------------------------------------------------------------- */
 

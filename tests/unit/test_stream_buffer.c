@@ -27,7 +27,7 @@ static uint32_t below(uint32_t n)
 static struct pool *pool_of(uint64_t bytes)
 {
     struct err e;
-    struct pool *p = pool_new(bytes, &e);
+    struct pool *p = pool_new(bytes, "streams", "stream.memory", &e);
 
     assert_non_null(p);
     return p;

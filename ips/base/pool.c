@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory of streams: one area per worker, cut into blocks of POOL_UNIT << order bytes by halving (the buddy system).
+ * Memory of a worker's streams, or of its protocols' parsers: one area, cut into blocks of POOL_UNIT << order bytes by halving (the buddy system).
  *
  * The area is mapped once, without reserve, and touched only where it is used; nothing is taken from the heap after
  * that. Free blocks of each order stand in a list whose links lie in the blocks; a byte per unit says which blocks
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "ips/stream/stream_parts.h"
+#include "ips/base/pool.h"
 
 #define FREE_BIT \
     0x80 /* in the state of a free block's first unit, with its order; 0: in use, or inside a block */
@@ -76,7 +76,7 @@ static void *map_zeroed(size_t bytes)
     return m == MAP_FAILED ? NULL : m;
 }
 
-struct pool *pool_new(uint64_t bytes, struct err *e)
+struct pool *pool_new(uint64_t bytes, const char *what, const char *setting, struct err *e)
 {
     struct pool *p = calloc(1, sizeof(*p));
     uint64_t n_units = bytes / POOL_UNIT;
@@ -88,8 +88,8 @@ struct pool *pool_new(uint64_t bytes, struct err *e)
         p->state = map_zeroed(n_units);
     }
     if (!p || !p->area || !p->state) {
-        err_set(e, -ENOMEM, "no memory for streams (%llu MB)", (unsigned long long)(bytes >> 20));
-        err_remedy(e, "lower stream.memory; there is one pool per worker");
+        err_set(e, -ENOMEM, "no memory for %s (%llu MB)", what, (unsigned long long)(bytes >> 20));
+        err_remedy(e, "lower %s; there is one pool per worker", setting);
         pool_free(p);
         return NULL;
     }
@@ -155,6 +155,11 @@ void pool_give(struct pool *p, pool_ref r, unsigned order)
 uint8_t *pool_at(const struct pool *p, pool_ref r)
 {
     return p->area + (uint64_t)(r - 1) * POOL_UNIT;
+}
+
+pool_ref pool_ref_of(const struct pool *p, const void *at)
+{
+    return (pool_ref)((uint64_t)((const uint8_t *)at - p->area) / POOL_UNIT) + 1;
 }
 
 uint64_t pool_used(const struct pool *p)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_APP_PARTS_H
+#define SLUICE_APP_PARTS_H
+/*
+ * Between the files of this room that are no parsers:
+ *   app.c        a packet's way: what is new in it, who gets it, what became of it
+ *   recognise.c  which protocol the first bytes are
+ *   view.c       what parsers publish, and detection's call
+ *   memory.c     the pool, and collecting bytes
+ *   table.c      the parsers
+ */
+#include "ips/app/app.h"
+#include "ips/app/memory.h"
+#include "ips/base/pool.h"
+
+#define PROBE_BYTES_MAX 2048 /* of a direction that are kept while its protocol is not known */
+#define PROBE_DATAGRAMS 4    /* of a flow that are looked at */
+#define PARSERS_MAX     64
+
+struct app_way {     /* one direction of a flow */
+    uint64_t parsed; /* place in the stream behind what was taken */
+    uint64_t unsure; /* [unsure, parsed) came in a segment that was dropped: its copy must be the same */
+    uint64_t unsure_hash;
+    uint64_t may;      /* parsers that its bytes could still be of: bit by place in the table */
+    uint64_t began;    /* where the parser began */
+    struct bytes held; /* what came before the protocol was known */
+    bool failed;       /* it is none of the known ones */
+    bool ended;        /* the parser was told that nothing follows */
+    bool lost;         /* bytes are missing: the parser gets nothing more of it */
+    bool checked;      /* its bytes were compared with what the other direction's say */
+};
+
+struct app_flow {
+    const struct app_parser *parser; /* NULL: not known */
+    void *state;
+    uint64_t next_tx;
+    uint64_t apps;     /* what it speaks; what it spoke, while that is being recognised anew */
+    uint32_t used;     /* bytes of the pool, this block not counted */
+    uint8_t first;     /* enum app_dir: who sent first */
+    bool over;         /* the parser gets nothing more */
+    struct bytes note; /* app_expect()'s */
+    struct app_way way[2];
+};
+
+enum slot_flag {
+    SLOT_SETTLED = 1 << 0, /* known, or never will be */
+    SLOT_JUST = 1 << 1,    /* became known with the packet in hand */
+    SLOT_OFF = 1 << 2,     /* no memory, or a policy: not looked at any more */
+};
+
+struct app_slot {          /* beside each flow of the flow table */
+    struct app_flow *flow; /* NULL: nothing is kept */
+    uint8_t proto;         /* enum app_proto + 1; 0: not known */
+    uint8_t flags;         /* enum slot_flag */
+    uint8_t tries;         /* datagrams that were nobody's */
+    uint8_t failed;        /* bit by direction, for events */
+};
+
+struct app {
+    struct app_config cfg;
+    struct app_hooks hooks;
+    struct flow_table *flows;
+    struct stream_table *streams;
+    struct pool *pool;
+    struct app_slot *slots;
+    size_t slots_bytes;
+    /* the packet in hand */
+    struct packet *p;
+    struct counters *c;
+    struct app_slot *slot;
+    struct app_flow *flow;    /* of the slot; a datagram's is `datagram` */
+    struct app_flow datagram; /* for flows that keep nothing */
+    const struct flow *of;    /* the engine's flow */
+    uint64_t now_ns, real_ns;
+    uint32_t switch_at; /* app_switch() */
+    uint8_t switch_to, dir;
+    bool switched;
+    bool memcap; /* a limit was hit while the parser ran */
+    bool took;   /* bytes of a stream were parsed */
+    struct app_view view;
+    uint64_t shown[(BUF_N + 63) / 64];
+    bool showing;
+    struct fields fields;
+    uint8_t fields_room[16384];
+};
+
+/* recognise.c: shows new bytes of the direction to the probes. True when the protocol is known now (flow->parser). */
+bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end);
+const struct app_parser *recognise_find(enum app_proto proto);
+void recognise_begin(struct app_flow *f, const struct app *a);
+/* The first bytes of a direction whose protocol the other one told. */
+void recognise_check(struct app *a, struct span bytes, enum app_dir dir);
+/* view.c */
+void view_reset(struct app *a);
+/* memory.c */
+void *memory_plain(struct app *a, uint32_t bytes); /* not on the flow's account */
+void memory_plain_give(struct app *a, void *p, uint32_t bytes);
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which protocol a flow speaks, by its first bytes in either direction; ports only break ties.
+ *
+ * Each parser's probe is asked as bytes come, until it says no. Who says yes has it. When those that are left say no
+ * more than "likely", the one whose port this is has it, or the only one. Up to PROBE_BYTES_MAX bytes of a direction are
+ * kept meanwhile, and go to the parser when it is found; they have left by then, but no message ended in them that
+ * a probe could not recognise. When both directions are nobody's, the flow has no protocol, and its bytes are looked
+ * at as a stream all the same.
+ *
+ * The direction that was not needed for the answer is shown to the probes, too: when it clearly speaks another
+ * protocol, that is an event (applayer_mismatch_protocol_both_directions).
+ *
+ * Worker thread. Owns nothing.
+ */
+#include <netinet/in.h>
+
+#include "ips/app/app_parts.h"
+
+const struct app_parser *recognise_find(enum app_proto proto)
+{
+    for (const struct app_parser *const *p = app_parsers; *p; p++)
+        if ((*p)->proto == proto)
+            return *p;
+    return NULL;
+}
+
+/* Bit for each parser that the flow could be of: by transport, unless the operator turned it off. */
+static uint64_t all_of(const struct app *a)
+{
+    bool udp = a->of->proto == IPPROTO_UDP;
+    uint64_t may = 0;
+
+    for (unsigned i = 0; app_parsers[i]; i++) {
+        const struct app_parser *p = app_parsers[i];
+
+        if (p->probe && (udp ? p->udp : p->tcp) && !(a->cfg.off >> p->proto & 1))
+            may |= 1ull << i;
+    }
+    return may;
+}
+
+void recognise_begin(struct app_flow *f, const struct app *a)
+{
+    f->way[0].may = f->way[1].may = all_of(a);
+    f->way[0].failed = f->way[1].failed = false;
+}
+
+static bool has_port(const struct app_parser *p, uint16_t port)
+{
+    for (const uint16_t *v = p->ports; v && *v; v++)
+        if (*v == port)
+            return true;
+    return false;
+}
+
+/* Of those that could be it, the one whose port this is; else the only one, else the first. */
+static const struct app_parser *choose(const struct app *a, uint64_t likely)
+{
+    const struct app_parser *first = NULL;
+
+    for (uint64_t left = likely; left; left &= left - 1) {
+        const struct app_parser *p = app_parsers[__builtin_ctzll(left)];
+
+        if (has_port(p, a->of->port[1]))
+            return p;
+        if (!first)
+            first = p;
+    }
+    return first;
+}
+
+/* NULL: not known. *may: who is still in question. */
+static const struct app_parser *probe(const struct app *a, struct span bytes, const struct app_hint *h,
+                                      uint64_t *may, bool last)
+{
+    uint64_t likely = 0, more = 0;
+
+    for (uint64_t left = *may; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+
+        switch (app_parsers[i]->probe(bytes, h)) {
+        case PROBE_YES:
+            return app_parsers[i];
+        case PROBE_LIKELY:
+            likely |= 1ull << i;
+            break;
+        case PROBE_MORE:
+            more |= 1ull << i;
+            break;
+        case PROBE_NO:
+            break;
+        }
+    }
+    *may = likely | more;
+    if (likely && (!more || last))
+        return choose(a, likely);
+    if (last)
+        *may = 0;
+    return NULL;
+}
+
+static struct app_hint hint_of(const struct app *a, enum app_dir dir)
+{
+    return (struct app_hint){.sport = a->of->port[0],
+                             .dport = a->of->port[1],
+                             .dir = (uint8_t)dir,
+                             .udp = a->of->proto == IPPROTO_UDP,
+                             .other = bytes_span(&a->flow->way[1 - dir].held)};
+}
+
+bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end)
+{
+    struct app_way *w = &a->flow->way[dir];
+    struct app_hint h = hint_of(a, dir);
+    struct span all = fresh;
+
+    if (w->failed)
+        return false;
+    if (w->held.len > 0) {
+        if (!bytes_add(a, &w->held, fresh))
+            return false;
+        all = bytes_span(&w->held);
+    }
+    bool last = end || all.len >= PROBE_BYTES_MAX;
+    a->flow->parser = probe(a, all, &h, &w->may, last);
+    if (all.p != fresh.p)
+        w->held.len -= fresh.len; /* who asked has them, and keeps them when nothing is known yet */
+    w->failed = !a->flow->parser && w->may == 0;
+    return a->flow->parser != NULL;
+}
+
+void recognise_check(struct app *a, struct span bytes, enum app_dir dir)
+{
+    const struct app_parser *own = a->flow->parser;
+    struct app_hint h = hint_of(a, dir);
+
+    a->flow->way[dir].checked = true;
+    if (!own->probe || own->probe(bytes, &h) != PROBE_NO)
+        return;
+    for (uint64_t left = all_of(a); left; left &= left - 1) {
+        const struct app_parser *p = app_parsers[__builtin_ctzll(left)];
+
+        if (p->proto != own->proto && p->probe(bytes, &h) == PROBE_YES) {
+            app_event(a, AN_APP_MISMATCH);
+            return;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_APP_TABLE_H
+#define SLUICE_APP_TABLE_H
+/* Every parser, one row each: X(name) is `const struct app_parser parser_name`, in a file of its own. */
+#include "ips/app/parser.h"
+
+#define APP_PARSERS(X)
+
+#define X(name) extern const struct app_parser parser_##name;
+APP_PARSERS(X)
+#undef X
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_BASE_ANOMALY_APP_H
+#define SLUICE_BASE_ANOMALY_APP_H
+/*
+ * Rows of ANOMALY_TABLE (anomaly.h) that parsers set, by protocol: X(id, "word", "what it means"). The word is that of
+ * app-layer-event; a help that begins with '*' is an ambiguity: two receivers may read the bytes differently
+ * (app.ambiguous). AN_APP_MISMATCH is the first of them.
+ */
+
+#define ANOMALIES_OF_ANY_APP(X)                                      \
+    X(AN_APP_MISMATCH, "applayer_mismatch_protocol_both_directions", \
+      "the two directions speak different protocols")                \
+    X(AN_APP_GAP, "applayer_gap", "bytes are missing: the parser gets no more of this direction")
+#define ANOMALIES_OF_HTTP(X)
+#define ANOMALIES_OF_BODIES(X)
+#define ANOMALIES_OF_HTTP2(X)
+#define ANOMALIES_OF_TLS(X)
+#define ANOMALIES_OF_QUIC(X)
+#define ANOMALIES_OF_DNS(X)
+#define ANOMALIES_OF_MAIL(X)
+#define ANOMALIES_OF_FTP(X)
+#define ANOMALIES_OF_SSH(X)
+#define ANOMALIES_OF_SMB(X)
+#define ANOMALIES_OF_VOICE(X)
+#define ANOMALIES_OF_MACHINES(X)
+#define ANOMALIES_OF_OTHERS(X)
+
+#define ANOMALIES_OF_APP(X)  \
+    ANOMALIES_OF_ANY_APP(X)  \
+    ANOMALIES_OF_HTTP(X)     \
+    ANOMALIES_OF_BODIES(X)   \
+    ANOMALIES_OF_HTTP2(X)    \
+    ANOMALIES_OF_TLS(X)      \
+    ANOMALIES_OF_QUIC(X)     \
+    ANOMALIES_OF_DNS(X)      \
+    ANOMALIES_OF_MAIL(X)     \
+    ANOMALIES_OF_FTP(X)      \
+    ANOMALIES_OF_SSH(X)      \
+    ANOMALIES_OF_SMB(X)      \
+    ANOMALIES_OF_VOICE(X)    \
+    ANOMALIES_OF_MACHINES(X) \
+    ANOMALIES_OF_OTHERS(X)
+#endif
