@@ -104,7 +104,8 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
     }
     a->slots = m;
     a->pool = pool_new(cfg->memory_bytes, "protocols", "app.memory", e);
-    if (!a->pool) {
+    a->digests = a->pool ? digests_new(e) : NULL;
+    if (!a->digests) {
         app_free(a);
         return NULL;
     }
@@ -118,6 +119,7 @@ void app_free(struct app *a)
         return;
     flow_table_off_release(a->flows, a);
     pool_free(a->pool);
+    digests_free(a->digests);
     munmap(a->slots, a->slots_bytes);
     free(a);
 }

@@ -7,9 +7,11 @@
  *   recognise.c  which protocol the first bytes are
  *   view.c       what parsers publish, and detection's call
  *   memory.c     the pool, and collecting bytes
+ *   digest.c     MD5 and its like, for fingerprints
  *   table.c      the parsers
  */
 #include "ips/app/app.h"
+#include "ips/app/digest.h"
 #include "ips/app/memory.h"
 #include "ips/base/pool.h"
 
@@ -62,6 +64,7 @@ struct app {
     struct flow_table *flows;
     struct stream_table *streams;
     struct pool *pool;
+    struct digests *digests;
     struct app_slot *slots;
     size_t slots_bytes;
     /* the packet in hand */
