@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A body's way from the bytes of its message to what rules look into: see body.h.
+ *
+ * Decoded bytes are written to the end of the window, and published from there. It grows by doubling while the body's
+ * start is kept whole; when it is full, its last body_window bytes move to the front and the place behind them is filled
+ * again, so each byte is moved once in a while at most and the cost per byte does not depend on the body's length.
+ *
+ * A body that finds no memory for its window is inspected piece by piece without looking back: the exception app_memcap
+ * has been met by then.
+ *
+ * Worker thread. Owns the window, which dies in body_free().
+ */
+#include "ips/app/body.h"
+
+#define WINDOW_FIRST 1024 /* bytes of a window at first */
+
+static uint32_t window_max(const struct app *a)
+{
+    const struct app_limits *l = app_limits(a);
+    uint32_t sliding = l->body_window + BODY_PIECE;
+
+    return l->body_start > sliding ? l->body_start : sliding;
+}
+
+static uint64_t body_size(const struct body *b)
+{
+    return b->origin + b->window.len;
+}
+
+/* Rules see what is new. False: dropped. */
+static bool publish(struct app *a, struct body *b, struct app_tx *tx, struct span bytes, bool more)
+{
+    struct app_window w = {.bytes = bytes, .fresh_at = b->fresh_at, .origin = b->origin, .more = more};
+
+    for (unsigned i = 0; i < b->n_buffers; i++)
+        app_put_growing(a, tx, (enum buffer_id)b->buffers[i], &w);
+    return app_inspect(a, tx, (enum app_dir)b->dir, false);
+}
+
+bool body_flush(struct app *a, struct body *b, struct app_tx *tx)
+{
+    if (b->fresh_at == b->window.len)
+        return true;
+    bool on = publish(a, b, tx, bytes_span(&b->window), true);
+    b->fresh_at = b->window.len;
+    return on;
+}
+
+/* Room for up to `want` bytes behind the window, at least one; 0: there is no memory. Seen bytes may go for it. */
+static uint32_t window_room(struct app *a, struct body *b, uint32_t want)
+{
+    uint32_t max = window_max(a), keep = app_limits(a)->body_window;
+
+    if (b->window.len == max) {
+        uint32_t gone = b->fresh_at > keep ? b->fresh_at - keep : 0;
+
+        bytes_cut(&b->window, gone);
+        b->origin += gone;
+        b->fresh_at -= gone;
+    }
+    if (b->window.len == b->window.cap) {
+        uint32_t cap = b->window.len + want;
+
+        cap = cap < WINDOW_FIRST ? WINDOW_FIRST : cap > max ? max : cap;
+        if (!bytes_reserve(a, &b->window, cap))
+            return 0;
+    }
+    uint32_t end = b->window.cap < max ? b->window.cap : max;
+    return end - b->window.len < want ? end - b->window.len : want;
+}
+
+/* Without a window. */
+static bool add_unkept(struct app *a, struct body *b, struct app_tx *tx, struct span s)
+{
+    b->origin += b->window.len;
+    b->window.len = b->fresh_at = 0;
+    bool on = publish(a, b, tx, s, true);
+    b->origin += s.len;
+    return on;
+}
+
+/* Decoded bytes. */
+static bool add_plain(struct app *a, struct body *b, struct app_tx *tx, struct span s)
+{
+    bool on = true;
+
+    while (on && s.len > 0) {
+        uint32_t room, fresh = b->window.len - b->fresh_at;
+
+        if (fresh >= BODY_PIECE) {
+            on = body_flush(a, b, tx);
+            continue;
+        }
+        room = window_room(a, b, s.len < BODY_PIECE - fresh ? s.len : BODY_PIECE - fresh);
+        if (room == 0) {
+            uint32_t n = s.len < BODY_PIECE ? s.len : BODY_PIECE;
+
+            on = body_flush(a, b, tx) && add_unkept(a, b, tx, span_sub(s, 0, n));
+            s = span_sub(s, n, s.len);
+            continue;
+        }
+        memcpy(b->window.p + b->window.len, s.p, room);
+        b->window.len += room;
+        s = span_sub(s, room, s.len);
+    }
+    return on;
+}
+
+bool body_begin(struct app *a, struct body *b, struct app_tx *tx, const struct body_about *about)
+{
+    body_free(a, b);
+    b->there = true;
+    b->dir = (uint8_t)about->dir;
+    b->depth = about->depth ? about->depth : UINT64_MAX;
+    for (unsigned i = 0; i < about->n_buffers; i++)
+        b->buffers[b->n_buffers++] = (uint8_t)about->buffers[i];
+    return true;
+}
+
+bool body_gather(struct app *a, struct body *b, struct app_tx *tx, struct span raw)
+{
+    if (!b->there || b->ended)
+        return true;
+    if (raw.len > b->depth - body_size(b))
+        raw.len = (uint32_t)(b->depth - body_size(b));
+    return add_plain(a, b, tx, raw);
+}
+
+bool body_add(struct app *a, struct body *b, struct app_tx *tx, struct span raw)
+{
+    return body_gather(a, b, tx, raw) && body_flush(a, b, tx);
+}
+
+bool body_end(struct app *a, struct body *b, struct app_tx *tx, bool whole)
+{
+    if (!b->there || b->ended)
+        return true;
+    b->ended = true;
+    if (body_size(b) == 0)
+        return true;
+    bool on = publish(a, b, tx, bytes_span(&b->window), false);
+    b->fresh_at = b->window.len;
+    b->closed = true;
+    return on;
+}
+
+void body_show(struct app *a, const struct body *b, struct app_tx *tx)
+{
+    struct app_window w = {
+        .bytes = bytes_span(&b->window), .fresh_at = b->fresh_at, .origin = b->origin, .more = !b->closed};
+
+    if (!b->there || b->window.len == 0)
+        return;
+    for (unsigned i = 0; i < b->n_buffers; i++)
+        app_put_growing(a, tx, (enum buffer_id)b->buffers[i], &w);
+}
+
+void body_free(struct app *a, struct body *b)
+{
+    bytes_free(a, &b->window);
+    *b = (struct body){0};
+}
