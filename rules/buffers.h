@@ -154,12 +154,12 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(FTP_COMPLETION_CODE, "ftp.completion_code", "", "", 0, APP_BIT(FTP), TO_CLIENT, MULTI)
 
 #define BUFFERS_OF_SSH_AND_SMB(X)                                                                            \
-    X(SSH_PROTO, "ssh.proto ssh_proto", "", "", 0, APP_BIT(SSH), BOTH_WAYS, 0)                               \
-    X(SSH_SOFTWARE, "ssh.software ssh_software", "", "", 0, APP_BIT(SSH), BOTH_WAYS, 0)                      \
-    X(SSH_HASSH, "ssh.hassh", "", "", 0, APP_BIT(SSH), TO_SERVER, FOLDED)                                    \
-    X(SSH_HASSH_STRING, "ssh.hassh.string", "", "", 0, APP_BIT(SSH), TO_SERVER, 0)                           \
-    X(SSH_HASSH_SERVER, "ssh.hassh.server", "", "", 0, APP_BIT(SSH), TO_CLIENT, FOLDED)                      \
-    X(SSH_HASSH_SERVER_STRING, "ssh.hassh.server.string", "", "", 0, APP_BIT(SSH), TO_CLIENT, 0)             \
+    X(SSH_PROTO, "ssh.proto ssh_proto", "", "", 0, APP_BIT(SSH), BOTH_WAYS, LIVE)                            \
+    X(SSH_SOFTWARE, "ssh.software ssh_software", "", "", 0, APP_BIT(SSH), BOTH_WAYS, LIVE)                   \
+    X(SSH_HASSH, "ssh.hassh", "", "", 0, APP_BIT(SSH), TO_SERVER, LIVE | FOLDED)                             \
+    X(SSH_HASSH_STRING, "ssh.hassh.string", "", "", 0, APP_BIT(SSH), TO_SERVER, LIVE)                        \
+    X(SSH_HASSH_SERVER, "ssh.hassh.server", "", "", 0, APP_BIT(SSH), TO_CLIENT, LIVE | FOLDED)               \
+    X(SSH_HASSH_SERVER_STRING, "ssh.hassh.server.string", "", "", 0, APP_BIT(SSH), TO_CLIENT, LIVE)          \
     X(SMB_NAMED_PIPE, "smb.named_pipe smb_named_pipe", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                \
     X(SMB_SHARE, "smb.share smb_share", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                               \
     X(SMB_NTLMSSP_USER, "smb.ntlmssp_user", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                           \

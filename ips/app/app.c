@@ -43,8 +43,8 @@ static void close_parser(struct app *a)
 {
     struct app_flow *f = a->flow;
 
-    if (!f->parser)
-        return;
+    if (!f->parser || f->over || (f->parser->state_bytes > 0 && !f->state))
+        return; /* closed already, or it never began */
     if (f->parser->close)
         f->parser->close(a, f->state);
     view_reset(a);

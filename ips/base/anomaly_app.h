@@ -19,7 +19,12 @@
 #define ANOMALIES_OF_DNS(X)
 #define ANOMALIES_OF_MAIL(X)
 #define ANOMALIES_OF_FTP(X)
-#define ANOMALIES_OF_SSH(X)
+#define ANOMALIES_OF_SSH(X)                                                                            \
+    X(AN_SSH_INVALID_BANNER, "ssh.invalid_banner",                                                     \
+      "a banner without version or software, or none where it must be")                                \
+    X(AN_SSH_LONG_BANNER, "ssh.long_banner", "a banner of more than 255 bytes")                        \
+    X(AN_SSH_INVALID_RECORD, "ssh.invalid_record", "a record or an offer with lengths that cannot be") \
+    X(AN_SSH_LONG_KEX_RECORD, "ssh.long_kex_record", "an offer of more than 64 KB, which is not read")
 #define ANOMALIES_OF_SMB(X)
 #define ANOMALIES_OF_VOICE(X)
 #define ANOMALIES_OF_MACHINES(X)

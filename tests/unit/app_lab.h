@@ -227,6 +227,7 @@ static inline void lab_packet(struct app_lab *l, enum app_dir dir, struct span p
         if (payload.len > 0)
             p->view = &l->view;
     }
+    p->flags &= (uint32_t)~PKT_TO_CLIENT; /* whoever spoke first */
     if (p->flow && dir == APP_TO_CLIENT)
         p->flags |= PKT_TO_CLIENT;
     l->flow = p->flow;
