@@ -33,7 +33,7 @@ static inline struct span span_sub(struct span s, uint32_t off, uint32_t len)
         off = s.len;
     if (len > s.len - off)
         len = s.len - off;
-    return (struct span){.p = s.p + off, .len = len};
+    return (struct span){.p = off > 0 ? s.p + off : s.p, .len = len}; /* NULL + 0 is undefined */
 }
 
 static inline bool span_eq(struct span a, struct span b)

@@ -198,7 +198,7 @@ static void test_long_banner(void **state)
         lab_send_cut(l, APP_TO_SERVER, t.b, t.n, 1460);
         assert_true(lab_event(l, AN_SSH_LONG_BANNER));
         assert_int_equal(lab_count(l, BUF_SSH_SOFTWARE), 1);
-    assert_true(lab_saw(l, BUF_SSH_HASSH, CLIENT_HASSH));
+        assert_true(lab_saw(l, BUF_SSH_HASSH, CLIENT_HASSH));
         lab_free(l);
     }
 }
