@@ -183,40 +183,42 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(IKE_KEY_EXCHANGE, "ike.key_exchange_payload", "", "", 0, APP_BIT(IKE), BOTH_WAYS, 0)                   \
     X(IKE_NONCE, "ike.nonce_payload", "", "", 0, APP_BIT(IKE), BOTH_WAYS, 0)
 
-#define BUFFERS_OF_VOICE(X)                                                                              \
-    X(SIP_METHOD, "sip.method", "", "", 0, APP_BIT(SIP), TO_SERVER, LAST)                                \
-    X(SIP_URI, "sip.uri", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                                         \
-    X(SIP_REQUEST_LINE, "sip.request_line", "", "", 0, APP_BIT(SIP), TO_SERVER, 0)                       \
-    X(SIP_RESPONSE_LINE, "sip.response_line", "", "", 0, APP_BIT(SIP), TO_CLIENT, 0)                     \
-    X(SIP_STAT_CODE, "sip.stat_code", "", "", 0, APP_BIT(SIP), TO_CLIENT, LAST)                          \
-    X(SIP_STAT_MSG, "sip.stat_msg", "", "", 0, APP_BIT(SIP), TO_CLIENT, LATE)                            \
-    X(SIP_PROTOCOL, "sip.protocol", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                               \
-    X(SIP_FROM, "sip.from", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                   \
-    X(SIP_TO, "sip.to", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                       \
-    X(SIP_VIA, "sip.via", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                     \
-    X(SIP_USER_AGENT, "sip.user_agent sip.ua", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                \
-    X(SIP_CONTENT_TYPE, "sip.content_type", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                   \
-    X(SIP_CONTENT_LENGTH, "sip.content_length", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)               \
-    X(SIP_HEADER, "", "sip_header", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                   \
-    X(SIP_BODY, "", "sip_body", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                       \
-    X(SDP_ORIGIN, "sdp.origin", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                   \
-    X(SDP_SESSION_NAME, "sdp.session_name", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                       \
-    X(SDP_SESSION_INFO, "sdp.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                       \
-    X(SDP_URI, "sdp.uri", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                         \
-    X(SDP_EMAIL, "sdp.email", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                                     \
-    X(SDP_PHONE_NUMBER, "sdp.phone_number", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                       \
-    X(SDP_CONNECTION_DATA, "sdp.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                 \
-    X(SDP_BANDWIDTH, "sdp.bandwidth", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                         \
-    X(SDP_TIME, "sdp.time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                                   \
-    X(SDP_REPEAT_TIME, "sdp.repeat_time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                     \
-    X(SDP_TIMEZONE, "sdp.timezone", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                               \
-    X(SDP_ENCRYPTION_KEY, "sdp.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, 0)                   \
-    X(SDP_ATTRIBUTE, "sdp.attribute", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                         \
-    X(SDP_MEDIA, "sdp.media.media", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)                           \
-    X(SDP_MEDIA_INFO, "sdp.media.media_info sdp.media.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS, \
-      MULTI)                                                                                             \
-    X(SDP_MEDIA_CONNECTION, "sdp.media.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)      \
-    X(SDP_MEDIA_KEY, "sdp.media.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, MULTI)
+#define BUFFERS_OF_VOICE(X)                                                                                \
+    X(SIP_METHOD, "sip.method", "", "", 0, APP_BIT(SIP), TO_SERVER, LIVE | LAST)                           \
+    X(SIP_URI, "sip.uri", "", "", 0, APP_BIT(SIP), TO_SERVER, LIVE)                                        \
+    X(SIP_REQUEST_LINE, "sip.request_line", "", "", 0, APP_BIT(SIP), TO_SERVER, LIVE)                      \
+    X(SIP_RESPONSE_LINE, "sip.response_line", "", "", 0, APP_BIT(SIP), TO_CLIENT, LIVE)                    \
+    X(SIP_STAT_CODE, "sip.stat_code", "", "", 0, APP_BIT(SIP), TO_CLIENT, LIVE | LAST)                     \
+    X(SIP_STAT_MSG, "sip.stat_msg", "", "", 0, APP_BIT(SIP), TO_CLIENT, LIVE | LATE)                       \
+    X(SIP_PROTOCOL, "sip.protocol", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                              \
+    X(SIP_FROM, "sip.from", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                              \
+    X(SIP_TO, "sip.to", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                                  \
+    X(SIP_VIA, "sip.via", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                                \
+    X(SIP_USER_AGENT, "sip.user_agent sip.ua", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)           \
+    X(SIP_CONTENT_TYPE, "sip.content_type", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)              \
+    X(SIP_CONTENT_LENGTH, "sip.content_length", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)          \
+    X(SIP_HEADER, "", "sip_header", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                                  \
+    X(SIP_BODY, "", "sip_body", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                                      \
+    X(SDP_ORIGIN, "sdp.origin", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                                  \
+    X(SDP_SESSION_NAME, "sdp.session_name", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                      \
+    X(SDP_SESSION_INFO, "sdp.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                      \
+    X(SDP_URI, "sdp.uri", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                                        \
+    X(SDP_EMAIL, "sdp.email", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                                    \
+    X(SDP_PHONE_NUMBER, "sdp.phone_number", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                      \
+    X(SDP_CONNECTION_DATA, "sdp.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                \
+    X(SDP_BANDWIDTH, "sdp.bandwidth", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                    \
+    X(SDP_TIME, "sdp.time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                              \
+    X(SDP_REPEAT_TIME, "sdp.repeat_time", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                \
+    X(SDP_TIMEZONE, "sdp.timezone", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                              \
+    X(SDP_ENCRYPTION_KEY, "sdp.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE)                  \
+    X(SDP_ATTRIBUTE, "sdp.attribute", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                    \
+    X(SDP_MEDIA, "sdp.media.media", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)                      \
+    X(SDP_MEDIA_INFO, "sdp.media.media_info sdp.media.session_info", "", "", 0, APP_BIT(SIP), BOTH_WAYS,   \
+      LIVE | MULTI)                                                                                        \
+    X(SDP_MEDIA_CONNECTION, "sdp.media.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI) \
+    X(SDP_MEDIA_KEY, "sdp.media.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)         \
+    X(SIP_METHOD_N, "", "", "", 0, APP_BIT(SIP), TO_SERVER, LIVE)                                          \
+    X(SIP_STAT_N, "", "", "", 0, APP_BIT(SIP), TO_CLIENT, LIVE)
 
 #define BUFFERS_OF_MACHINES(X)                                                                      \
     X(MQTT_CLIENTID, "mqtt.connect.clientid", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)               \

@@ -37,7 +37,7 @@
     X(SNMP, "snmp", "snmp", "snmp", UDP, 0)                                                \
     X(RFB, "rfb", "rfb", "vnc-server", TCP, 0)                                             \
     X(RDP, "rdp", "rdp", "rdp", TCP, 0)                                                    \
-    X(SIP, "sip", "sip", "sip", IP, 0)                                                     \
+    X(SIP, "sip", "sip", "sip", IP, 1)                                                     \
     X(RTSP, "rtsp", "", "rtsp", TCP, 0)                                                    \
     X(MQTT, "mqtt", "mqtt", "mqtt", TCP, 0)                                                \
     X(WEBSOCKET, "websocket", "websocket", "", TCP, 0)                                     \

@@ -4,7 +4,9 @@
 /* Every parser, one row each: X(name) is `const struct app_parser parser_name`, in a file of its own. */
 #include "ips/app/parser.h"
 
-#define APP_PARSERS(X) X(ssh)
+#define APP_PARSERS(X) \
+    X(ssh)             \
+    X(sip)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)
