@@ -235,7 +235,7 @@ static void hold(struct app *a, struct span bytes)
 {
     struct app_way *w = &a->flow->way[a->dir];
 
-    if (w->lost || bytes.len == 0)
+    if (w->lost || bytes.len == 0 || a->flow == &a->datagram) /* a datagram stands for itself */
         return;
     if (w->held.len + bytes.len <= 2 * PROBE_BYTES_MAX && bytes_add(a, &w->held, bytes))
         return;
