@@ -115,7 +115,7 @@ const struct buffer_name *buffers_lookup(struct span name)
 const char *buffers_name(enum buffer_id b)
 {
     pthread_once(&names_once, names_make);
-    return names.first[b];
+    return names.first[b] ? names.first[b] : "a number";
 }
 
 void buffers_each_name(void (*take)(const char *name, void *arg), void *arg)
