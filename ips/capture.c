@@ -68,6 +68,7 @@ static int open_logger(struct capture *c, const struct config *cfg, struct err *
     struct logger_config lc = {.dir = cfg->log.dir,
                                .utc = cfg->log.utc,
                                .payload = cfg->log.payload,
+                               .events = cfg->log.events,
                                .payload_printable = cfg->log.payload,
                                .packet = cfg->log.packet,
                                .stats = stats,

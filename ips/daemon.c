@@ -266,6 +266,7 @@ static int open_logger(struct ipsd *d, struct err *e)
                                .stats_interval_s = d->cfg->log.stats_interval_s,
                                .utc = d->cfg->log.utc,
                                .payload = d->cfg->log.payload,
+                               .events = d->cfg->log.events,
                                .payload_printable = d->cfg->log.payload,
                                .packet = d->cfg->log.packet,
                                .ifname = names,

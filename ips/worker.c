@@ -8,7 +8,8 @@
  *   hold      fragments, until their datagram is whole; it is one packet more, and its verdict is theirs
  *   look up   the flow of each packet, its direction and state
  *   follow    its TCP stream: what the receiver makes of it, and what it adds to what was inspected
- *   inspect   rules, verdict, events; then the stream learns whether it leaves
+ *   parse     the protocol that its flow speaks, which publishes what rules look into
+ *   inspect   rules, before, while and after it is parsed; verdict, events; then the stream learns whether it leaves
  *   leave     forwarded frames to the other side's TX ring, dropped ones to the free cache, each one counted
  *   rest      completions taken back, fill rings refilled, timeouts, one RCU quiescent state; poll when idle
  *
@@ -138,7 +139,11 @@ static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p
     flow_lookup(w->flows, p, &w->counters);
     stream_begin(w->streams, p, &w->counters);
     flow_account(w->flows, p);
-    bool reject = detect_packet(w->detect, rs, p);
+    app_begin(w->app, p, &w->counters);
+    detect_begin(w->detect, rs, p);
+    app_parse(w->app, p, &w->counters);
+    bool reject = detect_end(w->detect, p);
+    app_end(w->app, p);
     stream_end(w->streams, p, &w->counters);
     if (!reject || (w->port[1] && p->link != LINK_ETHERNET))
         return; /* what has no link header of its own gets no answer */

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "ips/app/app.h"
 #include "ips/base/counters.h"
 #include "ips/decode/decode.h"
 #include "ips/decode/defrag.h"
@@ -39,6 +40,7 @@ struct worker {
     struct defrag *defrag;
     struct flow_table *flows;
     struct stream_table *streams;
+    struct app *app;
     struct detect *detect;
     struct packet_pool *inner;            /* what the frames of the burst carry */
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */

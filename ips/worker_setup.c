@@ -79,11 +79,57 @@ static void fill_stream_config(struct stream_config *sc, const struct config *cf
     };
 }
 
+static uint64_t protocols_off(const char *list)
+{
+    uint64_t off = 0;
+
+    for (const char *at = list; *at != '\0';) {
+        size_t n = strcspn(at, ", ");
+
+        off |= service_apps(span_of(at, n));
+        at += n;
+        at += strspn(at, ", ");
+    }
+    return off;
+}
+
+static void fill_app_config(struct app_config *ac, const struct config *cfg, const struct worker_place *place)
+{
+    *ac = (struct app_config){
+        .memory_bytes = cfg->app.memory_bytes,
+        .flow_bytes = cfg->app.flow_bytes,
+        .max_flows = cfg->flow.max,
+        .off = protocols_off(cfg->app.off),
+        .on_memcap = on_exception(EXC_APP_MEMCAP, cfg->app.memcap_policy, cfg, place->inline_mode),
+        .on_error = on_exception(EXC_APP_ERROR, cfg->app.error_policy, cfg, place->inline_mode),
+        .on_ambiguous = on_exception(EXC_APP_AMBIGUOUS, cfg->app.ambiguous_policy, cfg, place->inline_mode),
+        .inline_mode = place->inline_mode,
+        .log = cfg->log.events[0] != '\0',
+        .limits = {.body_window = cfg->app.body_window,
+                   .body_start = cfg->app.body_start,
+                   .request_body = cfg->app.http_request_body,
+                   .response_body = cfg->app.http_response_body,
+                   .file_depth = cfg->app.file_depth,
+                   .decompress_ratio = cfg->app.decompress_ratio,
+                   .decompress_bytes = cfg->app.decompress_bytes,
+                   .layers = cfg->app.layers,
+                   .header_line = cfg->app.header_line,
+                   .headers_bytes = cfg->app.headers_bytes,
+                   .headers = cfg->app.headers,
+                   .transactions = cfg->app.transactions,
+                   .encryption_bypass = cfg->app.encryption_bypass,
+                   .ja3 = cfg->app.ja3,
+                   .ja4 = cfg->app.ja4,
+                   .hassh = cfg->app.hassh},
+    };
+}
+
 static int equip(struct worker *w, const struct worker_place *place, const struct config *cfg, struct err *e)
 {
     struct flow_config fc;
     struct defrag_config fragments;
     struct stream_config sc;
+    struct app_config ac;
     struct detect_config dc = {.inline_mode = place->inline_mode,
                                .log_payload = cfg->log.payload,
                                .log_packet = cfg->log.packet,
@@ -116,11 +162,19 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     w->streams = stream_table_new(&sc, w->flows, e);
     if (!w->streams)
         return e->code;
+    fill_app_config(&ac, cfg, place);
+    w->app = app_new(&ac, w->flows, w->streams, e);
+    if (!w->app)
+        return e->code;
+    dc.app = w->app;
     dc.flows = w->flows;
     dc.streams = w->streams;
     dc.max_flows = fc.max_flows;
     w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
-    return w->detect ? 0 : e->code;
+    if (!w->detect)
+        return e->code;
+    app_set_hooks(w->app, &(struct app_hooks){.arg = w->detect, .inspect = detect_point, .log = detect_log});
+    return 0;
 }
 
 struct worker *worker_new(const struct worker_place *place, const struct config *cfg, struct err *e)
@@ -166,6 +220,7 @@ void worker_delete(struct worker *w)
     for (int side = 1; side >= 0; side--)
         if (w->port[side])
             port_close(w->port[side]);
+    app_free(w->app);
     detect_free(w->detect);
     defrag_free(w->defrag);
     stream_table_free(w->streams);

@@ -68,7 +68,7 @@ static uint16_t *name_slot(const char *name, uint32_t len)
 }
 
 /* A new name, or another use of one that its row has already. */
-static void add_name(const char *name, uint32_t len, uint8_t buffer, uint8_t use)
+static void add_name(const char *name, uint32_t len, uint16_t buffer, uint8_t use)
 {
     uint16_t *slot = name_slot(name, len);
     char *text = names.text + names.text_len;
@@ -97,7 +97,7 @@ static void names_make(void)
             for (const char *s = lists[use]; *s != '\0';) {
                 uint32_t n = (uint32_t)strcspn(s, " ");
 
-                add_name(s, n, (uint8_t)b, (uint8_t)(1u << use));
+                add_name(s, n, (uint16_t)b, (uint8_t)(1u << use));
                 s += n + (s[n] == ' ');
             }
     }
@@ -250,7 +250,7 @@ static bool name_sticky(struct draft *d, const struct buffer_name *n, const stru
 
 void buffers_look(struct draft *d, struct draft_step *s, enum buffer_id b)
 {
-    s->step.buffer = (uint8_t)b;
+    s->step.buffer = (uint16_t)b;
     take_buffer(d, b, buffers_name(b));
 }
 
@@ -268,7 +268,7 @@ bool buffers_move_step(struct draft *d, struct draft_step *s, const uint8_t *at,
     if (s->has & LITERAL_BUFFER)
         return draft_fail(d, at, "keep one of them", "a second buffer, %s, for one content", buffers_name(b));
     s->has |= LITERAL_BUFFER;
-    s->step.buffer = (uint8_t)b;
+    s->step.buffer = (uint16_t)b;
     take_buffer(d, b, buffers_name(b));
     return true;
 }
@@ -302,12 +302,12 @@ bool buffers_option(struct draft *d, const struct buffer_name *n, const struct o
 
 /* --- checks -------------------------------------------------------------------------------------------------------- */
 
-uint8_t draft_base(const struct draft *d, uint8_t slot)
+uint16_t draft_base(const struct draft *d, uint16_t slot)
 {
     return slot < BUF_N ? slot : d->b->transformed[slot - BUF_N].base;
 }
 
-bool draft_is_multi(const struct draft *d, uint8_t slot)
+bool draft_is_multi(const struct draft *d, uint16_t slot)
 {
     return d->dialect == DIALECT_SURICATA && (buffer_table[draft_base(d, slot)].flags & BUFFER_MULTI) != 0;
 }

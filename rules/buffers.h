@@ -7,7 +7,7 @@
  *     X(ID, Suricata's sticky names, Snort 3's sticky names, modifiers behind a content, pcre letter,
  *       application protocols, direction, flags)
  *
- * Names are separated by blanks; modifiers are Suricata's legacy ones and Snort 2's. A buffer without LIVE has no
+ * A row without names is a keyword's own, mostly a number (kw/app_numbers.c). Names are separated by blanks; modifiers are Suricata's legacy ones and Snort 2's. A buffer without LIVE has no
  * parser that fills it yet: rules that name it load and are dormant. A parser that comes puts LIVE into its rows.
  *
  * The flags are those of enum buffer_flag without its prefix. One row is one enum buffer_id; the order of the rows is Suricata's order of registration where it decides
@@ -97,6 +97,9 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
 
 #define BUFFERS_OF_DNS(X)                                                                      \
     X(DNS_QUERY, "dns.query dns_query", "", "", 0, APP_BIT(DNS), TO_SERVER, MULTI)             \
+    X(DNS_OPCODE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, 0) /* numbers: kw/app_numbers.c */   \
+    X(DNS_RCODE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, 0)                                    \
+    X(DNS_RRTYPE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)                               \
     X(DNS_QUERY_NAME, "dns.query.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)             \
     X(DNS_ANSWER_NAME, "dns.answer.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)           \
     X(DNS_QUERIES, "dns.queries.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)            \
@@ -268,6 +271,13 @@ struct buffer_row {
 
 extern const struct buffer_row buffer_table[BUF_N];
 
+/* What a parser has put into a buffer; there may be more than one. */
+struct buffer_instance {
+    struct span bytes;
+    uint16_t next; /* index + 1 of the next instance of the same buffer; 0: none */
+    bool fresh;    /* put since rules looked last */
+};
+
 enum buffer_use {                        /* what a name is, by dialect */
                   USE_SURICATA = 1 << 0, /* sticky */
                   USE_SNORT3 = 1 << 1,   /* sticky */
@@ -277,8 +287,8 @@ enum buffer_use {                        /* what a name is, by dialect */
 struct buffer_name {
     const char *name;
     uint32_t len;
-    uint8_t buffer; /* enum buffer_id */
-    uint8_t uses;   /* enum buffer_use */
+    uint16_t buffer; /* enum buffer_id */
+    uint8_t uses;    /* enum buffer_use */
 };
 
 struct draft;

@@ -25,10 +25,10 @@ enum fast_kind {
 struct fast_pattern {     /* what stands for a rule in the prefilter */
     const uint8_t *bytes; /* in the arena; behind an expression stands a NUL */
     uint32_t len;
-    uint32_t flags; /* HS_FLAG_*: how to look for it */
-    uint8_t kind;   /* enum fast_kind */
-    uint8_t buffer; /* slot */
-    bool whole;     /* where it ends, the step that it is taken from has matched */
+    uint32_t flags;  /* HS_FLAG_*: how to look for it */
+    uint8_t kind;    /* enum fast_kind */
+    uint16_t buffer; /* slot */
+    bool whole;      /* where it ends, the step that it is taken from has matched */
 };
 
 #define PACKET_KINDS 8 /* protocol * 2 + to_client: what rules are grouped by, within a buffer */

@@ -12,6 +12,8 @@
  *     type           which rules                                       drop and pass hold for
  *     ip-only        header only, no negated address, no flow option   the flow; tested once per direction
  *     like ip-only   the same with a negated address                   the flow
+ *     app-layer      names an application protocol, or looks into      the flow
+ *                    what its parser publishes
  *     stream         looks into the payload of TCP, and has no         the flow when it matched in its stream
  *                    keyword about one packet
  *     packet         everything else                                   the packet
@@ -75,7 +77,7 @@ static void check_steps(struct draft *d)
 }
 
 /* The shortest buffer in which all positive contents that look into it can stand. */
-int64_t draft_shortest(const struct draft *d, uint8_t slot, const struct draft_step *step)
+int64_t draft_shortest(const struct draft *d, uint16_t slot, const struct draft_step *step)
 {
     bool multi = draft_is_multi(d, slot), here = step == NULL;
     int64_t end = 0, cursor = 0;
@@ -157,7 +159,7 @@ static uint32_t kind(const struct draft *d)
 /* How far a drop or pass of a rule of this kind reaches: Suricata's table, above. */
 static uint32_t reach(const struct draft *d)
 {
-    bool header_only = true;
+    bool header_only = !(d->rule.flags & (RULE_APP | RULE_TX));
 
     for (uint32_t i = 0; i < d->n_steps; i++)
         header_only &= d->steps[i].ip_only;
@@ -165,11 +167,24 @@ static uint32_t reach(const struct draft *d)
         header_only &= d->posts[i].ip_only;
     if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
         return RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
+    if (d->rule.flags & (RULE_APP | RULE_TX) || d->asks_app)
+        return RULE_DROPS_FLOW;
     return d->rule.flags & RULE_STREAM ? RULE_DROPS_STREAM : 0;
+}
+
+/* What parsers publish is looked into when they do, and not with a packet. */
+static bool looks_into_app(const struct draft *d)
+{
+    for (uint32_t i = 0; i < d->n_steps; i++)
+        if (d->steps[i].step.flow != STEP_TEST &&
+            draft_base(d, d->steps[i].step.buffer) >= BUFFERS_OF_PACKETS_N)
+            return true;
+    return false;
 }
 
 static void set_type(struct draft *d)
 {
+    d->rule.flags |= looks_into_app(d) ? RULE_TX : 0;
     if ((d->rule.flags & RULE_ONLY_STREAM) && d->packet_only)
         draft_fail(d, d->text->text.p, "remove it, or tcp-stream and only_stream",
                    "the rule is about streams only, and has a keyword about one packet");

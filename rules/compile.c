@@ -254,18 +254,23 @@ static bool place_scans(struct builder *b, struct ruleset *rs)
 {
     for (uint32_t kind = 0; kind < PACKET_KINDS; kind++) {
         struct scan *v = arena_alloc(b->arena, (BUF_N + rs->n_transformed) * sizeof(*v));
-        uint32_t n = 0;
+        struct scan_list *list = &rs->scans[kind / 2][kind % 2];
 
         if (v == NULL)
             return false;
-        for (uint32_t slot = 0; slot < BUF_N + rs->n_transformed; slot++) {
-            struct scan *s = &b->scans[slot][kind];
+        for (int of_app = 0; of_app < 2; of_app++) {
+            for (uint32_t slot = 0; slot < BUF_N + rs->n_transformed; slot++) {
+                struct scan *s = &b->scans[slot][kind];
+                uint32_t base = slot < BUF_N ? slot : rs->transformed[slot - BUF_N].base;
 
-            s->slot = slot;
-            if (s->pf != NULL || s->candidates.n > 0)
-                v[n++] = *s;
+                s->slot = slot;
+                if ((base >= BUFFERS_OF_PACKETS_N) == of_app && (s->pf != NULL || s->candidates.n > 0))
+                    v[list->n++] = *s;
+            }
+            if (!of_app)
+                list->n_packet = list->n;
         }
-        rs->scans[kind / 2][kind % 2] = (struct scan_list){v, n};
+        list->v = v;
     }
     return true;
 }

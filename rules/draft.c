@@ -51,14 +51,14 @@ bool draft_no_memory(struct draft *d)
     return false;
 }
 
-void draft_buffer_set(struct draft *d, uint8_t base)
+void draft_buffer_set(struct draft *d, uint16_t base)
 {
     d->buffer = (struct buffer_ref){.base = base};
     d->buffer_fresh = true;
     d->last_content = NULL; /* a modifier behind a sticky buffer belongs to nothing */
 }
 
-bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint8_t *slot)
+bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint16_t *slot)
 {
     struct builder *b = d->b;
     uint32_t i = 0;
@@ -73,14 +73,14 @@ bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint8_t *slot)
                           "more than %d different buffers with transforms in one ruleset", TRANSFORMED_MAX);
     if (i == b->n_transformed)
         b->transformed[b->n_transformed++] = d->buffer;
-    *slot = (uint8_t)(BUF_N + i);
+    *slot = (uint16_t)(BUF_N + i);
     return true;
 }
 
 struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at)
 {
     struct draft_step *s;
-    uint8_t slot;
+    uint16_t slot;
 
     if (d->n_steps == STEPS_MAX) {
         draft_fail(d, at, "split the rule", "more than %d options that test or search", STEPS_MAX);

@@ -57,7 +57,7 @@ struct draft_step {
 
 struct draft_var { /* a name that byte_extract or byte_math fills */
     struct span name;
-    uint8_t buffer; /* slot that its value comes from */
+    uint16_t buffer; /* slot that its value comes from */
 };
 
 #define POSTS_MAX         32
@@ -94,6 +94,7 @@ struct draft {
     bool has_priority;
     bool action_holds_for_flow; /* Snort's: block, reject, and Snort 2's drop */
     bool both_ways;             /* => : both directions of a transaction */
+    bool asks_app;              /* has an option about the flow's protocol */
     bool skipped;               /* a `requires` of it is not met */
     bool failed;
     uint32_t n_errors; /* reported */
@@ -118,9 +119,9 @@ static inline bool draft_seen(const struct draft *d, uint32_t row)
 /* The rule asks for something that nothing fills or emits yet: it loads and sleeps. `word` names it, and lives on. */
 void draft_dormant(struct draft *d, const char *word);
 /* What follows looks into this buffer (a sticky buffer's parse function), until the next one is named. */
-void draft_buffer_set(struct draft *d, uint8_t base);
+void draft_buffer_set(struct draft *d, uint16_t base);
 /* The slot of the buffer in force. False (reported) when there are too many different lists of transforms. */
-bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint8_t *slot);
+bool draft_buffer_slot(struct draft *d, const uint8_t *at, uint16_t *slot);
 /* A new step of the keyword, or NULL (reported) when the rule has too many. */
 struct draft_step *draft_step_add(struct draft *d, const struct keyword *kw, const uint8_t *at);
 /* The same for what the rule does when it has matched: not a condition, so it is no step (ruleset_layout.h). */
@@ -132,14 +133,14 @@ const char *draft_unescape(struct draft *d, struct span text);
 const char *draft_string(struct draft *d, struct span text);
 
 /* The buffer of the table behind a slot, which may have transforms. (buffers.c) */
-uint8_t draft_base(const struct draft *d, uint8_t slot);
+uint16_t draft_base(const struct draft *d, uint16_t slot);
 /* Whether there may be several instances of the slot's buffer, so that naming it again means another. (buffers.c) */
-bool draft_is_multi(const struct draft *d, uint8_t slot);
+bool draft_is_multi(const struct draft *d, uint16_t slot);
 /*
  * The shortest buffer that the rule's contents fit into, of those that look where `step` does, or where a step of
  * slot does when it is NULL; when all are known. (check.c)
  */
-int64_t draft_shortest(const struct draft *d, uint8_t slot, const struct draft_step *step);
+int64_t draft_shortest(const struct draft *d, uint16_t slot, const struct draft_step *step);
 
 /* For %.*s in messages: the text, cut to a length that can be read. */
 #define TEXT_ARG(s) (int)((s).len < 60 ? (s).len : 60), (const char *)(s).p

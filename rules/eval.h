@@ -30,6 +30,7 @@ enum fact_flag {
     FACT_FRAGMENT = 1 << 8,
     FACT_STREAM_SIZE = 1 << 9,  /* stream_size[] holds */
     FACT_REASSEMBLED = 1 << 10, /* put together from fragments */
+    FACT_APP_SETTLED = 1 << 12, /* apps holds: it will not become known any more, or it is */
     FACT_SYN = 1 << 11,         /* TCP, opening: not established whatever its data is, see flow_tcp.c */
 };
 
@@ -46,6 +47,7 @@ struct facts {
     struct span l4_hdr;       /* TCP with options, UDP or ICMP header; p == NULL when there is none */
     uint16_t vlan[3];         /* tag control words, outermost first */
     uint8_t n_vlans;
+    uint64_t apps;                     /* what the flow speaks: APP_BIT()s; 0: not known */
     const struct anomalies *anomalies; /* of the packet; NULL: none */
     uint32_t stream_size[2]; /* TCP: sequence numbers used so far, SYN and FIN count one; [0] by the client */
 };
@@ -76,6 +78,10 @@ struct eval {
     int64_t origin;    /* place of its first byte, as rules count places; 0 but in a stream */
     uint32_t fresh_at; /* where the bytes begin that no rule has seen before; 0: all of it is new */
     uint32_t read_end; /* set by steps that are no search: behind the last payload byte they needed */
+    /* what a parser has published; NULL in between. first, origins: by buffer, where is_set says so */
+    const struct buffer_instance *instances;
+    const uint16_t *first; /* index + 1 */
+    const uint64_t *origins;
     /* the cursor of the buffer in hand; saved and restored by the evaluator when it backtracks */
     uint32_t cursor;      /* end of the previous match in the current buffer */
     uint32_t match_start; /* STEP_SEARCH: where the match just found begins */
@@ -92,18 +98,26 @@ struct ruleset;
  * as they are; all others, and any of them later on, are set by eval_buffer_set(). (rules/transforms.c)
  */
 void eval_begin(struct eval *e, const struct ruleset *rs);
+/* A parser's buffers are set from here on (eval_buffer_set(): the first instance of each), until they are taken back. */
+void eval_publish(struct eval *e, const struct buffer_instance *instances, const uint16_t *first,
+                  const uint64_t *origins);
+void eval_unpublish(struct eval *e);
 /* What stands for the payload from now on, and what was made of the last one is forgotten. */
 void eval_look_at(struct eval *e, struct span payload, int64_t origin, uint32_t fresh_at);
 /* Where the buffer's bytes begin, for places that are counted from the start. */
-static inline int64_t eval_origin(const struct eval *e, uint8_t slot)
+static inline int64_t eval_origin(const struct eval *e, uint16_t slot)
 {
-    return slot == BUF_PAYLOAD ? e->origin : 0;
+    if (slot == BUF_PAYLOAD)
+        return e->origin;
+    if (e->instances == NULL || slot >= BUF_N || !(e->is_set[slot / 64] >> slot % 64 & 1))
+        return 0;
+    return (int64_t)e->origins[slot];
 }
 /* Gives a buffer its bytes and forgets what was made of the old ones. */
-void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes);
+void eval_buffer_set(struct eval *e, uint16_t buffer, struct span bytes);
 /* A transformed buffer is made when it is asked for first. */
-struct span eval_buffer_make(struct eval *e, uint8_t slot);
-static inline struct span eval_buffer(struct eval *e, uint8_t slot)
+struct span eval_buffer_make(struct eval *e, uint16_t slot);
+static inline struct span eval_buffer(struct eval *e, uint16_t slot)
 {
     if (slot < BUF_N || (e->made >> (slot - BUF_N) & 1))
         return e->buf[slot];

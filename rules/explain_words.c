@@ -86,10 +86,10 @@ static const char *const transform_words[TRANSFORM_N] = {
     [TRANSFORM_PCREXFORM] = "pcrexform",
 };
 
-const char *explain_buffer(struct arena *a, const struct builder *b, uint8_t slot)
+const char *explain_buffer(struct arena *a, const struct builder *b, uint16_t slot)
 {
     const struct buffer_ref *ref = slot >= BUF_N ? &b->transformed[slot - BUF_N] : NULL;
-    uint8_t base = ref != NULL ? ref->base : slot;
+    uint16_t base = ref != NULL ? ref->base : slot;
     const char *s = base == BUF_PAYLOAD ? "payload" : buffers_name(base);
 
     for (uint32_t i = 0; ref != NULL && s != NULL && i < ref->n; i++)

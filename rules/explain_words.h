@@ -10,7 +10,7 @@ const char *explain_text(struct arena *a, struct span text);
 /* Bytes as content has them: "GET |0d 0a|". */
 const char *explain_literal(struct arena *a, struct span bytes);
 /* The name of a buffer, and the transforms on it. */
-const char *explain_buffer(struct arena *a, const struct builder *b, uint8_t slot);
+const char *explain_buffer(struct arena *a, const struct builder *b, uint16_t slot);
 /* A step or an effect. first: the first in its buffer. text: of the rule, where the step's option stands. */
 const char *explain_step(struct arena *a, const struct draft *d, const struct draft_step *s, bool first,
                          struct span text);

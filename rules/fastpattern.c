@@ -81,7 +81,7 @@ static struct fast_pattern of_content(const struct draft_step *s)
 }
 
 /* Which buffers' contents are preferred, 0 first. */
-static unsigned rank(uint8_t base)
+static unsigned rank(uint16_t base)
 {
     const uint8_t flags = buffer_table[base].flags;
 

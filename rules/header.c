@@ -32,6 +32,16 @@ static bool ends_match(const struct ruleset *rs, const struct rule *r, const str
            ((r->flags & RULE_ANY_DST) || ruleset_addr_in(rs, r->dst, dst));
 }
 
+/* A flow's protocol is known: ports say nothing any more. */
+static bool addrs_match(const struct ruleset *rs, const struct rule *r, const struct facts *f)
+{
+    for (int swapped = 0; swapped < (r->flags & RULE_BIDIRECTIONAL ? 2 : 1); swapped++)
+        if (((r->flags & RULE_ANY_SRC) || ruleset_addr_in(rs, r->src, swapped ? f->dst : f->src)) &&
+            ((r->flags & RULE_ANY_DST) || ruleset_addr_in(rs, r->dst, swapped ? f->src : f->dst)))
+            return true;
+    return false;
+}
+
 static bool flow_matches(uint32_t rule, uint32_t facts)
 {
     if (!(rule & RULE_NEEDS_FLOW))
@@ -67,6 +77,10 @@ bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const 
                                                   [PROTO_ICMP] = FACT_ICMP};
     const uint32_t any_ports = RULE_ANY_SPORT | RULE_ANY_DPORT;
 
+    const uint32_t by_app = r->flags & (RULE_APP | RULE_SERVICE);
+
+    if (by_app && (f->apps || (by_app & RULE_APP)) && !(r->apps & f->apps))
+        return false;
     if ((!(f->flags & proto_facts[r->proto]) && !(r->flags & RULE_ANY_PACKET)) ||
         !flow_matches(r->flags, f->flags))
         return false;
@@ -74,6 +88,8 @@ bool ruleset_header_match(const struct ruleset *rs, const struct rule *r, const 
         return false;
     if ((r->flags & RULE_NEEDS_PAYLOAD) && f->payload_len == 0)
         return false;
+    if ((r->flags & RULE_SERVICE) && f->apps)
+        return addrs_match(rs, r, f);
     if ((r->flags & any_ports) != any_ports &&
         ((!(f->flags & (FACT_TCP | FACT_UDP)) && f->ip_proto != IPPROTO_SCTP) || (f->flags & FACT_FRAGMENT)))
         return false;

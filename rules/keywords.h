@@ -50,6 +50,8 @@ struct keyword {
 /* Sorted by name. */
 #define KEYWORD_TABLE(X)    \
     X(ack)                  \
+    X(app_layer_event)      \
+    X(app_layer_protocol)   \
     X(asn1)                 \
     X(base64_data)          \
     X(base64_decode)        \

@@ -23,6 +23,7 @@
 #include "rules/builder.h"
 #include "rules/dialect.h"
 #include "rules/keywords.h"
+#include "rules/kw/app_numbers.h"
 #include "rules/kw/later.h"
 #include "rules/kw/requires.h"
 #include "rules/names.h"
@@ -115,7 +116,10 @@ static void parse_proto(struct draft *d, struct span word)
     } else if (d->dialect != DIALECT_SNORT2 && service_header_word(word, d->dialect, &service)) {
         d->rule.proto = service.proto;
         d->info.apps |= service.apps;
-        draft_dormant(d, service.name);
+        d->rule.apps = service.apps;
+        d->rule.flags |= RULE_APP;
+        if (!service.live)
+            draft_dormant(d, service.name);
     } else if (service_header_word(word, other, &service)) {
         other_dialect(d, word, other == DIALECT_SNORT3 ? IN_SNORT3 : IN_SURICATA, "the protocol");
     } else {
@@ -325,6 +329,7 @@ static void unknown_option(struct draft *d, struct span name)
         for (uint32_t i = 0; i < KW_N; i++)
             suggest_offer(&s, keyword_table[i]->name);
         buffers_each_name(offer, &s);
+        app_numbers_each_name(offer, &s);
         later_each_name(offer, &s);
     }
     if (s.best != NULL)
@@ -382,7 +387,7 @@ static void parse_option(struct draft *d, struct span text)
         parse_keyword(d, &o, index, has_value);
     else if ((buffer = buffers_lookup(o.name)) != NULL)
         buffers_option(d, buffer, &o);
-    else if ((o.kw = later_lookup(o.name)) != NULL)
+    else if ((o.kw = app_numbers_lookup(o.name)) != NULL || (o.kw = later_lookup(o.name)) != NULL)
         parse_keyword(d, &o, KW_N, has_value);
     else
         unknown_option(d, o.name);

@@ -78,7 +78,10 @@ enum rule_flag {
     /* In TCP, what it is tried on (rules/check.c). Where there is no stream a stream rule is tried on the packet. */
     RULE_PACKET = 1 << 26,
     RULE_STREAM = 1 << 27,
-    RULE_LATE = 1 << 25, /* may match with bytes that come after its fast pattern (rules/fastpattern.c) */
+    RULE_APP = 1 << 29,     /* of flows that speak one of `apps` */
+    RULE_SERVICE = 1 << 30, /* the same where it is known, whatever the ports; else by its ports */
+    RULE_TX = INT32_MIN,    /* looks into what parsers publish: tried when they do */
+    RULE_LATE = 1 << 25,    /* may match with bytes that come after its fast pattern (rules/fastpattern.c) */
 };
 
 enum rule_target {
@@ -98,6 +101,7 @@ struct rule {
     uint16_t sport, dport; /* port sets (index for ruleset_port_in) */
     uint32_t first_step;   /* index into the step array */
     uint32_t limits;       /* thresholds and suppressions: index into the ruleset's lists, 0 = none */
+    uint64_t apps;         /* RULE_APP, RULE_SERVICE: APP_BIT()s */
 };
 
 /* Cold part: what an event says. Strings live in the arena, NUL-terminated. */

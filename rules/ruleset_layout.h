@@ -31,11 +31,11 @@ typedef bool (*step_match_fn)(const struct step *s, struct eval *e);
 
 struct step {
     step_match_fn
-        match;      /* STEP_TEST: the test; STEP_SEARCH: finds the next match at or after e->search_from */
-    uint8_t flow;   /* enum step_flow */
-    uint8_t buffer; /* slot it looks into: enum buffer_id, or BUF_N + number of a transformed buffer */
-    uint8_t flags;  /* the keyword's own */
-    bool relative;  /* starts at the cursor of the previous match */
+        match;       /* STEP_TEST: the test; STEP_SEARCH: finds the next match at or after e->search_from */
+    uint8_t flow;    /* enum step_flow */
+    uint16_t buffer; /* slot it looks into: enum buffer_id, or BUF_N + number of a transformed buffer */
+    uint8_t flags;   /* the keyword's own */
+    bool relative;   /* starts at the cursor of the previous match */
     bool negated;
     bool replaces;      /* content: behind data's len bytes stand as many to write over the match */
     bool next_relative; /* the failure of a later step makes this one go on */
@@ -77,6 +77,7 @@ struct scan { /* what a buffer means for a packet that has it */
 
 struct scan_list { /* by the packet's protocol and direction */
     const struct scan *v;
+    uint32_t n_packet; /* the first ones are of packets' buffers, the others of parsers' */
     uint32_t n;
 };
 

@@ -3,10 +3,10 @@
  * Application protocols: as the protocol of a rule's header, and Snort 3's service option.
  *
  * A rule about an application protocol carries it in info.apps for the day when flows know theirs. In the header
- * it restricts the rule to flows of that protocol, so the rule is dormant until protocols are recognised
- * (rules/parse.c). Snort 3's `service` does not: such a rule is matched by its header's ports while the service of a
- * flow is unknown (RULES.md 2C, 48), and unknown it is today, so it runs. Snort 2 writes the service among the
- * metadata.
+ * it restricts the rule to flows of that protocol (RULE_APP), and one that nothing recognises makes the rule
+ * dormant (rules/parse.c). Snort 3's `service` is matched by the flow's protocol where that is known, whatever the
+ * ports, and by the header's ports while it is not (RULE_SERVICE; RULES.md 2C, 48). Snort 2 writes the service among
+ * the metadata.
  *
  * The table is APP_TABLE in service.h. Control thread.
  */
@@ -47,12 +47,14 @@ static bool among(struct span word, const char *words)
 bool service_header_word(struct span word, uint8_t dialect, struct service_word *out)
 {
     if (text_eq_nocase(word, "http")) {
-        *out = (struct service_word){.name = "http", .apps = APP_HTTP, .proto = PROTO_TCP};
+        *out = (struct service_word){
+            .name = "http", .apps = APP_HTTP, .proto = PROTO_TCP, .live = apps[APP_HTTP1].live};
         return true;
     }
     for (int i = 0; i < APP_N; i++)
         if (among(word, dialect == DIALECT_SNORT3 ? apps[i].snort : apps[i].suricata)) {
-            *out = (struct service_word){.name = apps[i].name, .apps = 1ull << i, .proto = apps[i].proto};
+            *out = (struct service_word){
+                .name = apps[i].name, .apps = 1ull << i, .proto = apps[i].proto, .live = apps[i].live};
             return true;
         }
     return false;
@@ -68,6 +70,15 @@ uint64_t service_apps(struct span name)
     return 0;
 }
 
+uint64_t service_live(void)
+{
+    uint64_t live = 0;
+
+    for (int i = 0; i < APP_N; i++)
+        live |= (uint64_t)apps[i].live << i;
+    return live;
+}
+
 /* --- service:ftp, smtp; --------------------------------------------------------------------------------------- */
 
 static bool is_name(struct span s)
@@ -76,6 +87,17 @@ static bool is_name(struct span s)
         if (!isalnum(s.p[i]) && !text_is_one_of(s.p[i], "-_.+/"))
             return false;
     return s.len > 0;
+}
+
+/* Only services that flows are known by are asked for; with the others the header's ports decide. */
+static void take_service(struct draft *d, struct span name)
+{
+    uint64_t of = service_apps(name);
+
+    d->info.apps |= of;
+    d->rule.apps |= of & service_live();
+    if (d->rule.apps != 0 && !(d->rule.flags & RULE_APP))
+        d->rule.flags |= RULE_SERVICE;
 }
 
 static bool parse_service(struct draft *d, const struct option *o)
@@ -89,7 +111,7 @@ static bool parse_service(struct draft *d, const struct option *o)
         if (!is_name(one))
             return draft_fail(d, one.p, o->kw->usage, "service: '%.*s' is no name of a service",
                               TEXT_ARG(one));
-        d->info.apps |= service_apps(one);
+        take_service(d, one);
     }
     return true;
 }
@@ -103,7 +125,7 @@ void service_take_metadata(struct draft *d)
         more = text_split(&rest, ',', &one);
         one = text_trim(one);
         if (one.len > 8 && memcmp(one.p, "service ", 8) == 0)
-            d->info.apps |= service_apps(text_trim(span_sub(one, 8, one.len)));
+            take_service(d, text_trim(span_sub(one, 8, one.len)));
     }
 }
 

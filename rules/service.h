@@ -71,6 +71,7 @@ enum app_proto {
 struct service_word {
     const char *name; /* canonical, for messages and as the reason of a dormant rule */
     uint64_t apps;    /* APP_BIT(); http is two */
+    bool live;        /* flows are known to speak it */
     uint8_t proto;    /* enum rule_proto that carries it; PROTO_IP: more than one */
 };
 
@@ -81,4 +82,6 @@ struct draft;
 void service_take_metadata(struct draft *d);
 /* What Snort 3's service option calls a protocol; 0: a service that no parser will know, matched by its ports. */
 uint64_t service_apps(struct span name);
+/* APP_BIT()s of the protocols that flows are known to speak. */
+uint64_t service_live(void);
 #endif

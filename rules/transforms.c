@@ -234,11 +234,12 @@ void eval_begin(struct eval *e, const struct ruleset *rs)
     e->made = 0;
     e->origin = 0;
     e->fresh_at = 0;
+    e->instances = NULL;
     e->hit_transform_limit = false;
     e->scratch->area_used = 0;
 }
 
-void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes)
+void eval_buffer_set(struct eval *e, uint16_t buffer, struct span bytes)
 {
     e->buf[buffer] = bytes;
     e->is_set[buffer / 64] |= 1ull << buffer % 64;
@@ -250,6 +251,30 @@ void eval_buffer_set(struct eval *e, uint8_t buffer, struct span bytes)
     }
 }
 
+void eval_publish(struct eval *e, const struct buffer_instance *instances, const uint16_t *first,
+                  const uint64_t *origins)
+{
+    e->instances = instances;
+    e->first = first;
+    e->origins = origins;
+    e->made = 0;
+    e->scratch->area_used = 0;
+}
+
+void eval_unpublish(struct eval *e)
+{
+    for (uint32_t word = 0; word < sizeof(e->is_set) / sizeof(e->is_set[0]); word++) {
+        uint64_t bits = e->is_set[word];
+
+        if (word == 0)
+            bits &= ~((1ull << BUFFERS_OF_PACKETS_N) - 1);
+        for (e->is_set[word] &= ~bits; bits != 0; bits &= bits - 1)
+            e->buf[word * 64 + (uint32_t)__builtin_ctzll(bits)] = span_of(NULL, 0);
+    }
+    e->instances = NULL;
+    e->made = 0;
+}
+
 void eval_look_at(struct eval *e, struct span payload, int64_t origin, uint32_t fresh_at)
 {
     if (payload.p == e->buf[BUF_PAYLOAD].p && payload.len == e->buf[BUF_PAYLOAD].len && e->origin == origin)
@@ -259,13 +284,19 @@ void eval_look_at(struct eval *e, struct span payload, int64_t origin, uint32_t 
     e->fresh_at = fresh_at;
 }
 
-struct span eval_buffer_make(struct eval *e, uint8_t slot)
+struct span eval_buffer_make(struct eval *e, uint16_t slot)
 {
     const struct buffer_ref *ref = &e->transformed[slot - BUF_N];
     struct eval_scratch *s = e->scratch;
     struct span in = e->buf[ref->base], made = {NULL, 0};
     uint32_t room = TRANSFORM_AREA - s->area_used;
 
+    if (in.len + (uint64_t)TRANSFORM_ROOM_MIN > room && e->instances) {
+        /* one instance after the other was transformed: what is asked for again is made again */
+        e->made = 0;
+        s->area_used = 0;
+        room = TRANSFORM_AREA;
+    }
     if (in.p != NULL && in.len <= room && room - in.len >= TRANSFORM_ROOM_MIN) {
         made = transform_apply(ref, in, s->area + s->area_used, s);
         s->area_used += made.len;

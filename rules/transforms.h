@@ -43,7 +43,7 @@ struct transform {
 struct buffer_ref {
     struct transform list[TRANSFORMS_MAX];
     uint8_t n;
-    uint8_t base; /* enum buffer_id */
+    uint16_t base; /* enum buffer_id */
 };
 
 struct eval_scratch;

@@ -81,7 +81,7 @@ static void released(void *arg, uint32_t index)
 }
 
 struct app *app_new(const struct app_config *cfg, struct flow_table *flows, struct stream_table *streams,
-                    const struct app_hooks *hooks, struct err *e)
+                    struct err *e)
 {
     struct app *a = calloc(1, sizeof(*a));
     void *m = MAP_FAILED;
@@ -90,8 +90,6 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
         a->cfg = *cfg;
         a->flows = flows;
         a->streams = streams;
-        if (hooks)
-            a->hooks = *hooks;
         a->slots_bytes = sizeof(*a->slots) * cfg->max_flows;
         m = mmap(NULL, a->slots_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                  -1, 0);
@@ -111,6 +109,11 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
     }
     flow_table_on_release(flows, released, a);
     return a;
+}
+
+void app_set_hooks(struct app *a, const struct app_hooks *hooks)
+{
+    a->hooks = *hooks;
 }
 
 void app_free(struct app *a)
@@ -497,7 +500,7 @@ void app_parse(struct app *a, struct packet *p, struct counters *c)
     parse_new(a, bytes, offset);
 }
 
-void app_end(struct app *a, struct packet *p, struct counters *c)
+void app_end(struct app *a, struct packet *p)
 {
     if (a->p != p)
         return;

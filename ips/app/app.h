@@ -47,12 +47,14 @@ struct app_hooks {
 };
 
 struct app *app_new(const struct app_config *cfg, struct flow_table *flows, struct stream_table *streams,
-                    const struct app_hooks *hooks, struct err *e);
+                    struct err *e);
+/* Before the first packet; without it nobody is told anything. */
+void app_set_hooks(struct app *a, const struct app_hooks *hooks);
 void app_free(struct app *a);
 
 void app_begin(struct app *a, struct packet *p, struct counters *c);
 void app_parse(struct app *a, struct packet *p, struct counters *c);
-void app_end(struct app *a, struct packet *p, struct counters *c);
+void app_end(struct app *a, struct packet *p);
 
 /* What the flow of the packet speaks: APP_BIT(), more than one for what is inside another (HTTP/2's DoH); 0: not known. */
 uint64_t app_of(const struct app *a, const struct packet *p);

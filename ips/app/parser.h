@@ -154,12 +154,6 @@ const struct app_limits *app_limits(const struct app *a);
 
 #define APP_INSTANCES_MAX 512
 
-struct app_instance {
-    struct span bytes;
-    uint16_t next; /* index + 1 of the next instance of the same buffer; 0: none */
-    bool fresh;    /* put since the last app_inspect() of the transaction */
-};
-
 struct app_view {
     uint64_t set[(BUF_N + 63) / 64];    /* buffers that are there */
     uint64_t fresh[(BUF_N + 63) / 64];  /* of them, those with something new */
@@ -167,7 +161,7 @@ struct app_view {
     uint16_t first[BUF_N], last[BUF_N]; /* index + 1 of an instance; only where set says so */
     uint32_t fresh_at[BUF_N];           /* growing ones only (open, or window) */
     uint64_t origin[BUF_N];
-    struct app_instance instance[APP_INSTANCES_MAX];
+    struct buffer_instance instance[APP_INSTANCES_MAX];
     uint64_t numbers[APP_INSTANCES_MAX]; /* what app_put_number() put, by instance */
     uint16_t n;
     struct app_tx *tx;

@@ -39,7 +39,7 @@ static void begin(struct app *a, struct app_tx *tx)
 }
 
 /* Place for one more instance of the buffer; NULL: what show() puts there is known already, or nothing fits. */
-static struct app_instance *add(struct app *a, struct app_tx *tx, enum buffer_id b)
+static struct buffer_instance *add(struct app *a, struct app_tx *tx, enum buffer_id b)
 {
     struct app_view *v = &a->view;
 
@@ -56,8 +56,8 @@ static struct app_instance *add(struct app *a, struct app_tx *tx, enum buffer_id
         ADD(a->shown, b);
         v->set[b / 64] &= ~(1ull << b % 64);
     }
-    struct app_instance *i = &v->instance[v->n++];
-    *i = (struct app_instance){.fresh = !a->showing};
+    struct buffer_instance *i = &v->instance[v->n++];
+    *i = (struct buffer_instance){.fresh = !a->showing};
     if (IS(v->set, b))
         v->instance[v->last[b] - 1].next = v->n;
     else
@@ -85,7 +85,7 @@ static struct span there(struct span s)
 
 void app_put(struct app *a, struct app_tx *tx, enum buffer_id b, struct span bytes)
 {
-    struct app_instance *i = add(a, tx, b);
+    struct buffer_instance *i = add(a, tx, b);
 
     if (i)
         i->bytes = there(bytes);
@@ -93,7 +93,7 @@ void app_put(struct app *a, struct app_tx *tx, enum buffer_id b, struct span byt
 
 void app_put_number(struct app *a, struct app_tx *tx, enum buffer_id b, uint64_t v)
 {
-    struct app_instance *i = add(a, tx, b);
+    struct buffer_instance *i = add(a, tx, b);
 
     if (!i)
         return;
@@ -108,7 +108,7 @@ void app_put_growing(struct app *a, struct app_tx *tx, enum buffer_id b, const s
 
     if (!a->showing && IS(v->fresh, b))
         app_inspect(a, tx, (enum app_dir)a->dir, false); /* one at a time */
-    struct app_instance *i = add(a, tx, b);
+    struct buffer_instance *i = add(a, tx, b);
     if (!i)
         return;
     i->bytes = there(w->bytes);

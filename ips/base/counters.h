@@ -127,6 +127,8 @@
     X(CTR_DETECT_TRANSFORM_LIMIT, "detect.transform_limit",                                                  \
       "packets with a transformed buffer that found no room")                                                \
     X(CTR_DETECT_QUEUE_FULL, "detect.alert_queue_full", "alerts beyond the limit per packet, not logged")    \
+    X(CTR_DETECT_WANTED_FULL, "detect.wanted_full",                                                          \
+      "rules about transactions, found in a payload, that were not tried: too many")                         \
     X(CTR_TRACK_EVICTED, "detect.track_evicted", "tracked hosts forgotten before their time: table full")    \
     X(CTR_TRACK_CONTENDED, "detect.track_contended",                                                         \
       "changes of a tracked host given up: other workers won")                                               \

@@ -195,6 +195,33 @@ static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("ignored", stream, ignored_forward, ignored_words),
     CYAML_FIELD_END};
 
+static const cyaml_strval_t encryption_words[] = {{"track", 0}, {"bypass", 1}};
+
+static const cyaml_schema_field_t app_rows[] = {
+    UINT_ROW("memory", app, memory_bytes),
+    UINT_ROW("flow_memory", app, flow_bytes),
+    WORD_ROW("memcap_policy", app, memcap_policy, exception_words),
+    WORD_ROW("error_policy", app, error_policy, exception_words),
+    WORD_ROW("ambiguous", app, ambiguous_policy, exception_words),
+    WORD_ROW("encryption", app, encryption_bypass, encryption_words),
+    WORD_ROW("ja3", app, ja3, bool_words),
+    WORD_ROW("ja4", app, ja4, bool_words),
+    WORD_ROW("hassh", app, hassh, bool_words),
+    TEXT_ROW("off", app, off),
+    UINT_ROW("body_window", app, body_window),
+    UINT_ROW("body_start", app, body_start),
+    UINT_ROW("file_depth", app, file_depth),
+    UINT_ROW("decompress_ratio", app, decompress_ratio),
+    UINT_ROW("decompress_bytes", app, decompress_bytes),
+    UINT_ROW("layers", app, layers),
+    UINT_ROW("header_line", app, header_line),
+    UINT_ROW("headers_bytes", app, headers_bytes),
+    UINT_ROW("headers", app, headers),
+    UINT_ROW("transactions", app, transactions),
+    UINT_ROW("request_body", app, http_request_body),
+    UINT_ROW("response_body", app, http_response_body),
+    CYAML_FIELD_END};
+
 static const cyaml_schema_field_t normalise_rows[] = {
     UINT_ROW("ttl_floor", normalise, ttl_floor),
     WORD_ROW("urgent", normalise, urgent, bool_words),
@@ -221,6 +248,7 @@ static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 WORD_ROW("payload", log, payload, bool_words),
                                                 WORD_ROW("packet", log, packet, bool_words),
                                                 WORD_ROW("anomalies", log, anomalies, bool_words),
+                                                TEXT_ROW("events", log, events),
                                                 WORD_ROW("utc", log, utc, bool_words),
                                                 UINT_ROW("ring_bytes", log, ring_bytes),
                                                 TEXT_ROW("level", log, level),
@@ -237,6 +265,7 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("decode", decode, decode_rows),
     GROUP_ROW("flow", flow, flow_rows),
     GROUP_ROW("stream", stream, stream_rows),
+    GROUP_ROW("app", app, app_rows),
     GROUP_ROW("normalise", normalise, normalise_rows),
     GROUP_ROW("defrag", defrag, defrag_rows),
     GROUP_ROW("log", log, log_rows),

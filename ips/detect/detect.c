@@ -34,54 +34,14 @@
 #include <stdlib.h>
 
 #include "ips/base/clock.h"
-#include "ips/detect/eval.h"
-#include "ips/detect/late.h"
-#include "ips/detect/prefilter.h"
+#include "ips/detect/detect_parts.h"
 #include "ips/detect/profile.h"
-#include "ips/detect/report.h"
-#include "ips/detect/rewrite.h"
-#include "ips/detect/sight.h"
 #include "ips/detect/tag.h"
-#include "ips/detect/threshold.h"
 
-#define ALERTS_MAX    15 /* per packet; more matches act, and are counted instead of logged */
 #define TRACK_DEFAULT 4096
 #define STEPS_BYTES   1460 /* the bound is for so many bytes: longer ones have it again for each more */
 #define STEPS_TIMES   64   /* that often at most: a segment that fills a hole may bring megabytes */
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
-
-enum match { NO_MATCH, IN_PACKET, IN_STREAM };
-
-struct alert {
-    uint32_t rule;  /* index */
-    uint8_t action; /* what was done: the rule's, or a rate_filter's */
-    uint8_t match;  /* enum match */
-};
-
-struct detect {
-    struct counters *c;
-    struct eval eval;
-    struct facts facts;
-    bool inline_mode, log_anomalies;
-    uint32_t steps_max, worker;
-    struct report report;
-    struct flow_table *flows;
-    struct stream_table *streams;
-    struct late_table *late_table; /* NULL: what was found before in a stream is searched for again */
-    struct track *own_track;       /* NULL when one is shared */
-    /* of the packet in hand */
-    struct sight sight;
-    struct late *late;                        /* of its stream; NULL when it adds nothing to one */
-    uint32_t rules_late[LATE_MAX], only_late; /* what was in that list; bit i: and was not found again */
-    struct alert alerts[ALERTS_MAX];
-    uint32_t n_alerts;
-    struct alert drop; /* by the first rule that dropped it */
-    bool has_drop;
-    bool hit_step_limit, hit_pcre_limit;
-    bool unfinished; /* a drop rule ran out of steps in a very long window */
-    bool inspected;  /* a pass rule has matched: from here on rules only remember */
-    bool tagged;
-};
 
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
                           struct counters *c, struct err *e)
@@ -102,6 +62,8 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     }
     d->flows = cfg->flows;
     d->streams = cfg->streams;
+    d->app = cfg->app;
+    d->report.app = cfg->app;
     d->eval.memory = (struct memory){
         .vars = cfg->flows ? flow_table_vars(cfg->flows) : NULL, .track = d->own_track, .c = c};
     d->c = c;
@@ -193,7 +155,8 @@ static void fill_facts(struct detect *d, const struct packet *p)
                  (p->flags & PKT_ESTABLISHED ? FACT_ESTABLISHED : 0) |
                  (p->ip_proto == IPPROTO_TCP && (p->tcp_flags & 0x02) ? FACT_SYN : 0) |
                  (p->flags & PKT_FRAGMENT ? FACT_FRAGMENT : 0) |
-                 (p->flags & PKT_REASSEMBLED ? FACT_REASSEMBLED : 0),
+                 (p->flags & PKT_REASSEMBLED ? FACT_REASSEMBLED : 0) |
+                 (!d->app || app_settled(d->app, p) ? FACT_APP_SETTLED : 0),
         .ip_proto = p->ip_proto,
         .ip_ttl = p->ip_ttl,
         .ip_tos = p->ip_tos,
@@ -217,11 +180,19 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .l4_hdr = l4_header(p),
         .vlan = {p->vlan[0], p->vlan[1], p->vlan[2]},
         .n_vlans = p->n_vlans,
+        .apps = d->app ? app_of(d->app, p) : 0,
         .anomalies = &p->anomalies,
     };
     if (d->streams ? stream_sizes(d->streams, p, d->facts.stream_size)
                    : sizes_by_flow(p, d->facts.stream_size))
         d->facts.flags |= FACT_STREAM_SIZE;
+}
+
+uint32_t detect_steps(const struct detect *d)
+{
+    uint32_t times = 1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES;
+
+    return d->steps_max * (times < STEPS_TIMES ? times : STEPS_TIMES);
 }
 
 /* The rule's options, on the packet's own payload or on the stream's window. */
@@ -230,13 +201,17 @@ static bool try(struct detect *d, const struct ruleset *rs, const struct rule *r
     struct sight *s = &d->sight;
 
     if (where == IN_STREAM) {
+        /* rules about a protocol that was not known before have seen nothing of it */
+        bool anew = (r->flags & RULE_APP) && d->app && app_just_known(d->app, s->p);
+
         sight_window(s);
-        eval_look_at(&d->eval, s->window, s->origin, s->fresh_at);
+        eval_look_at(&d->eval, s->window, s->origin, anew ? 0 : s->fresh_at);
+        d->eval.fresh_at = anew ? 0 : s->fresh_at;
     } else {
         eval_look_at(&d->eval, packet_payload(s->p), 0, 0);
     }
     uint32_t times = 1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES;
-    d->eval.steps_left = d->steps_max * (times < STEPS_TIMES ? times : STEPS_TIMES);
+    d->eval.steps_left = detect_steps(d);
     if (eval_rule(rs, r, &d->eval))
         return true;
     /* more bytes than the steps are meant for must not hide what a rule would block */
@@ -268,18 +243,9 @@ static enum match try_all(struct detect *d, const struct ruleset *rs, uint32_t i
     return (tries & RULE_PACKET) && try(d, rs, r, IN_PACKET) ? IN_PACKET : NO_MATCH;
 }
 
-static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t index)
+void detect_count_limits(struct detect *d, bool matched)
 {
-    const struct rule *r = &rs->rules[index];
-    uint32_t tries = sight_tries(&d->sight, r->flags);
-    enum match match;
-
-    if (tries == 0 || !ruleset_header_match(rs, r, &d->facts))
-        return NO_MATCH;
-    counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
-    d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
-    match = try_all(d, rs, index, tries);
-    if (match == NO_MATCH)
+    if (!matched)
         counter_add(d->c, CTR_DETECT_PREFILTER_FALSE, 1);
     if (d->eval.hit_step_limit)
         counter_add(d->c, CTR_DETECT_STEP_LIMIT, 1);
@@ -287,6 +253,38 @@ static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t i
         counter_add(d->c, CTR_DETECT_PCRE_LIMIT, 1);
     d->hit_step_limit |= d->eval.hit_step_limit;
     d->hit_pcre_limit |= d->eval.hit_pcre_limit;
+}
+
+/* A rule about transactions whose fast pattern is in the payload: tried when the packet's parser publishes. */
+static void want(struct detect *d, uint32_t index)
+{
+    if (d->n_wanted < WANTED_MAX)
+        d->wanted[d->n_wanted++] = index; /* candidates come in order */
+    else
+        counter_add(d->c, CTR_DETECT_WANTED_FULL, 1);
+}
+
+static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t index)
+{
+    const struct rule *r = &rs->rules[index];
+    uint32_t tries = sight_tries(&d->sight, r->flags);
+    enum match match;
+
+    if (r->flags & RULE_TX) {
+        want(d, index);
+        return NO_MATCH;
+    }
+    if (tries == 0)
+        return NO_MATCH;
+    if (!ruleset_header_match(rs, r, &d->facts)) {
+        if ((r->flags & RULE_APP) && d->late && !(d->facts.flags & FACT_APP_SETTLED) && (tries & RULE_STREAM))
+            late_add(d->late, d->sight.view, index); /* it may yet turn out to speak that */
+        return NO_MATCH;
+    }
+    counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
+    d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
+    match = try_all(d, rs, index, tries);
+    detect_count_limits(d, match != NO_MATCH);
     return match;
 }
 
@@ -300,121 +298,10 @@ static enum match matches(struct detect *d, const struct ruleset *rs, uint32_t i
     return match;
 }
 
-static bool holds_for_flow(const struct detect *d, const struct rule *r, const struct packet *p,
-                           enum match match)
-{
-    /* a SYN with data may be anybody's */
-    bool of_connection = p->ip_proto == IPPROTO_TCP && (p->flags & PKT_ESTABLISHED) && !(p->tcp_flags & 0x02);
-
-    if (!ruleset_holds_for_flow(r, match == IN_STREAM || (d->sight.plain && of_connection)))
-        return false;
-    return !(r->flags & RULE_NEEDS_PAYLOAD) || p->ip_proto != IPPROTO_TCP || of_connection;
-}
-
-/*
- * Whether what is found in the packet may decide about its flow. Anybody could have sent what its receiver discards, an
- * ICMP error about the flow, or data of a connection that nobody has answered yet.
- */
-static bool speaks_for_flow(const struct packet *p)
-{
-    return p->flow && !(p->flags & (PKT_IGNORED | PKT_QUOTES)) &&
-           !(p->ip_proto == IPPROTO_TCP && flow_taken_up_only(p->flow));
-}
-
-static void set_flow_verdict(const struct detect *d, const struct rule *r, const struct packet *p,
-                             enum match match, enum flow_verdict v)
-{
-    if (speaks_for_flow(p) && p->flow->verdict == FLOW_INSPECT && holds_for_flow(d, r, p, match))
-        p->flow->verdict = (uint8_t)v;
-}
-
-/* The flow passes uninspected from the next packet on. */
-static void bypass(const struct packet *p)
-{
-    if (!speaks_for_flow(p) || p->flow->verdict != FLOW_INSPECT)
-        return;
-    p->flow->verdict = FLOW_PASS;
-    p->flow->flags |= FLOW_BY_POLICY;
-}
-
-static void pass(struct detect *d, const struct rule *r, enum match match, struct packet *p)
-{
-    d->inspected = true;
-    if (p->verdict == VERDICT_DROP)
-        return;
-    d->report.passed = true;
-    counter_add(d->c, CTR_PASSED, 1);
-    set_flow_verdict(d, r, p, match, FLOW_PASS);
-}
-
-static void block(struct detect *d, const struct rule *r, struct alert a, bool by_rate_filter,
-                  struct packet *p)
-{
-    if (p->verdict !=
-        VERDICT_DROP) { /* else an earlier rule, or what decode.malformed says, has the reason */
-        d->drop = a;
-        packet_drop(p, by_rate_filter ? DROP_RATE : DROP_RULES);
-        d->has_drop = true;
-    }
-    if (a.action == ACTION_REJECT && p->outer)
-        counter_add(d->c, CTR_REJECT_TUNNELLED, 1); /* the answer would have to go through the tunnel */
-    else
-        d->report.rejected |= a.action == ACTION_REJECT;
-    set_flow_verdict(d, r, p, a.match, FLOW_DROP);
-}
-
-/* Only what lies in this frame can be changed: bytes before it have gone on. (stream_end() keeps what leaves.) */
-static void rewrite(struct detect *d, enum match match, struct packet *p)
-{
-    int64_t at = 0;
-
-    if (match == IN_PACKET || sight_payload_at(&d->sight, &at))
-        rewrite_payload(p, &d->eval, at);
-}
-
-/* What a matching rule does. First what it remembers, which neither thresholds nor an earlier pass rule hold back. */
-static void act(struct detect *d, const struct ruleset *rs, uint32_t index, enum match match,
-                struct packet *p)
-{
-    const struct rule *r = &rs->rules[index];
-    struct threshold_verdict v = {.answer = THRESHOLD_ALERT, .action = (enum rule_action)r->action};
-
-    if (r->n_post && !(p->flags & PKT_IGNORED))
-        eval_post(rs, r, &d->eval);
-    if (d->inspected)
-        return;
-    counter_add(d->c, CTR_DETECT_MATCHES, 1);
-    if ((r->flags & RULE_REPLACES) && d->inline_mode)
-        rewrite(d, match, p);
-    if (r->limits) {
-        v = threshold_ask(rs, index, p, &d->eval.memory);
-        if (v.answer != THRESHOLD_ALERT)
-            counter_add(d->c, CTR_THRESHOLD_SILENT, 1);
-        if (v.answer == THRESHOLD_NOTHING)
-            return;
-        tag_begin(rs, index, p, &d->eval.memory);
-    }
-    struct alert a = {.rule = index, .action = (uint8_t)v.action, .match = (uint8_t)match};
-    if (v.action == ACTION_PASS) {
-        pass(d, r, match, p);
-        return;
-    }
-    if (d->inline_mode && v.action != ACTION_ALERT)
-        block(d, r, a, v.by_rate_filter, p);
-    if ((r->flags & RULE_BYPASS) && p->verdict != VERDICT_DROP)
-        bypass(p);
-    if (v.answer == THRESHOLD_SILENT || (r->flags & RULE_NOALERT))
-        return;
-    if (d->n_alerts < ALERTS_MAX)
-        d->alerts[d->n_alerts++] = a;
-    else
-        counter_add(d->c, CTR_DETECT_QUEUE_FULL, 1);
-}
-
 /* The flow's IP-only flag for the packet's direction; 0 where the packet decides nothing for a flow. */
 static uint16_t iponly_flag(const struct packet *p)
 {
-    if (!speaks_for_flow(p))
+    if (!act_speaks_for_flow(p))
         return 0;
     return p->flags & PKT_TO_CLIENT ? FLOW_IPONLY_DONE_TC : FLOW_IPONLY_DONE_TS;
 }
@@ -451,18 +338,11 @@ static void recall(struct detect *d, const struct ruleset *rs, const struct pack
         return;
     d->late = late_of(d->late_table, flow_index(d->flows, p->flow), (p->flags & PKT_TO_CLIENT) != 0);
     late_begin(d->late, v, rs->generation);
-    h->whole_window = d->late->all;
+    h->whole_window = d->late->all || (d->app && app_just_known(d->app, p));
     memcpy(d->rules_late, d->late->rule, sizeof(d->rules_late)); /* the list grows while rules are tried */
     h->late = d->rules_late;
     h->n_late = d->late->n;
 }
-
-/* What earlier decisions leave to ask about a packet. */
-enum look {
-    LOOK_NOWHERE,
-    LOOK_AT_ANOMALIES, /* it is malformed: only rules that ask for anomalies */
-    LOOK,
-};
 
 /* All candidates in rank order; after a pass rule only those that remember something. */
 static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p, enum look look)
@@ -487,14 +367,14 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
     for (uint32_t i; (i = candidates_next(&found)) != CANDIDATE_NONE;) {
         enum match match;
 
-        if (d->inspected && !rs->rules[i].n_post)
+        if (i > d->pass_rank && !rs->rules[i].n_post)
             continue;
         match = matches(d, rs, i, costs);
         if (match != NO_MATCH)
-            act(d, rs, i, match, p);
+            act_note(d, i, match, 0);
     }
     /* what was not tried here, but may be on the next segment */
-    if (d->late && (d->inspected || !(p->flags & PKT_ESTABLISHED)))
+    if (d->late && (d->pass_rank != UINT32_MAX || !(p->flags & PKT_ESTABLISHED)))
         late_add_all(d->late, d->sight.view);
     if (d->eval.hit_transform_limit)
         counter_add(d->c, CTR_DETECT_TRANSFORM_LIMIT, 1);
@@ -502,34 +382,11 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
         p->flow->flags |= iponly;
 }
 
-static void report(struct detect *d, const struct ruleset *rs, const struct packet *p)
-{
-    d->report.vars = d->eval.memory.vars;
-    d->report.vars_owner = d->eval.memory.flow_vars ? *d->eval.memory.flow_vars : 0;
-    counter_add(d->c, CTR_DETECT_ALERTS, d->n_alerts);
-    for (uint32_t i = 0; i < d->n_alerts; i++) {
-        d->report.in_stream = d->alerts[i].match == IN_STREAM;
-        d->report.payload = d->report.in_stream ? d->sight.window : packet_payload(p);
-        report_event(&d->report, EVENT_ALERT, p, &rs->info[d->alerts[i].rule], d->alerts[i].action);
-    }
-    if (d->has_drop)
-        report_event(&d->report, EVENT_DROP, p, &rs->info[d->drop.rule], d->drop.action);
-    if (d->tagged) {
-        counter_add(d->c, CTR_TAGGED, 1);
-        report_event(&d->report, EVENT_PACKET, p, NULL, ACTION_ALERT);
-    }
-}
-
-/* A packet that a policy or its flow's verdict drops. */
-static void drop_uninspected(struct detect *d, struct packet *p, enum drop_reason why)
-{
-    packet_drop(p, why);
-    report_event(&d->report, EVENT_DROP, p, NULL, ACTION_DROP);
-}
-
 static enum look settle(struct detect *d, struct packet *p)
 {
     struct flow *f = p->flow;
+
+    d->drop_said = false;
 
     if (!d->inline_mode) {
         p->verdict = VERDICT_FORWARD;
@@ -538,7 +395,7 @@ static enum look settle(struct detect *d, struct packet *p)
             f->verdict = FLOW_INSPECT;
     }
     if (p->verdict == VERDICT_DROP)
-        drop_uninspected(d, p, p->drop_reason);
+        act_drop_uninspected(d, p->drop_reason);
     if (p->flags & PKT_MALFORMED)
         return LOOK_AT_ANOMALIES;
     if ((p->flags & (PKT_HAS_IP | PKT_BAD_CHECKSUM | PKT_UNINSPECTED)) != PKT_HAS_IP)
@@ -546,7 +403,7 @@ static enum look settle(struct detect *d, struct packet *p)
     if (p->verdict == VERDICT_DROP)
         return (p->flags & PKT_IGNORED) && !(f && f->verdict != FLOW_INSPECT) ? LOOK : LOOK_NOWHERE;
     if (f && f->verdict == FLOW_DROP) {
-        drop_uninspected(d, p, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);
+        act_drop_uninspected(d, f->flags & FLOW_BY_POLICY ? DROP_FLOW_POLICY : DROP_FLOW);
         return LOOK_NOWHERE;
     }
     if (f && f->verdict == FLOW_PASS) {
@@ -557,34 +414,97 @@ static enum look settle(struct detect *d, struct packet *p)
     return LOOK;
 }
 
-/* Candidates, verdict, alerts. */
-static void ask_rules(struct detect *d, const struct ruleset *rs, struct packet *p, enum look look)
+/* Rules that ask for what parsers found odd, which was not known when the packet was looked at. */
+static void ask_again(struct detect *d)
 {
+    struct candidates found;
+    bool more = false;
+
+    for (unsigned i = 0; i < sizeof(d->asked.bits) / sizeof(d->asked.bits[0]); i++)
+        more |= (d->p->anomalies.bits[i] & ~d->asked.bits[i]) != 0;
+    if (!more || d->look != LOOK)
+        return;
+    prefilter_run_anomalous(d->rs, &found);
+    d->facts.apps = d->app ? app_of(d->app, d->p) : 0;
+    d->late = NULL;
+    for (uint32_t i; (i = candidates_next(&found)) != CANDIDATE_NONE;) {
+        bool before = false;
+
+        for (uint32_t k = 0; k < d->n_matches; k++)
+            before |= d->matches[k].rule == i;
+        enum match match = before || i > d->pass_rank ? NO_MATCH : confirm(d, d->rs, i);
+        if (match != NO_MATCH)
+            act_note(d, i, match, 0);
+    }
+}
+
+void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p)
+{
+    d->report.rejected = d->report.passed = false;
+    d->report.ts_ns = p->ts_ns;
+    d->p = p;
+    d->look = settle(d, p);
+    d->rs = rs && (d->look == LOOK || (d->look == LOOK_AT_ANOMALIES && rs->anomalous.n > 0)) ? rs : NULL;
+    if (!d->rs)
+        return;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
-    d->n_alerts = 0;
+    d->n_alerts = d->n_matches = d->n_wanted = d->n_notes = d->notes_used = 0;
     d->has_drop = d->inspected = d->unfinished = false;
+    d->pass_rank = UINT32_MAX;
     d->hit_step_limit = d->hit_pcre_limit = false;
     d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;
     d->eval.memory.now_ms = p->now_ns / NS_PER_MS;
     d->tagged = tag_take(p, &d->eval.memory);
-    inspect(d, rs, p, look);
-    if (d->unfinished && d->inline_mode && !d->inspected && p->verdict != VERDICT_DROP)
-        drop_uninspected(d, p, DROP_STEPS);
-    if (d->n_alerts || d->has_drop || d->tagged)
-        report(d, rs, p);
-    if (d->hit_step_limit)
-        counter_anomaly(d->c, &p->anomalies, AN_DETECT_STEPS);
-    if (d->hit_pcre_limit)
-        counter_anomaly(d->c, &p->anomalies, AN_DETECT_PCRE);
+    d->asked = p->anomalies;
+    inspect(d, rs, p, d->look);
+}
+
+/* Rules that the payload made candidates, and which no transaction of this packet has answered, wait for the next one. */
+static void keep_wanted(struct detect *d)
+{
+    for (uint32_t i = 0; d->late && i < d->n_wanted; i++)
+        late_add(d->late, d->sight.view, d->wanted[i]);
+}
+
+bool detect_end(struct detect *d, struct packet *p)
+{
+    bool dropped = p->verdict == VERDICT_DROP;
+
+    if (d->rs) {
+        keep_wanted(d);
+        ask_again(d);
+        act_all(d);
+        if (d->unfinished && d->inline_mode && !d->inspected && p->verdict != VERDICT_DROP)
+            act_drop_uninspected(d, DROP_STEPS);
+        if (d->n_alerts || d->has_drop || d->tagged)
+            act_report(d);
+        if (d->hit_step_limit)
+            counter_anomaly(d->c, &p->anomalies, AN_DETECT_STEPS);
+        if (d->hit_pcre_limit)
+            counter_anomaly(d->c, &p->anomalies, AN_DETECT_PCRE);
+    }
+    if (dropped && !d->drop_said) { /* by a parser's policy, after detect_begin() */
+        if (d->inline_mode) {
+            act_drop_uninspected(d, p->drop_reason);
+        } else {
+            p->verdict = VERDICT_FORWARD;
+            p->drop_reason = DROP_NONE;
+        }
+    }
+    if (d->log_anomalies && anomaly_any(&p->anomalies))
+        report_event(&d->report, EVENT_ANOMALY, p, NULL, ACTION_ALERT);
+    return d->report.rejected;
+}
+
+void detect_log(void *detect, const struct app_record *r)
+{
+    struct detect *d = detect;
+
+    report_app(&d->report, r);
 }
 
 bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
-    d->report.rejected = d->report.passed = false;
-    enum look look = settle(d, p);
-    if (rs && (look == LOOK || (look == LOOK_AT_ANOMALIES && rs->anomalous.n > 0)))
-        ask_rules(d, rs, p, look);
-    if (d->log_anomalies && anomaly_any(&p->anomalies))
-        report_event(&d->report, EVENT_ANOMALY, p, NULL, ACTION_ALERT);
-    return d->report.rejected;
+    detect_begin(d, rs, p);
+    return detect_end(d, p);
 }

@@ -5,6 +5,7 @@
  * Rules against one packet and the stream that it adds to (p->view, set by stream_begin()): prefilter (one Hyperscan scan
  * per buffer) gives candidates, eval confirms them in order, the actions become a verdict, matches become events. Worker thread; no allocation, no system call.
  */
+#include "ips/app/app.h"
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
 #include "ips/base/track.h"
@@ -24,6 +25,7 @@ struct detect_config {
     uint32_t bridge;          /* index, for events */
     struct flow_table *flows; /* that packets' flows belong to; NULL: nothing is remembered about flows */
     uint32_t max_flows;       /* of flows; 0: nothing is remembered about what was searched for in a stream */
+    struct app *app;          /* what flows speak; NULL: not known */
     struct stream_table *streams; /* beside flows; NULL: packets' views say all there is */
     uint32_t track_entries;       /* of the table of hosts; 0 = 4096 */
 };
@@ -37,4 +39,11 @@ void detect_share_track(struct detect *d, struct track *t);
  * writes their drop events (and, when not in-line, takes the drop back). Sets p->verdict and p->drop_reason; counts
  * no drops; returns true when a reject rule wants its answer (reject.h). */
 bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p);
+/* The same in two halves, with parsers at work in between: they call detect_point() (an app_hooks.inspect, whose arg is the
+ * detector), and verdicts and events wait for the end. */
+void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p);
+void detect_point(void *detect, struct app *a, const struct app_view *v);
+bool detect_end(struct detect *d, struct packet *p);
+/* Parsers' events (an app_hooks.log with the same arg). */
+void detect_log(void *detect, const struct app_record *r);
 #endif

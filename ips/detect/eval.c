@@ -16,6 +16,9 @@
  * takes one from steps_left, so a hostile pairing of rule and payload ends after a known amount of work, with
  * hit_step_limit set and no match.
  *
+ * Of a buffer that a parser has published several times, the steps that look into it between two changes of the buffer must
+ * hold for one of its instances, any of them (RULES.md 2B, 32): when nothing else can help, they are tried on the next.
+ *
  * In a stream the buffer begins with bytes that were looked at before (up to fresh_at), and a match counts only if it
  * needs a byte behind them; so nothing is reported twice, and what was sent in two parts is found with the second. Of
  * steps that hang together every combination is tried as above; to try those of steps that do not, each step in turn
@@ -50,7 +53,8 @@ struct walk {
     uint32_t floor[STEPS_MAX + 1]; /* where the first match of search i that can help begins */
     uint32_t
         tried[STEPS_MAX]; /* of a search that settles: before it none helps that begins behind anchor[i] */
-    uint32_t end;         /* behind the last payload byte that any step needed */
+    uint16_t instance[STEPS_MAX]; /* of the first step in a buffer: which of its instances, + 1 */
+    uint32_t end;                 /* behind the last payload byte that any step needed */
 };
 #define NO_STEP UINT32_MAX
 
@@ -91,10 +95,51 @@ static uint32_t resume(struct walk *w, uint32_t i, uint32_t cursor)
     return w->tried[i];
 }
 
+/* --- instances ---------------------------------------------------------------------------------------------------- */
+
+static uint16_t base_of(const struct eval *e, const struct step *s)
+{
+    return s->buffer < BUF_N ? s->buffer : e->transformed[s->buffer - BUF_N].base;
+}
+
+/* Step i is the first in its buffer: its first instance, if there are several. */
+static void first_instance(struct walk *w, uint32_t i, struct eval *e)
+{
+    uint16_t base = base_of(e, &w->steps[i]);
+
+    w->instance[i] = 0;
+    if (base < BUFFERS_OF_PACKETS_N || !(e->is_set[base / 64] >> base % 64 & 1) ||
+        e->instances[e->first[base] - 1].next == 0)
+        return;
+    w->instance[i] = e->first[base];
+    eval_buffer_set(e, base, e->instances[e->first[base] - 1].bytes);
+}
+
+/* Step *i has failed for good: back to the first step of its buffer, with the next instance. False: there is none. What
+ * base64_decode made is of the buffer before it. */
+static bool next_instance(struct walk *w, uint32_t *i, struct eval *e)
+{
+    uint32_t at = *i;
+
+    if (w->steps[at].flow == STEP_TEST)
+        return false;
+    while (!w->steps[at].new_buffer || w->steps[at].buffer == BUF_BASE64)
+        if (at-- == 0 || w->steps[at].flow == STEP_TEST)
+            return false;
+    uint16_t next = w->instance[at] ? e->instances[w->instance[at] - 1].next : 0;
+    if (next == 0)
+        return false;
+    w->instance[at] = next;
+    eval_buffer_set(e, base_of(e, &w->steps[at]), e->instances[next - 1].bytes);
+    *i = at;
+    return true;
+}
+
 static bool walk(struct walk *w, struct eval *e)
 {
     uint32_t i = 0;
     bool again = false; /* the search goes on behind its last match */
+    bool next = false;  /* the first step of a buffer is reached with its next instance */
 
     memset(w->tried, 0, w->n * sizeof(w->tried[0]));
     e->cursor = 0;
@@ -109,8 +154,14 @@ static bool walk(struct walk *w, struct eval *e)
         }
         e->steps_left--;
         if (!again) {
-            if (s->new_buffer)
+            if (s->new_buffer) {
                 e->cursor = 0;
+                if (e->instances && !next)
+                    first_instance(w, i, e);
+            }
+            if (next)
+                w->tried[i] = 0;
+            next = false;
             if (s->settles && resume(w, i, e->cursor) > e->search_from)
                 e->search_from = w->tried[i];
             w->anchor[i] = e->cursor;
@@ -122,8 +173,14 @@ static bool walk(struct walk *w, struct eval *e)
             again = false;
             continue;
         }
-        if (s->retry == STEP_NO_RETRY)
-            return false;
+        if (s->retry == STEP_NO_RETRY) {
+            next = e->instances && next_instance(w, &i, e);
+            if (!next)
+                return false;
+            e->search_from = w->floor[i];
+            again = false;
+            continue;
+        }
         i = s->retry;
         e->cursor = w->anchor[i];
         e->search_from = w->tried[i] = w->start[i] + 1;

@@ -245,7 +245,7 @@ static void look_into_made(struct run *r, const struct scan *s, struct eval *e, 
 
     sight_window(sight);
     eval_look_at(e, sight->window, sight->origin, sight->fresh_at);
-    bytes = eval_buffer(e, (uint8_t)s->slot);
+    bytes = eval_buffer(e, (uint16_t)s->slot);
     if (bytes.p != NULL)
         look_into(r, s, bytes);
     eval_look_at(e, payload, 0, 0);
@@ -296,7 +296,7 @@ static void sort(struct run *r)
 static void look(struct run *r, const struct scan *s, struct eval *e, const struct prefilter_hints *h)
 {
     bool stream = h->sight != NULL && h->sight->view != NULL;
-    struct span bytes = eval_buffer(e, (uint8_t)s->slot);
+    struct span bytes = eval_buffer(e, (uint16_t)s->slot);
 
     if (stream && s->slot == BUF_PAYLOAD) {
         look_into_stream(r, s, h);
@@ -320,7 +320,7 @@ void prefilter_run(const struct ruleset *rs, const struct ruleset_worker *w, str
     struct run r = {
         .facts = f->flags, .seen = w->seen, .candidates = w->candidates, .scratch = w->scratch, .c = c};
 
-    for (uint32_t i = 0; i < scans->n; i++)
+    for (uint32_t i = 0; i < scans->n_packet; i++)
         look(&r, &scans->v[i], e, hints);
     for (uint32_t i = 0; i < hints->n_late; i++)
         only_late |= (uint32_t)add(&r, hints->late[i]) << i;
@@ -334,6 +334,76 @@ void prefilter_run(const struct ruleset *rs, const struct ruleset_worker *w, str
         add_list(&r, &rs->anomalous);
     sort(&r);
     *out = (struct candidates){r.candidates, always->v, r.n, always->n, only_late};
+}
+
+/* --- transactions --------------------------------------------------------------------------------------------------- */
+
+/* What of an instance is to be searched: new bytes, and those in front of them where a pattern may begin. */
+static struct span unseen(const struct run *r, const struct app_view *v, uint32_t b, struct span bytes,
+                          bool all)
+{
+    uint32_t from = v->fresh_at[b];
+    bool far = r->pf && r->pf->exprs && r->pf->exprs_longest >= FRONT_BYTES - 1;
+
+    if (all || from <= FRONT_BYTES || far)
+        return bytes;
+    return span_sub(bytes, from - FRONT_BYTES, bytes.len);
+}
+
+static void look_into_instances(struct run *r, const struct scan *s, struct eval *e, const struct app_view *v,
+                                bool all)
+{
+    uint32_t b = s->slot < BUF_N ? s->slot : e->transformed[s->slot - BUF_N].base;
+
+    add_list(r, &s->candidates);
+    r->pf = s->pf;
+    if (s->pf == NULL)
+        return;
+    for (uint16_t i = v->first[b]; i; i = v->instance[i - 1].next) {
+        struct span bytes = v->instance[i - 1].bytes;
+
+        if (!all && !v->instance[i - 1].fresh)
+            continue;
+        if (s->slot >= BUF_N) {
+            eval_buffer_set(e, (uint16_t)b, bytes);
+            bytes = eval_buffer(e, (uint16_t)s->slot);
+        } else {
+            bytes = unseen(r, v, b, bytes, all);
+        }
+        if (bytes.p == NULL || bytes.len == 0)
+            continue;
+        counter_add(r->c, CTR_DETECT_SCANS, 1);
+        counter_add(r->c, CTR_DETECT_SCAN_BYTES, bytes.len);
+        scan_all(r, bytes);
+    }
+}
+
+void prefilter_run_point(const struct ruleset *rs, const struct ruleset_worker *w, struct eval *e,
+                         const struct prefilter_point *point, struct candidates *out, struct counters *c)
+{
+    const struct facts *f = e->facts;
+    const struct scan_list *scans = &rs->scans[ruleset_proto_of(f)][f->flags & FACT_TO_CLIENT ? 1 : 0];
+    const struct app_view *v = point->view;
+    const uint64_t *look_at = point->memo->all ? v->set : v->fresh;
+    struct run r = {
+        .facts = f->flags, .seen = w->seen, .candidates = w->candidates, .scratch = w->scratch, .c = c};
+
+    for (uint32_t i = scans->n_packet; i < scans->n; i++) {
+        const struct scan *s = &scans->v[i];
+        uint32_t b = s->slot < BUF_N ? s->slot : rs->transformed[s->slot - BUF_N].base;
+
+        if (look_at[b / 64] >> b % 64 & 1)
+            look_into_instances(&r, s, e, v, point->memo->all);
+    }
+    for (uint32_t i = 0; i < point->memo->n; i++)
+        if (!(point->memo->rule[i] & MEMO_DONE) && point->memo->rule[i] < rs->n_rules)
+            add(&r, point->memo->rule[i]);
+    for (uint32_t i = 0; i < point->n_wanted; i++)
+        add(&r, point->wanted[i]);
+    if (f->anomalies != NULL && anomaly_any(f->anomalies))
+        add_list(&r, &rs->anomalous);
+    sort(&r);
+    *out = (struct candidates){.found = r.candidates, .n_found = r.n};
 }
 
 void prefilter_run_anomalous(const struct ruleset *rs, struct candidates *out)

@@ -5,6 +5,7 @@
  * Which rules are worth confirming on a packet: those whose fast pattern stands in a buffer, those that list one of
  * its addresses, and those that have neither. In the order of evaluation, each once.
  */
+#include "ips/app/app.h"
 #include "ips/base/counters.h"
 #include "ips/detect/sight.h"
 #include "rules/ruleset_layout.h"
@@ -24,6 +25,17 @@ struct prefilter_hints {  /* what is known beside facts and buffers */
     uint32_t n_late;      /* at most 32 */
     bool whole_window;    /* it is not known which rules those are */
 };
+
+struct prefilter_point { /* a parser has published something */
+    const struct app_view *view;
+    const struct app_memo *memo;
+    const uint32_t *wanted; /* rules that something else made candidates */
+    uint32_t n_wanted;
+};
+/* Rules about transactions: by what is fresh in the view (or all of it, when memo->all), by what the transaction
+ * remembers. e->instances and the like are the view's (eval_publish()); buffers may be left set. */
+void prefilter_run_point(const struct ruleset *rs, const struct ruleset_worker *w, struct eval *e,
+                         const struct prefilter_point *point, struct candidates *out, struct counters *c);
 
 /* facts and the buffers of e are the packet's. */
 void prefilter_run(const struct ruleset *rs, const struct ruleset_worker *w, struct eval *e,

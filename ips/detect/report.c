@@ -12,8 +12,22 @@
 
 #include <netinet/in.h>
 
-#define N_PARTS \
-    8 /* msg, category, metadata, references, payload, packet, vars, tunnel: the order event.h fixes */
+/* In the order that event.h fixes. */
+enum part {
+    MSG,
+    CATEGORY,
+    METADATA,
+    REFERENCES,
+    PAYLOAD,
+    PACKET,
+    VARS,
+    TUNNEL,
+    APP,
+    NAME,
+    OBJECT,
+    FIELDS,
+    N_PARTS
+};
 
 static uint16_t cut(size_t len)
 {
@@ -139,56 +153,27 @@ static void fill_rule(struct event *ev, const struct rule_info *rule, enum rule_
     ev->target = rule->target;
 }
 
-void report_event(const struct report *r, enum event_type type, const struct packet *p,
-                  const struct rule_info *rule, enum rule_action action)
+/* A record with its parts, whose lengths are in it then; NULL and counted when the ring is full. The caller fills it
+ * and commits. */
+static struct event *reserve(const struct report *r, enum event_type type, const struct span part[N_PARTS],
+                             const struct rule_info *rule)
 {
-    if (!r->ring)
-        return;
-
-    struct span part[N_PARTS] = {{0}};
-    if (rule) {
-        part[0] = part_of(rule->msg);
-        part[1] = part_of(rule->category);
-        part[2] = part_of(rule->metadata);
-        part[3].len = references_len(rule);
-    }
-    if (type == EVENT_ALERT && r->log_payload && (p->flags & PKT_HAS_IP))
-        part[4] = last_bytes(r->payload);
-    if ((type == EVENT_ALERT && r->log_packet) || type == EVENT_PACKET)
-        part[5] =
-            p->outer ? span_of(p->data + p->l3_off, cut(p->len - p->l3_off)) : span_of(p->data, cut(p->len));
-    struct var vars[VARS_PER_OWNER_MAX];
-    if (type == EVENT_ALERT && r->vars_owner != 0)
-        part[6] =
-            span_of(vars, vars_list(r->vars, r->vars_owner, vars, VARS_PER_OWNER_MAX) * sizeof(vars[0]));
-
-    struct tunnel_hop hops[NEST_MAX];
-    if (p->outer)
-        part[7] = span_of(hops, fill_tunnel(hops, p) * sizeof(hops[0]));
-
     uint32_t size = sizeof(struct event);
+
     for (unsigned i = 0; i < N_PARTS; i++)
         size += part[i].len;
     struct event *ev = event_ring_reserve(r->ring, size);
     if (!ev) {
         counter_add(r->c, CTR_LOG_LOST, 1);
-        return;
+        return NULL;
     }
     ev->type = (uint8_t)type;
-    ev->verdict = p->verdict;
-    ev->drop_reason = p->drop_reason;
     ev->bridge = r->bridge;
-    ev->rejected = r->rejected;
-    ev->passed = r->passed;
-    ev->in_stream = type == EVENT_ALERT && r->in_stream;
-    fill_packet(ev, p);
-    fill_flow(ev, p);
-    if (rule)
-        fill_rule(ev, rule, action);
 
     uint16_t *const lens[N_PARTS] = {&ev->msg_len,        &ev->category_len, &ev->metadata_len,
                                      &ev->references_len, &ev->payload_len,  &ev->packet_len,
-                                     &ev->vars_len,       &ev->tunnel_len};
+                                     &ev->vars_len,       &ev->tunnel_len,   &ev->app_len,
+                                     &ev->name_len,       &ev->object_len,   &ev->fields_len};
     uint8_t *out = (uint8_t *)(ev + 1);
     for (unsigned i = 0; i < N_PARTS; i++) {
         *lens[i] = (uint16_t)part[i].len;
@@ -198,5 +183,98 @@ void report_event(const struct report *r, enum event_type type, const struct pac
             write_references(rule, out, part[i].len);
         out += part[i].len;
     }
+    return ev;
+}
+
+void report_event(const struct report *r, enum event_type type, const struct packet *p,
+                  const struct rule_info *rule, enum rule_action action)
+{
+    if (!r->ring)
+        return;
+
+    struct span part[N_PARTS] = {{0}};
+    if (rule) {
+        part[MSG] = part_of(rule->msg);
+        part[CATEGORY] = part_of(rule->category);
+        part[METADATA] = part_of(rule->metadata);
+        part[REFERENCES].len = references_len(rule);
+    }
+    if (type == EVENT_ALERT && r->log_payload && (p->flags & PKT_HAS_IP))
+        part[PAYLOAD] = last_bytes(r->payload);
+    if ((type == EVENT_ALERT && r->log_packet) || type == EVENT_PACKET)
+        part[PACKET] =
+            p->outer ? span_of(p->data + p->l3_off, cut(p->len - p->l3_off)) : span_of(p->data, cut(p->len));
+    struct var vars[VARS_PER_OWNER_MAX];
+    if (type == EVENT_ALERT && r->vars_owner != 0)
+        part[VARS] =
+            span_of(vars, vars_list(r->vars, r->vars_owner, vars, VARS_PER_OWNER_MAX) * sizeof(vars[0]));
+
+    struct tunnel_hop hops[NEST_MAX];
+    if (p->outer)
+        part[TUNNEL] = span_of(hops, fill_tunnel(hops, p) * sizeof(hops[0]));
+    if (r->app)
+        part[APP] = part_of(app_name(r->app, p));
+    if (type == EVENT_ALERT && r->note && r->note_fields.len > 0) {
+        part[OBJECT] = part_of(r->note->object);
+        part[FIELDS] = span_sub(r->note_fields, 0, UINT16_MAX);
+    }
+
+    struct event *ev = reserve(r, type, part, rule);
+    if (!ev)
+        return;
+    ev->verdict = p->verdict;
+    ev->drop_reason = p->drop_reason;
+    ev->rejected = r->rejected;
+    ev->passed = r->passed;
+    ev->in_stream = type == EVENT_ALERT && r->in_stream;
+    if (type == EVENT_ALERT && r->note) {
+        ev->has_tx = 1;
+        ev->tx_id = r->note->tx_id;
+    }
+    fill_packet(ev, p);
+    fill_flow(ev, p);
+    if (rule)
+        fill_rule(ev, rule, action);
+    event_ring_commit(r->ring, ev);
+}
+
+/* The ends of a flow that has no packet any more. */
+static void fill_ends(struct event *ev, const struct flow *f)
+{
+    ev->src = f->addr[0];
+    ev->dst = f->addr[1];
+    ev->sport = f->port[0];
+    ev->dport = f->port[1];
+    ev->ip_version = f->ip_version;
+    ev->ip_proto = f->proto;
+    ev->has_flow = 1;
+    ev->flow_id = f->id;
+    ev->flow_start_ns = f->start_ts_ns;
+}
+
+void report_app(const struct report *r, const struct app_record *a)
+{
+    struct span part[N_PARTS] = {{0}};
+
+    if (!r->ring)
+        return;
+    part[APP] = part_of(a->app);
+    part[NAME] = part_of(a->event);
+    part[OBJECT] = part_of(a->object);
+    if (a->fields)
+        part[FIELDS] = span_of(a->fields->p, cut(a->fields->len));
+    struct event *ev = reserve(r, EVENT_APP, part, NULL);
+    if (!ev)
+        return;
+    ev->has_tx = a->has_tx;
+    ev->tx_id = a->tx_id;
+    if (a->p) {
+        fill_packet(ev, a->p);
+        fill_flow(ev, a->p);
+    } else {
+        fill_ends(ev, a->flow);
+        ev->ts_ns = r->ts_ns;
+    }
+    ev->to_client = a->to_client;
     event_ring_commit(r->ring, ev);
 }

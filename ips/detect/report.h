@@ -8,6 +8,12 @@
 #include "ips/base/vars.h"
 #include "ips/detect/detect.h"
 
+struct note { /* of a transaction, for events */
+    uint64_t tx_id;
+    const char *object;
+    uint32_t at, len; /* its fields, in detect's room */
+};
+
 struct report {
     struct event_ring *ring; /* NULL: nothing is written */
     struct counters *c;
@@ -15,12 +21,18 @@ struct report {
     uint32_t bridge;
     /* of the packet in hand */
     bool rejected, passed;
-    bool in_stream;               /* of the alert in hand: payload is the end of a stream */
-    struct span payload;          /* of the alert in hand */
+    uint64_t ts_ns;          /* real time; stays when the packet has gone */
+    bool in_stream;          /* of the alert in hand: payload is the end of a stream */
+    struct span payload;     /* of the alert in hand */
+    const struct note *note; /* of the alert in hand: the transaction; NULL: none */
+    struct span note_fields;
+    const struct app *app;        /* what flows speak; NULL: not known */
     const struct vars_pool *vars; /* NULL: none */
     uint32_t vars_owner;          /* the flow in it */
 };
 
+/* A transaction, or whatever else a parser has to say (app_hooks.log). */
+void report_app(const struct report *r, const struct app_record *a);
 /* rule: of the alert, or of the drop; a drop may have none (NULL, action is then ignored). */
 void report_event(const struct report *r, enum event_type type, const struct packet *p,
                   const struct rule_info *rule, enum rule_action action);

@@ -21,6 +21,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/counters.h"
+#include "ips/base/fields.h"
 #include "ips/flow/exception.h"
 #include "rules/ruleset.h"
 
@@ -76,7 +77,7 @@ static const struct {
 };
 
 struct parts { /* the variable parts of a record, in their order */
-    struct span msg, category, metadata, references, payload, packet, vars, tunnel;
+    struct span msg, category, metadata, references, payload, packet, vars, tunnel, app, name, object, fields;
 };
 
 static struct span part_next(const uint8_t **at, uint32_t len)
@@ -99,6 +100,10 @@ static void parts_of(const struct event *ev, struct parts *p)
     p->packet = part_next(&at, ev->packet_len);
     p->vars = part_next(&at, ev->vars_len);
     p->tunnel = part_next(&at, ev->tunnel_len);
+    p->app = part_next(&at, ev->app_len);
+    p->name = part_next(&at, ev->name_len);
+    p->object = part_next(&at, ev->object_len);
+    p->fields = part_next(&at, ev->fields_len);
 }
 
 void eve_init(struct eve *eve, const struct logger_config *cfg)
@@ -502,6 +507,63 @@ static void write_drop(struct json_writer *w, const struct event *ev)
     json_write_close(w, '}');
 }
 
+static void write_key(char *key, size_t size, struct span s)
+{
+    snprintf(key, size, "%.*s", (int)s.len, (const char *)s.p);
+}
+
+/* What a parser says: names and values as they are in the record. */
+static void write_fields(struct json_writer *w, struct span fields)
+{
+    const uint8_t *at = fields.p, *end = fields.p + fields.len;
+    char close[FIELDS_DEPTH_MAX];
+    unsigned depth = 0;
+
+    for (;;) {
+        struct field f = fields_next(&at, end);
+        const char *key = f.kind != FIELD_END && f.key[0] != '\0' ? f.key : NULL;
+
+        switch (f.kind) {
+        case FIELD_TEXT:
+            json_write_text(w, key, f.bytes);
+            break;
+        case FIELD_HEX:
+            json_write_hex(w, key, f.bytes);
+            break;
+        case FIELD_NUMBER:
+            json_write_uint(w, key, f.number);
+            break;
+        case FIELD_BOOL:
+            json_write_bool(w, key, f.number != 0);
+            break;
+        case FIELD_OBJECT:
+        case FIELD_LIST:
+            close[depth++] = f.kind == FIELD_LIST ? ']' : '}';
+            json_write_open(w, key, f.kind == FIELD_LIST ? '[' : '{');
+            break;
+        case FIELD_CLOSE:
+            json_write_close(w, close[--depth]);
+            break;
+        default:
+            return;
+        }
+    }
+}
+
+static void write_app(struct json_writer *w, const struct event *ev, const struct parts *p)
+{
+    char key[64];
+
+    if (p->app.len > 0)
+        json_write_text(w, "app_proto", p->app);
+    if (p->object.len == 0)
+        return;
+    write_key(key, sizeof(key), p->object);
+    json_write_open(w, key, '{');
+    write_fields(w, p->fields);
+    json_write_close(w, '}');
+}
+
 /* One line for each anomaly of the packet. */
 static void write_anomalies(struct eve *eve, struct json_writer *w, const struct event *ev,
                             const struct parts *p)
@@ -539,6 +601,20 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
         write_anomalies(eve, w, ev, &parts);
         return;
     }
+    if (ev->type == EVENT_APP) {
+        char name[64];
+
+        if (!logger_wants(eve->cfg, parts.name))
+            return;
+        write_key(name, sizeof(name), parts.name);
+        write_common(eve, w, ev, &parts, name);
+        if (ev->has_tx)
+            json_write_uint(w, "tx_id", ev->tx_id);
+        write_app(w, ev, &parts);
+        json_write_close(w, '}');
+        json_write_raw(w, "\n", 1);
+        return;
+    }
     if (ev->type == EVENT_PACKET) {
         write_common(eve, w, ev, &parts, "packet");
         write_packet(w, ev, &parts);
@@ -554,7 +630,12 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
     }
     if (ev->type == EVENT_ALERT || ev->sid != 0)
         write_alert(w, ev, &parts);
+    if (ev->type == EVENT_ALERT && ev->has_tx)
+        json_write_uint(w, "tx_id", ev->tx_id);
+    write_app(w, ev, &parts);
     write_verdict(w, ev);
+    if (ev->has_flow && ev->type == EVENT_ALERT)
+        json_write_str(w, "direction", ev->to_client ? "to_client" : "to_server");
     write_flow(eve, w, ev);
     eve_write_vars(w, parts.vars);
     if (ev->type == EVENT_ALERT)

@@ -11,11 +11,12 @@
 #include "ips/base/span.h"
 #include "ips/io/packet.h"
 
-enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_ANOMALY, EVENT_N };
+enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_ANOMALY, EVENT_APP, EVENT_N };
 
 /* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet,
  * vars (struct var of ips/base/vars.h, n_vars of them), tunnel (struct tunnel_hop, the frame's own packet first); copy those
- * two out, they are not aligned. */
+ * two out, they are not aligned. Then app (the flow's protocol by its name in EVE), name (of an EVENT_APP: its event_type),
+ * object (the member that fields are in) and fields (ips/base/fields.h). */
 struct event {
     uint32_t size;       /* of the whole record, a multiple of 8 */
     uint8_t type;        /* enum event_type */
@@ -50,8 +51,11 @@ struct event {
     uint16_t vars_len;    /* bytes: what rules remember of the flow */
     uint8_t exceptions;   /* of the flow: bit for each enum exception (ips/flow/exception.h) */
     uint8_t in_stream;    /* alert: payload is the end of a TCP stream */
-    uint8_t zero[2];
-    uint16_t tunnel_len;        /* bytes: the packets around this one */
+    uint8_t has_tx;       /* tx_id holds */
+    uint8_t zero;
+    uint16_t tunnel_len; /* bytes: the packets around this one */
+    uint16_t app_len, name_len, object_len, fields_len;
+    uint64_t tx_id;
     struct anomalies anomalies; /* EVENT_ANOMALY */
 };
 

@@ -237,3 +237,20 @@ void json_write_base64(struct json_writer *w, const char *key, struct span s)
     *at++ = '"';
     w->len = (size_t)(at - w->p);
 }
+
+void json_write_hex(struct json_writer *w, const char *key, struct span s)
+{
+    char *at;
+
+    json_write_key(w, key);
+    at = json_room(w, 2 * (size_t)s.len + 2);
+    if (at == NULL)
+        return;
+    *at++ = '"';
+    for (uint32_t i = 0; i < s.len; i++) {
+        *at++ = hex[s.p[i] >> 4];
+        *at++ = hex[s.p[i] & 15];
+    }
+    *at = '"';
+    w->len += 2 * (size_t)s.len + 2;
+}

@@ -28,6 +28,7 @@ void json_write_bool(struct json_writer *w, const char *key, bool v);
 void json_write_str(struct json_writer *w, const char *key, const char *s);
 /* Valid UTF-8 stands as it is; else every byte that is not printable ASCII is written as the text \xNN. */
 void json_write_text(struct json_writer *w, const char *key, struct span s);
+void json_write_hex(struct json_writer *w, const char *key, struct span s); /* lower-case */
 /* Bytes for the eye: printable ASCII, CR and LF stay, every other byte becomes '.'. */
 void json_write_printable(struct json_writer *w, const char *key, struct span s);
 void json_write_base64(struct json_writer *w, const char *key, struct span s);

@@ -71,6 +71,21 @@ static int logger_open(struct logger *l, struct err *e)
     return 0;
 }
 
+bool logger_wants(const struct logger_config *cfg, struct span event_type)
+{
+    const char *at = cfg->events ? cfg->events : "all";
+
+    while (*at != '\0') {
+        size_t n = strcspn(at, ", ");
+
+        if (span_eq(span_of(at, n), event_type) || span_eq_str(span_of(at, n), "all"))
+            return true;
+        at += n;
+        at += strspn(at, ", ");
+    }
+    return false;
+}
+
 struct logger *logger_new(const struct logger_config *cfg, struct event_ring *const *rings, uint32_t n_rings,
                           struct err *e)
 {

@@ -16,10 +16,14 @@ struct logger_config {
     uint32_t stats_interval_s; /* 0: only at the end */
     bool utc;                  /* times in UTC instead of the local zone */
     bool payload, payload_printable, packet;
+    const char *events;          /* of protocols, with commas; "all"; NULL: all */
     const char *const *ifname;   /* in_iface: ifname[bridge * 2 + in_port]; NULL in capture mode */
     json_t *(*stats)(void *arg); /* the body of a stats event, a new reference */
     void *stats_arg;
 };
+
+/* Whether the list has that event_type. */
+bool logger_wants(const struct logger_config *cfg, struct span event_type);
 
 struct logger;
 struct logger *logger_new(const struct logger_config *cfg, struct event_ring *const *rings, uint32_t n_rings,

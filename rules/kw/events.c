@@ -4,6 +4,8 @@
  *
  *     decode-event:ipv4.trunc_pkt;   stream-event:est_packet_out_of_window;   engine-event:stream.est_packet_out_of_window;
  *
+ * app-layer-event:http.invalid_content_length; asks the same of parsers.
+ *
  * The words are the rows of ips/base/anomaly.h; those of stream-event have "stream." before them in the other
  * two. A rule about an event that Suricata knows and this engine does not notice is dormant. Matching runs in workers.
  */
@@ -25,12 +27,15 @@ static bool is_word(struct span s)
 }
 
 /* AN_N: no such row. */
-static enum anomaly find_anomaly(struct span name, bool stream)
+static enum anomaly find_anomaly(struct span name, const struct keyword *kw)
 {
+    bool stream = (kw->flags & KEYWORD_TCP) != 0;
     static const char prefix[] = "stream.";
     bool has_prefix = name.len > sizeof(prefix) - 1 && memcmp(name.p, prefix, sizeof(prefix) - 1) == 0;
 
-    enum anomaly_room room = stream || has_prefix ? ANOMALY_STREAM : ANOMALY_DECODE;
+    enum anomaly_room room = kw == &kw_app_layer_event ? ANOMALY_APP
+                             : stream || has_prefix    ? ANOMALY_STREAM
+                                                       : ANOMALY_DECODE;
 
     if (has_prefix)
         name = span_sub(name, sizeof(prefix) - 1, name.len);
@@ -49,7 +54,7 @@ static bool parse_event(struct draft *d, const struct option *o)
     if (!is_word(o->value))
         return draft_fail(d, o->value.p, o->kw->usage, "%s: '%.*s' is no name", o->kw->name,
                           TEXT_ARG(o->value));
-    which = find_anomaly(o->value, o->kw->flags & KEYWORD_TCP);
+    which = find_anomaly(o->value, o->kw);
     if (which == AN_N) {
         draft_dormant(d, o->kw->name);
         return true;
@@ -57,6 +62,7 @@ static bool parse_event(struct draft *d, const struct option *o)
     s = draft_step_add(d, o->kw, o->name.p);
     if (s == NULL)
         return false;
+    d->asks_app |= o->kw == &kw_app_layer_event;
     s->step.a = which;
     return true;
 }
@@ -75,6 +81,7 @@ static bool match_event(const struct step *s, struct eval *e)
                                         .parse = parse_event,             \
                                         .match = match_event}
 
+ROW(app_layer_event, "app-layer-event", 0);
 ROW(decode_event, "decode-event", KEYWORD_PACKET);
 ROW(engine_event, "engine-event", KEYWORD_PACKET);
 ROW(stream_event, "stream-event", KEYWORD_PACKET | KEYWORD_TCP);

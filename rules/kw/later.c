@@ -55,9 +55,6 @@ static bool parse_later(struct draft *d, const struct option *o);
 
 /* By family; looked up by a scan, because few rules have any. */
 static const struct later rows[] = {
-    /* what a flow speaks, and what parsers complain about */
-    ROW("app-layer-protocol", S, NAMES, DORMANT, NULL),
-    ROW("app-layer-event", S, NAME, DORMANT, NULL),
     /* TLS */
     ROW("ssl_version", A, WORDS, DORMANT, "sslv2 sslv3 tls1.0 tls1.1 tls1.2 tls1.3"),
     ROW("ssl_state", A, WORDS, DORMANT, "client_hello server_hello client_keyx server_keyx unknown"),
@@ -102,9 +99,6 @@ static const struct later rows[] = {
     ROW("websocket.flags", S, ANYTHING, DORMANT, NULL),
     ROW("websocket.mask", S, NUMBER, DORMANT, NULL),
     ROW("websocket.opcode", S, ANYTHING, DORMANT, NULL),
-    ROW("dns.opcode", S, NUMBER, DORMANT, NULL),
-    ROW("dns.rcode", S, ANYTHING, DORMANT, NULL),
-    ROW("dns.rrtype", S, ANYTHING, DORMANT, NULL),
     /* SSH, SMB, DCERPC, Kerberos, LDAP, SNMP, NFS, FTP, DHCP, RFB, IKE */
     ROW("ssh.protoversion", S, ANYTHING, DORMANT, NULL),
     ROW("ssh.softwareversion", S, ANYTHING, DORMANT, NULL),

@@ -61,10 +61,10 @@ static void every_name(void **state)
     assert_true(BUF_SLOTS <= 256); /* step.buffer is a byte */
 }
 
-static uint8_t buffer_of_step(const char *options, uint32_t step)
+static uint16_t buffer_of_step(const char *options, uint32_t step)
 {
     struct loaded l = load_options_as("http", options, DIALECT_SURICATA);
-    uint8_t buffer;
+    uint16_t buffer;
 
     err_list_print(&l.errs, stderr);
     assert_int_equal(l.errs.n, 0);
@@ -236,7 +236,7 @@ static uint8_t scanned_slot(const char *options)
 {
     struct loaded l = load_options_as("tcp", options, DIALECT_SURICATA);
     const struct scan_list *scans = &l.rs->scans[PROTO_TCP][0];
-    uint8_t slot;
+    uint16_t slot;
 
     err_list_print(&l.errs, stderr);
     assert_int_equal(l.errs.n, 0);
@@ -277,7 +277,7 @@ static void forgotten(void **state)
     assert_non_null(eval_buffer(&e, BUF_HTTP_URI).p);
     eval_begin(&e, l.rs);
     for (unsigned b = 0; b < BUF_N; b++)
-        assert_null(eval_buffer(&e, (uint8_t)b).p);
+        assert_null(eval_buffer(&e, (uint16_t)b).p);
     eval_scratch_free(e.scratch);
     unload(&l);
 }

@@ -32,7 +32,8 @@ struct lab_setup {
 };
 
 struct lab_seen {
-    uint8_t buffer, dir;
+    uint16_t buffer;
+    uint8_t dir;
     bool end;
     uint64_t tx;
     struct span bytes;
@@ -164,7 +165,7 @@ static inline void lab_write_down(struct app_lab *l, const struct app_view *v, b
                 lab_grow(l, v, b, s);
             if (l->n_seen < LAB_SEEN_MAX && s.len < LAB_TEXT_MAX - l->text_len) {
                 memcpy(l->text + l->text_len, s.p, s.len);
-                l->seen[l->n_seen++] = (struct lab_seen){.buffer = (uint8_t)b,
+                l->seen[l->n_seen++] = (struct lab_seen){.buffer = (uint16_t)b,
                                                          .dir = v->dir,
                                                          .end = v->end,
                                                          .tx = v->tx->id,
@@ -242,7 +243,7 @@ static inline void lab_send_fin(struct app_lab *l, enum app_dir dir, const void 
     lab_packet(l, dir, span_of(copy, len), fin);
     app_begin(l->app, &l->pkt, &l->counters);
     app_parse(l->app, &l->pkt, &l->counters);
-    app_end(l->app, &l->pkt, &l->counters);
+    app_end(l->app, &l->pkt);
     for (unsigned i = 0; i < sizeof(l->events.bits) / sizeof(l->events.bits[0]); i++)
         l->events.bits[i] |= l->pkt.anomalies.bits[i];
     if (!l->setup.udp)
@@ -343,9 +344,10 @@ static inline struct app_lab *lab_new(const struct lab_setup *setup)
                              .log = true,
                              .limits = setup->limits ? *setup->limits : defaults};
     struct app_hooks hooks = {.arg = l, .inspect = lab_inspect, .log = lab_log};
-    l->app = app_new(&cfg, l->flows, NULL, &hooks, &e);
+    l->app = app_new(&cfg, l->flows, NULL, &e);
     if (!l->app)
         abort();
+    app_set_hooks(l->app, &hooks);
     return l;
 }
 

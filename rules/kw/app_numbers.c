@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keywords that ask about a number that a protocol's parser publishes: one row each.
+ *
+ * The number is a buffer of 8 bytes that no rule can name otherwise (a row without names in rules/buffers.h), put by
+ * app_put_number(): so it is there or not, may have several instances, of which one must hold, and makes its rule
+ * dormant while nothing fills it, all like any other buffer.
+ *
+ *     CONDITION   N, =N, !N, <N, >=N, a-b, a<>b as in number.h; or one of the row's words
+ *     SET         a list of N, a-b, <N, >N and words, of which one must hold; '!' before a word or number: not it
+ *     BITS        words with commas or bars between, each a bit; one of them must be set (ANY_BIT) or all (ALL_BITS);
+ *                 '!' before one: it must not be set; a number stands for its bits
+ *
+ * The words are "WORD=N ..." with blanks between, compared without regard to case. Parsing in the control thread,
+ * matching in workers.
+ */
+#include "rules/kw/app_numbers.h"
+
+#include <strings.h>
+
+#include "rules/buffers.h"
+#include "rules/builder.h"
+#include "rules/dialect.h"
+#include "rules/number.h"
+#include "rules/source.h"
+
+enum form { CONDITION, SET, ANY_BIT, ALL_BITS };
+
+struct number_row {
+    struct keyword kw;
+    const char *words; /* NULL: none */
+    uint8_t form;
+    uint16_t buffer;
+};
+
+static bool parse_number(struct draft *d, const struct option *o);
+static bool match_range(const struct step *s, struct eval *e);
+
+#define ROW(word, in, shape, id, list)     \
+    {                                      \
+        {.name = word,                     \
+         .usage = "write " word ":value;", \
+         .value = VALUE_RAW,               \
+         .dialects = in,                   \
+         .parse = parse_number,            \
+         .match = match_range},            \
+            list, shape, BUF_##id          \
+    }
+#define S  IN_SURICATA
+#define S3 IN_SNORT3
+#define A  0
+
+/* By protocol; looked up by a scan, because few rules have any. */
+static const struct number_row rows[] = {
+    /* DNS */
+    ROW("dns.opcode", S, CONDITION, DNS_OPCODE, NULL),
+    ROW("dns.rcode", S, CONDITION, DNS_RCODE,
+        "NOERROR=0 FORMERR=1 SERVFAIL=2 NXDOMAIN=3 NOTIMP=4 REFUSED=5 YXDOMAIN=6 YXRRSET=7 NXRRSET=8 "
+        "NOTAUTH=9 "
+        "NOTZONE=10 BADVERS=16 BADSIG=16 BADKEY=17 BADTIME=18 BADMODE=19 BADNAME=20 BADALG=21 BADTRUNC=22"),
+    ROW("dns.rrtype", S, CONDITION, DNS_RRTYPE,
+        "A=1 NS=2 CNAME=5 SOA=6 WKS=11 PTR=12 HINFO=13 MX=15 TXT=16 SIG=24 KEY=25 AAAA=28 LOC=29 SRV=33 "
+        "NAPTR=35 "
+        "CERT=37 A6=38 DNAME=39 OPT=41 DS=43 SSHFP=44 RRSIG=46 NSEC=47 DNSKEY=48 NSEC3=50 NSEC3PARAM=51 "
+        "TLSA=52 "
+        "CDS=59 CDNSKEY=60 SVCB=64 HTTPS=65 SPF=99 TKEY=249 TSIG=250 IXFR=251 AXFR=252 ANY=255 URI=256 "
+        "CAA=257"),
+};
+
+/* --- parsing -------------------------------------------------------------------------------------------------------- */
+
+/* The number behind a word of the row. */
+static bool word_value(const struct number_row *row, struct span word, uint64_t *v)
+{
+    for (const char *at = row->words; at != NULL && *at != '\0';) {
+        size_t n = strcspn(at, "=");
+
+        if (n == word.len && strncasecmp(at, (const char *)word.p, n) == 0) {
+            *v = strtoull(at + n + 1, NULL, 10);
+            return true;
+        }
+        at += strcspn(at, " ");
+        at += *at == ' ';
+    }
+    return false;
+}
+
+static bool unknown(struct draft *d, const struct option *o, const struct number_row *row, struct span word)
+{
+    char remedy[300];
+
+    snprintf(remedy, sizeof(remedy),
+             row->words != NULL ? "write a number, or one of: %s" : "write a number%s",
+             row->words != NULL ? row->words : "");
+    return draft_fail(d, word.p, remedy, "%s: '%.*s' is no value", o->kw->name, TEXT_ARG(word));
+}
+
+struct range_set { /* in the arena */
+    uint32_t n;
+    struct number_cond v[];
+};
+
+#define SET_MAX 64
+
+/* One member of a set, or a condition that is a word. */
+static bool read_member(struct draft *d, const struct option *o, const struct number_row *row,
+                        struct span text, struct number_cond *c)
+{
+    struct option one = *o;
+    struct span word = text;
+    bool negated = word.len > 0 && word.p[0] == '!';
+    uint64_t v;
+
+    if (negated)
+        word = text_trim(span_sub(word, 1, word.len));
+    if (word_value(row, word, &v)) {
+        *c = (struct number_cond){.lo = (uint32_t)v, .hi = (uint32_t)v, .negated = negated};
+        return true;
+    }
+    if (text.len == 0 || strchr("0123456789<>=!", text.p[0]) == NULL)
+        return unknown(d, o, row, text);
+    one.value = text;
+    if (memchr(text.p, '-', text.len) != NULL && row->form == SET) { /* both ends count in a list */
+        struct span rest = text, lo;
+        uint64_t a, b;
+
+        text_split(&rest, '-', &lo);
+        if (!text_u64(text_trim(lo), UINT32_MAX, &a) || !text_u64(text_trim(rest), UINT32_MAX, &b) || b < a)
+            return unknown(d, o, row, text);
+        *c = (struct number_cond){.lo = (uint32_t)a, .hi = (uint32_t)b};
+        return true;
+    }
+    return number_parse(d, &one, UINT32_MAX, c);
+}
+
+static bool match_range(const struct step *s, struct eval *e)
+{
+    struct span b = eval_buffer(e, s->buffer);
+    uint64_t v;
+
+    if (b.len != sizeof(v))
+        return false;
+    memcpy(&v, b.p, sizeof(v));
+    return number_match(s, v < UINT32_MAX ? (uint32_t)v : UINT32_MAX);
+}
+
+static bool match_set(const struct step *s, struct eval *e)
+{
+    struct span b = eval_buffer(e, s->buffer);
+    const struct range_set *set = s->data;
+    uint64_t v;
+
+    if (b.len != sizeof(v))
+        return false;
+    memcpy(&v, b.p, sizeof(v));
+    for (uint32_t i = 0; i < set->n; i++)
+        if ((v >= set->v[i].lo && v <= set->v[i].hi) != set->v[i].negated)
+            return true;
+    return false;
+}
+
+static bool match_bits(const struct step *s, struct eval *e)
+{
+    struct span b = eval_buffer(e, s->buffer);
+    uint64_t v;
+
+    if (b.len != sizeof(v))
+        return false;
+    memcpy(&v, b.p, sizeof(v));
+    uint32_t set = (uint32_t)v & (uint32_t)s->a, clear = (uint32_t)v & (uint32_t)s->b;
+    if (s->flags == ANY_BIT && s->a != 0)
+        return clear == 0 && set != 0;
+    return clear == 0 && set == (uint32_t)s->a;
+}
+
+static bool parse_set(struct draft *d, const struct option *o, const struct number_row *row,
+                      struct draft_step *s)
+{
+    struct number_cond v[SET_MAX];
+    struct span rest = o->value, one;
+    struct range_set *set;
+    bool more = true;
+    uint32_t n = 0;
+
+    while (more) {
+        more = text_split(&rest, ',', &one);
+        if (n == SET_MAX)
+            return draft_fail(d, one.p, "make two rules of it", "%s: more than %u values", o->kw->name,
+                              SET_MAX);
+        if (!read_member(d, o, row, text_trim(one), &v[n++]))
+            return false;
+    }
+    set = arena_alloc(d->b->arena, sizeof(*set) + n * sizeof(v[0]));
+    if (set == NULL)
+        return draft_no_memory(d);
+    set->n = n;
+    memcpy(set->v, v, n * sizeof(v[0]));
+    s->step.data = set;
+    s->step.match = match_set;
+    return true;
+}
+
+static bool parse_bits(struct draft *d, const struct option *o, const struct number_row *row,
+                       struct draft_step *s)
+{
+    struct span rest = o->value;
+    uint64_t set = 0, clear = 0;
+
+    while (rest.len > 0) {
+        uint32_t n = 0;
+        uint64_t v;
+
+        while (n < rest.len && rest.p[n] != ',' && rest.p[n] != '|')
+            n++;
+        struct span word = text_trim(span_sub(rest, 0, n));
+        bool no = word.len > 0 && word.p[0] == '!';
+        if (no)
+            word = text_trim(span_sub(word, 1, word.len));
+        if (word_value(row, word, &v))
+            v = UINT64_C(1) << v;
+        else if (!text_u64(word, UINT32_MAX, &v))
+            return unknown(d, o, row, word);
+        *(no ? &clear : &set) |= v;
+        rest = span_sub(rest, n + 1, rest.len);
+    }
+    s->step.a = (int32_t)(uint32_t)set;
+    s->step.b = (int32_t)(uint32_t)clear;
+    s->step.flags = row->form;
+    s->step.match = match_bits;
+    return true;
+}
+
+static bool parse_number(struct draft *d, const struct option *o)
+{
+    const struct number_row *row =
+        (const struct number_row *)((const char *)o->kw - offsetof(struct number_row, kw));
+    struct draft_step *s = draft_step_add(d, o->kw, o->name.p);
+    struct number_cond c;
+
+    if (s == NULL)
+        return false;
+    s->step.flow = STEP_AT;
+    s->fresh = true;
+    s->step.buffer = row->buffer;
+    d->info.apps |= buffer_table[row->buffer].apps;
+    if (!(buffer_table[row->buffer].flags & BUFFER_LIVE))
+        draft_dormant(d, o->kw->name);
+    d->buffer_fresh = true; /* what follows in a sticky buffer begins anew */
+    if (row->form == SET)
+        return parse_set(d, o, row, s);
+    if (row->form != CONDITION)
+        return parse_bits(d, o, row, s);
+    if (!read_member(d, o, row, text_trim(o->value), &c))
+        return false;
+    s->step.a = (int32_t)c.lo;
+    s->step.b = (int32_t)c.hi;
+    s->step.negated = c.negated;
+    return true;
+}
+
+/* --- lookup ----------------------------------------------------------------------------------------------------------- */
+
+const struct keyword *app_numbers_lookup(struct span name)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (span_eq_str(name, rows[i].kw.name))
+            return &rows[i].kw;
+    return NULL;
+}
+
+void app_numbers_each_name(void (*take)(const char *name, void *arg), void *arg)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        take(rows[i].kw.name, arg);
+}
