@@ -63,7 +63,6 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     d->flows = cfg->flows;
     d->streams = cfg->streams;
     d->app = cfg->app;
-    d->report.app = cfg->app;
     d->eval.memory = (struct memory){
         .vars = cfg->flows ? flow_table_vars(cfg->flows) : NULL, .track = d->own_track, .c = c};
     d->c = c;
@@ -78,6 +77,7 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
         .log_payload = cfg->log_payload,
         .log_packet = cfg->log_packet,
         .bridge = cfg->bridge,
+        .app = cfg->app,
     };
     return d;
 }

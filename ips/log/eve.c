@@ -634,8 +634,6 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
         json_write_uint(w, "tx_id", ev->tx_id);
     write_app(w, ev, &parts);
     write_verdict(w, ev);
-    if (ev->has_flow && ev->type == EVENT_ALERT)
-        json_write_str(w, "direction", ev->to_client ? "to_client" : "to_server");
     write_flow(eve, w, ev);
     eve_write_vars(w, parts.vars);
     if (ev->type == EVENT_ALERT)
