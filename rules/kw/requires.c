@@ -16,6 +16,7 @@
 #include "rules/buffers.h"
 #include "rules/dialect.h"
 #include "rules/keywords.h"
+#include "rules/kw/app_numbers.h"
 #include "rules/kw/later.h"
 #include "rules/source.h"
 
@@ -114,7 +115,7 @@ static bool has_keyword(struct span name)
     const struct buffer_name *b = buffers_lookup(name);
     uint32_t index;
 
-    if (later_lookup(name) != NULL)
+    if (app_numbers_lookup(name) != NULL || later_lookup(name) != NULL)
         return true;
     return keyword_lookup(name, &index) != NULL || (b != NULL && buffers_use(b, DIALECT_SURICATA) != 0);
 }

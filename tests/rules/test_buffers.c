@@ -7,6 +7,7 @@
 
 #include "rules/buffers.h"
 #include "rules/keywords.h"
+#include "rules/kw/app_numbers.h"
 #include "rules/kw/later.h"
 
 static struct {
@@ -58,7 +59,7 @@ static void every_name(void **state)
         assert_true(buffers_name((enum buffer_id)b)[0] != '\0' && buffer_table[b].direction != 0);
     assert_null(buffers_lookup(span_str("http.urii")));
     assert_null(buffers_lookup(span_str("")));
-    assert_true(BUF_SLOTS <= 256); /* step.buffer is a byte */
+    assert_true(BUF_SLOTS <= UINT16_MAX); /* step.buffer */
 }
 
 static uint16_t buffer_of_step(const char *options, uint32_t step)
@@ -286,27 +287,14 @@ static void forgotten(void **state)
 
 static void options_without_parser(void **state)
 {
-    assert_dormant("tcp", "ssl_version:sslv2;", DIALECT_SURICATA, "ssl_version");
-    assert_dormant("tcp", "ssl_version:!sslv2,tls1.0;", DIALECT_SNORT3, "ssl_version");
-    assert_dormant("tcp", "ssl_state:client_hello|server_hello;", DIALECT_SURICATA, "ssl_state");
-    assert_dormant("tls", "tls.version:1.2;", DIALECT_SURICATA, "tls");
-    assert_dormant("tcp", "tls.fingerprint:!\"47:46\";", DIALECT_SURICATA, "tls.fingerprint");
-    assert_dormant("tcp", "dce_iface:uuid 4b324fc8-1670-01d3-1278-5a47bf6ee188;", DIALECT_SNORT3,
-                   "dce_iface");
-    assert_dormant("tcp", "dce_iface:4b324fc8-1670-01d3-1278-5a47bf6ee188,<3,any_frag;", DIALECT_SNORT2,
-                   "dce_iface");
-    assert_dormant("tcp", "dce_opnum:\"0-11,13\";", DIALECT_SNORT3, "dce_opnum");
-    assert_dormant("udp", "sip_stat_code:180;", DIALECT_SNORT3, "sip_stat_code");
-    assert_dormant("udp", "sip_method:invite;", DIALECT_SNORT3, "sip_method");
-    assert_dormant("udp", "dns.opcode:!4;", DIALECT_SURICATA, "dns.opcode");
-    assert_dormant("tcp", "file_data; sd_pattern:\"us_social\",threshold 5;", DIALECT_SNORT3, "file_data");
+    assert_dormant("tcp", "appids:\"firefox\"; content:\"a\";", DIALECT_SNORT3, "appids");
+    assert_dormant("tcp", "content:\"a\"; sd_pattern:\"us_social\",threshold 5;", DIALECT_SNORT3, "sd_pattern");
+    assert_dormant("tcp", "content:\"a\"; cvs:invalid-entry;", DIALECT_SNORT2, "cvs");
     options_accepted("rem:\"any (text), here\"; soid:3|1;", DIALECT_SNORT3);
     assert_dormant("tcp", "content:\"a\"; prefilter;", DIALECT_SURICATA, "");
-    assert_options_refused("ssl_version:sslv4;", "unknown word 'sslv4'");
-    assert_options_refused("ssl_state:client_helo;", "unknown word 'client_helo'");
-    assert_options_refused("dce_iface:4b324fc8;", "is no interface's UUID");
-    assert_options_refused("dce_opnum:x;", "is no number");
-    assert_options_refused("dns.opcode:x;", "no condition on a number");
+    assert_options_refused("cvs:valid;", "unknown word 'valid'");
+    assert_options_refused("dns.opcode:x;", "dns.opcode: 'x' is no value");
+    assert_options_refused("dns.rcode:NXDOMAINS;", "dns.rcode: 'NXDOMAINS' is no value");
     assert_options_refused("dns.opcode;", "dns.opcode needs a value");
     assert_options_refused("ssl_stat:x;", "unknown keyword 'ssl_stat'");
 }
@@ -324,6 +312,7 @@ static void check_unique(const char *name, void *arg)
 static void tables_do_not_overlap(void **state)
 {
     later_each_name(check_unique, NULL);
+    app_numbers_each_name(check_unique, NULL);
 }
 
 int main(void)

@@ -223,8 +223,7 @@ static void a_rule_of_snort(void **state)
     (void)state;
     assert_string_equal(a.x.v->dialect, "Snort 3");
     assert_string_equal(a.x.v->action, "drop");
-    assert_string_equal(a.x.v->verdict,
-                        "for the rest of the flow when it matched in a TCP stream, else for the packet");
+    assert_string_equal(a.x.v->verdict, "for the rest of the flow");
     assert_string_equal(a.x.v->inspects, "payload and the buffers that its steps name");
     ASSERT_LISTS("step", &a.x.v->steps, "http.uri has \"/evil\" from byte 2 on, letters of either case",
                  "http.uri has \"x\" within 5 bytes, from 1 bytes behind the last match on",

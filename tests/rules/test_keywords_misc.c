@@ -377,9 +377,7 @@ static void events(void **state)
 static void sleepers(void **state)
 {
     static const char *const options[] = {
-        "app-layer-event:http.invalid_transfer_encoding_value_in_request;",
-        "app-layer-protocol:!http;",
-        "app-layer-protocol:http,to_server;",
+        "app-layer-event:http.no_such_event;",
         "decode-event:wrong.word;",
         "stream-event:wrong_thread;",
         "engine-event:stream.wrong_thread;",
@@ -405,8 +403,8 @@ static void sleepers(void **state)
     assert_options_refused("app-layer-event:\"a b\";", "is no name");
     assert_options_refused("decode-event;", "");
     assert_options_refused("app-layer-protocol:;", "");
-    assert_options_refused("app-layer-protocol:http,;", "is no name");
-    assert_options_refused("app-layer-protocol:ht tp;", "is no name");
+    assert_options_refused("app-layer-protocol:http,;", "unknown mode");
+    assert_options_refused("app-layer-protocol:ht tp;", "unknown protocol 'ht tp'");
     assert_options_refused("app-layer-evnt:http.x;", "unknown keyword");
 }
 

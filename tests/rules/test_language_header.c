@@ -137,18 +137,21 @@ static void application_protocols(void **state)
     char rule[128];
 
     for (size_t i = 0; i < sizeof(suricata) / sizeof(suricata[0]); i++) {
-        assert_dormant(suricata[i], "content:\"x\";", DIALECT_SURICATA,
-                       strcmp(suricata[i], "ssl") == 0     ? "tls"
-                       : strcmp(suricata[i], "ikev2") == 0 ? "ike"
-                                                           : suricata[i]);
+        struct service_word w;
+
+        assert_true(service_header_word(span_str(suricata[i]), DIALECT_SURICATA, &w));
+        assert_int_equal(w.live, (w.apps & service_live()) != 0);
+        assert_dormant(suricata[i], "content:\"x\";", DIALECT_SURICATA, w.live ? "" : w.name);
     }
     for (size_t i = 0; i < sizeof(snort) / sizeof(snort[0]); i++) {
         struct loaded l;
 
         snprintf(rule, sizeof(rule), "alert %s (content:\"x\"; sid:1;)", snort[i]);
         l = load_as_ok(rule, DIALECT_SNORT3, 1);
-        assert_true(ruleset_rule(l.rs, 0)->flags & RULE_DORMANT);
-        assert_true(ruleset_info(l.rs, 0)->apps != 0);
+        uint64_t apps = ruleset_info(l.rs, 0)->apps;
+
+        assert_int_equal(!(ruleset_rule(l.rs, 0)->flags & RULE_DORMANT), (apps & service_live()) != 0);
+        assert_true(apps != 0 && ruleset_rule(l.rs, 0)->flags & RULE_APP);
         unload(&l);
     }
     refused_at("alert htpp any any -> any any (sid:1;)", DIALECT_SURICATA, 1, 7, "unknown protocol 'htpp'");

@@ -276,8 +276,8 @@ static void settings(void **state)
     assert_int_equal(config_set(c, "flow.max=2x", &e), -EINVAL);
     assert_int_equal(config_set(c, "flow.max", &e), -EINVAL);
     assert_int_equal(config_set(c, "=1", &e), -EINVAL);
-    assert_int_equal(config_set(c, "app.ftp.max_tx=10", &e), -EINVAL);
-    assert_non_null(strstr(e.text, "unknown key 'app'"));
+    assert_int_equal(config_set(c, "application.ftp.max_tx=10", &e), -EINVAL);
+    assert_non_null(strstr(e.text, "unknown key 'application'"));
     config_free(c);
 }
 
