@@ -11,7 +11,110 @@
     X(AN_APP_MISMATCH, "applayer_mismatch_protocol_both_directions", \
       "the two directions speak different protocols")                \
     X(AN_APP_GAP, "applayer_gap", "bytes are missing: the parser gets no more of this direction")
-#define ANOMALIES_OF_HTTP(X)
+#define ANOMALIES_OF_HTTP(X)                                                                                 \
+    X(AN_HTTP_REQUEST_FIELD_MISSING_COLON, "http.request_field_missing_colon",                               \
+      "*a line among a request's header fields without a colon")                                             \
+    X(AN_HTTP_RESPONSE_FIELD_MISSING_COLON, "http.response_field_missing_colon",                             \
+      "*a line among a response's header fields without a colon")                                            \
+    X(AN_HTTP_INVALID_REQUEST_CHUNK_LEN, "http.invalid_request_chunk_len",                                   \
+      "*the length of a request's chunk is no number")                                                       \
+    X(AN_HTTP_INVALID_RESPONSE_CHUNK_LEN, "http.invalid_response_chunk_len",                                 \
+      "*the length of a response's chunk is no number")                                                      \
+    X(AN_HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST, "http.invalid_transfer_encoding_value_in_request", \
+      "*a request's transfer encoding is not one that is known, or not the last")                            \
+    X(AN_HTTP_INVALID_TRANSFER_ENCODING_VALUE_IN_RESPONSE,                                                   \
+      "http.invalid_transfer_encoding_value_in_response",                                                    \
+      "*a response's transfer encoding is not one that is known, or not the last")                           \
+    X(AN_HTTP_INVALID_CONTENT_LENGTH_FIELD_IN_REQUEST, "http.invalid_content_length_field_in_request",       \
+      "*a request's content length is no number")                                                            \
+    X(AN_HTTP_INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE, "http.invalid_content_length_field_in_response",     \
+      "*a response's content length is no number")                                                           \
+    X(AN_HTTP_DUPLICATE_CONTENT_LENGTH_FIELD_IN_REQUEST, "http.duplicate_content_length_field_in_request",   \
+      "a request has two content lengths")                                                                   \
+    X(AN_HTTP_DUPLICATE_CONTENT_LENGTH_FIELD_IN_RESPONSE, "http.duplicate_content_length_field_in_response", \
+      "a response has two content lengths")                                                                  \
+    X(AN_HTTP_100_CONTINUE_ALREADY_SEEN, "http.100_continue_already_seen",                                   \
+      "a second 100 (Continue) for one request")                                                             \
+    X(AN_HTTP_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST, "http.unable_to_match_response_to_request",               \
+      "a response that no request asked for")                                                                \
+    X(AN_HTTP_INVALID_SERVER_PORT_IN_REQUEST, "http.invalid_server_port_in_request",                         \
+      "the port in a request's target is no number")                                                         \
+    X(AN_HTTP_INVALID_AUTHORITY_PORT, "http.invalid_authority_port",                                         \
+      "the port that CONNECT asks for is no number")                                                         \
+    X(AN_HTTP_REQUEST_HEADER_INVALID, "http.request_header_invalid",                                         \
+      "*a request's header field whose name is no token")                                                    \
+    X(AN_HTTP_RESPONSE_HEADER_INVALID, "http.response_header_invalid",                                       \
+      "*a response's header field whose name is no token")                                                   \
+    X(AN_HTTP_MISSING_HOST_HEADER, "http.missing_host_header", "a request of HTTP/1.1 without a host")       \
+    X(AN_HTTP_HOST_HEADER_AMBIGUOUS, "http.host_header_ambiguous",                                           \
+      "*a request that names more than one host")                                                            \
+    X(AN_HTTP_INVALID_REQUEST_FIELD_FOLDING, "http.invalid_request_field_folding",                           \
+      "*a request's header field that is folded, or one with nothing to fold")                               \
+    X(AN_HTTP_INVALID_RESPONSE_FIELD_FOLDING, "http.invalid_response_field_folding",                         \
+      "*a response's header field that is folded, or one with nothing to fold")                              \
+    X(AN_HTTP_REQUEST_FIELD_TOO_LONG, "http.request_field_too_long",                                         \
+      "a line or all lines of a request's head are longer than is looked at")                                \
+    X(AN_HTTP_RESPONSE_FIELD_TOO_LONG, "http.response_field_too_long",                                       \
+      "a line or all lines of a response's head are longer than is looked at")                               \
+    X(AN_HTTP_REQUEST_LINE_INVALID, "http.request_line_invalid", "*a request line that is none")             \
+    X(AN_HTTP_REQUEST_LINE_INCOMPLETE, "http.request_line_incomplete",                                       \
+      "the connection ended in a request line")                                                              \
+    X(AN_HTTP_REQUEST_BODY_UNEXPECTED, "http.request_body_unexpected",                                       \
+      "*a body of a request that should have none")                                                          \
+    X(AN_HTTP_RESPONSE_BODY_UNEXPECTED, "http.response_body_unexpected",                                     \
+      "*bytes behind a response, or in one that should have none")                                           \
+    X(AN_HTTP_REQUEST_SERVER_PORT_TCP_PORT_MISMATCH, "http.request_server_port_tcp_port_mismatch",           \
+      "the port that a request names is not the one it was sent to")                                         \
+    X(AN_HTTP_REQUEST_URI_HOST_INVALID, "http.request_uri_host_invalid",                                     \
+      "the host in a request's target is no valid one")                                                      \
+    X(AN_HTTP_REQUEST_HEADER_HOST_INVALID, "http.request_header_host_invalid",                               \
+      "the host that a request names is no valid one")                                                       \
+    X(AN_HTTP_REQUEST_AUTH_UNRECOGNIZED, "http.request_auth_unrecognized",                                   \
+      "credentials in a scheme that is not known")                                                           \
+    X(AN_HTTP_REQUEST_HEADER_REPETITION, "http.request_header_repetition",                                   \
+      "a request's header field came more than once")                                                        \
+    X(AN_HTTP_RESPONSE_HEADER_REPETITION, "http.response_header_repetition",                                 \
+      "a response's header field came more than once")                                                       \
+    X(AN_HTTP_RESPONSE_ABNORMAL_TRANSFER_ENCODING, "http.response_abnormal_transfer_encoding",               \
+      "a response with a transfer encoding other than chunked")                                              \
+    X(AN_HTTP_RESPONSE_CHUNKED_OLD_PROTO, "http.response_chunked_old_proto",                                 \
+      "*a response of HTTP/1.0 that is chunked")                                                             \
+    X(AN_HTTP_RESPONSE_INVALID_PROTOCOL, "http.response_invalid_protocol",                                   \
+      "*a response of a protocol version that does not exist")                                               \
+    X(AN_HTTP_RESPONSE_INVALID_STATUS, "http.response_invalid_status",                                       \
+      "*a response whose status is no number of three digits")                                               \
+    X(AN_HTTP_RESPONSE_MULTIPART_BYTERANGES, "http.response_multipart_byteranges",                           \
+      "a response in several parts")                                                                         \
+    X(AN_HTTP_DOUBLE_ENCODED_URI, "http.double_encoded_uri", "a target that is percent-encoded twice")       \
+    X(AN_HTTP_URI_DELIM_NON_COMPLIANT, "http.uri_delim_non_compliant",                                       \
+      "*white space in a request's target, or other than one blank behind it")                               \
+    X(AN_HTTP_METHOD_DELIM_NON_COMPLIANT, "http.method_delim_non_compliant",                                 \
+      "*other white space than one blank behind a request's method")                                         \
+    X(AN_HTTP_REQUEST_LINE_LEADING_WHITESPACE, "http.request_line_leading_whitespace",                       \
+      "*white space in front of a request's method")                                                         \
+    X(AN_HTTP_REQUEST_CHUNK_EXTENSION, "http.request_chunk_extension",                                       \
+      "*a chunk of a request with more than its length")                                                     \
+    X(AN_HTTP_REQUEST_TOO_MANY_HEADERS, "http.request_too_many_headers",                                     \
+      "a request with more header fields than app limits say")                                               \
+    X(AN_HTTP_RESPONSE_TOO_MANY_HEADERS, "http.response_too_many_headers",                                   \
+      "a response with more header fields than app limits say")                                              \
+    X(AN_HTTP_FAILED_PROTOCOL_CHANGE, "http.failed_protocol_change",                                         \
+      "the connection should have changed its protocol, and did not")                                        \
+    X(AN_HTTP_RESPONSE_CHUNK_EXTENSION, "http.response_chunk_extension",                                     \
+      "a chunk of a response with more than its length")                                                     \
+    X(AN_HTTP_CONFLICTING_LENGTH, "http.conflicting_length", "*two content lengths that differ")             \
+    X(AN_HTTP_LENGTH_AND_CHUNKED, "http.length_and_chunked", "*a content length in a chunked message")       \
+    X(AN_HTTP_CHUNK_END_INVALID, "http.chunk_end_invalid", "*a chunk that does not end with CRLF")           \
+    X(AN_HTTP_BARE_CR, "http.bare_cr", "*a carriage return within a line of a message's head")               \
+    X(AN_HTTP_NUL_IN_HEAD, "http.nul_in_head", "*a NUL within a message's head")                             \
+    X(AN_HTTP_SPACE_BEFORE_COLON, "http.space_before_colon",                                                 \
+      "*white space between a header field's name and its colon")                                            \
+    X(AN_HTTP_REQUEST_WITHOUT_VERSION, "http.request_without_version", "*a request line without a version")  \
+    X(AN_HTTP_URI_U_ENCODED, "http.uri_u_encoded", "*%u in a request's target")                              \
+    X(AN_HTTP_URI_NOT_UTF8, "http.uri_not_utf8", "a target whose bytes are no UTF-8, or overlong")           \
+    X(AN_HTTP_TOO_MANY_TRANSACTIONS, "http.too_many_transactions",                                           \
+      "more requests wait for an answer than app limits say")                                                \
+    X(AN_HTTP_CONNECT_EARLY_DATA, "http.connect_early_data", "*data for a tunnel that is not open yet")
 #define ANOMALIES_OF_BODIES(X)
 #define ANOMALIES_OF_HTTP2(X)
 #define ANOMALIES_OF_TLS(X)
