@@ -95,23 +95,23 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(JS_DATA, "", "js_data", "", 0, 0, BOTH_WAYS, 0)                            \
     X(VBA_DATA, "", "vba_data", "", 0, 0, BOTH_WAYS, 0)
 
-#define BUFFERS_OF_DNS(X)                                                                      \
-    X(DNS_QUERY, "dns.query dns_query", "", "", 0, APP_BIT(DNS), TO_SERVER, MULTI)             \
-    X(DNS_OPCODE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, 0) /* numbers: kw/app_numbers.c */   \
-    X(DNS_RCODE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, 0)                                    \
-    X(DNS_RRTYPE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)                               \
-    X(DNS_QUERY_NAME, "dns.query.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)             \
-    X(DNS_ANSWER_NAME, "dns.answer.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)           \
-    X(DNS_QUERIES, "dns.queries.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)            \
-    X(DNS_ANSWERS, "dns.answers.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)            \
-    X(DNS_AUTHORITIES, "dns.authorities.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)    \
-    X(DNS_ADDITIONALS, "dns.additionals.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, MULTI)    \
-    X(DNS_RESPONSE, "dns.response.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, MULTI)          \
-    X(MDNS_QUERIES, "mdns.queries.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)         \
-    X(MDNS_ANSWERS, "mdns.answers.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)         \
-    X(MDNS_AUTHORITIES, "mdns.authorities.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI) \
-    X(MDNS_ADDITIONALS, "mdns.additionals.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI) \
-    X(MDNS_RESPONSE, "mdns.response.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, MULTI)
+#define BUFFERS_OF_DNS(X)                                                                             \
+    X(DNS_QUERY, "dns.query dns_query", "", "", 0, APP_BIT(DNS), TO_SERVER, LIVE | MULTI)             \
+    X(DNS_OPCODE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, LIVE) /* numbers: kw/app_numbers.c */       \
+    X(DNS_RCODE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, LIVE)                                        \
+    X(DNS_RRTYPE, "", "", "", 0, APP_BIT(DNS), BOTH_WAYS, LIVE | MULTI)                               \
+    X(DNS_QUERY_NAME, "dns.query.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, LIVE | MULTI)             \
+    X(DNS_ANSWER_NAME, "dns.answer.name", "", "", 0, APP_BIT(DNS), BOTH_WAYS, LIVE | MULTI)           \
+    X(DNS_QUERIES, "dns.queries.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, LIVE | MULTI)            \
+    X(DNS_ANSWERS, "dns.answers.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, LIVE | MULTI)            \
+    X(DNS_AUTHORITIES, "dns.authorities.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, LIVE | MULTI)    \
+    X(DNS_ADDITIONALS, "dns.additionals.rrname", "", "", 0, APP_BIT(DNS), BOTH_WAYS, LIVE | MULTI)    \
+    X(DNS_RESPONSE, "dns.response.rrname", "", "", 0, APP_BIT(DNS), TO_CLIENT, LIVE | MULTI)          \
+    X(MDNS_QUERIES, "mdns.queries.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, LIVE | MULTI)         \
+    X(MDNS_ANSWERS, "mdns.answers.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, LIVE | MULTI)         \
+    X(MDNS_AUTHORITIES, "mdns.authorities.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, LIVE | MULTI) \
+    X(MDNS_ADDITIONALS, "mdns.additionals.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, LIVE | MULTI) \
+    X(MDNS_RESPONSE, "mdns.response.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, LIVE | MULTI)
 
 #define BUFFERS_OF_TLS(X)                                                                                    \
     X(TLS_SNI, "tls.sni tls_sni", "", "", 0, APP_BIT(TLS), TO_SERVER, 0)                                     \

@@ -15,8 +15,8 @@
 #define APP_TABLE(X)                                                                       \
     X(HTTP1, "http1", "http1", "", TCP, 0)                                                 \
     X(HTTP2, "http2", "http2", "http2", TCP, 0)                                            \
-    X(DNS, "dns", "dns", "dns", IP, 0)                                                     \
-    X(MDNS, "mdns", "mdns", "mdns", UDP, 0)                                                \
+    X(DNS, "dns", "dns", "dns", IP, 1)                                                     \
+    X(MDNS, "mdns", "mdns", "mdns", UDP, 1)                                                \
     X(TLS, "tls", "tls ssl", "ssl", TCP, 0)                                                \
     X(QUIC, "quic", "quic", "quic", UDP, 0)                                                \
     X(SMTP, "smtp", "smtp", "smtp", TCP, 0)                                                \

@@ -6,6 +6,9 @@
 
 #define APP_PARSERS(X) \
     X(ssh)             \
+    X(dns)             \
+    X(dns_stream)      \
+    X(mdns)            \
     X(sip)
 
 #define X(name) extern const struct app_parser parser_##name;

@@ -119,7 +119,19 @@
 #define ANOMALIES_OF_HTTP2(X)
 #define ANOMALIES_OF_TLS(X)
 #define ANOMALIES_OF_QUIC(X)
-#define ANOMALIES_OF_DNS(X)
+#define ANOMALIES_OF_DNS(X)                                                                            \
+    X(AN_DNS_MALFORMED_DATA, "dns.malformed_data", "a question or answer that is not whole")           \
+    X(AN_DNS_INVALID_AUTHORITIES, "dns.invalid_authorities", "an authority record that is not whole")  \
+    X(AN_DNS_INVALID_ADDITIONALS, "dns.invalid_additionals", "an additional record that is not whole") \
+    X(AN_DNS_NOT_REQUEST, "dns.not_a_request", "a response towards the server")                        \
+    X(AN_DNS_NOT_RESPONSE, "dns.not_a_response", "a request towards the client")                       \
+    X(AN_DNS_Z_FLAG_SET, "dns.z_flag_set", "the reserved bit is set")                                  \
+    X(AN_DNS_INVALID_OPCODE, "dns.invalid_opcode", "an operation that is not assigned")                \
+    X(AN_DNS_NAME_TOO_LONG, "dns.name_too_long", "*a name of more than 255 bytes")                     \
+    X(AN_DNS_INFINITE_LOOP, "dns.infinite_loop", "the pointers of a name go round")                    \
+    X(AN_DNS_TOO_MANY_LABELS, "dns.too_many_labels", "a name of more than 255 labels")                 \
+    X(AN_DNS_FORWARD_POINTER, "dns.forward_pointer", "*a pointer to what comes later in the message")  \
+    X(AN_DNS_TOO_MANY_NAMES, "dns.too_many_names", "*the names together are 8 times longer than the message")
 #define ANOMALIES_OF_MAIL(X)
 #define ANOMALIES_OF_FTP(X)
 #define ANOMALIES_OF_SSH(X)                                                                            \
