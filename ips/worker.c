@@ -370,6 +370,7 @@ void worker_drain(struct worker *w, enum drop_reason why)
 {
     defrag_flush(w->defrag, why, &w->counters);
     leave_fragments(w, 0, 0);
+    flow_flush(w->flows);
 }
 
 unsigned worker_burst(struct worker *w, unsigned in_port)

@@ -124,6 +124,20 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
     };
 }
 
+/* `all` is all transactions: a record for each flow of a flood must be asked for. */
+static bool names_flow(const char *events)
+{
+    for (const char *at = events; *at != '\0';) {
+        size_t n = strcspn(at, ", ");
+
+        if (span_eq_str(span_of(at, n), "flow"))
+            return true;
+        at += n;
+        at += strspn(at, ", ");
+    }
+    return false;
+}
+
 static int equip(struct worker *w, const struct worker_place *place, const struct config *cfg, struct err *e)
 {
     struct flow_config fc;
@@ -134,6 +148,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
                                .log_payload = cfg->log.payload,
                                .log_packet = cfg->log.packet,
                                .log_anomalies = cfg->log.anomalies,
+                               .log_flows = names_flow(cfg->log.events),
                                .steps_max = cfg->detect.steps_max,
                                .bridge = place->bridge,
                                .track_entries = cfg->detect.track_max};

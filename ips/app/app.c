@@ -64,7 +64,7 @@ static void forget(struct app *a)
 }
 
 /* The flow table forgets a flow. */
-static void released(void *arg, uint32_t index)
+static void released(void *arg, uint32_t index, enum flow_end why)
 {
     struct app *a = arg;
     struct app_slot *s = &a->slots[index];
@@ -595,9 +595,14 @@ bool app_just_known(const struct app *a, const struct packet *p)
 
 const char *app_name(const struct app *a, const struct packet *p)
 {
-    const struct app_slot *s = slot_of(a, p);
+    return p->flow ? app_name_of(a, p->flow) : NULL;
+}
 
-    if (!s || (!s->proto && !(s->flags & SLOT_SETTLED)))
+const char *app_name_of(const struct app *a, const struct flow *f)
+{
+    const struct app_slot *s = &a->slots[flow_index(a->flows, f)];
+
+    if ((!s->proto && !(s->flags & SLOT_SETTLED)))
         return NULL;
     return s->proto ? app_word((enum app_proto)(s->proto - 1)) : "failed";
 }

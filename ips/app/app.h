@@ -65,6 +65,7 @@ bool app_just_known(const struct app *a, const struct packet *p);
 /* Of an event about the packet: the protocol's name in EVE, "failed", or NULL when there is nothing to say; the members of
  * its current transaction (fields.h) under the key *object. */
 const char *app_name(const struct app *a, const struct packet *p);
+const char *app_name_of(const struct app *a, const struct flow *f);
 /* Bytes of the pool in use; any thread. */
 uint64_t app_bytes(const struct app *a);
 /* The words of EVE's app_proto; "unknown" for APP_N. */

@@ -227,3 +227,23 @@ void act_report(struct detect *d)
         report_event(&d->report, EVENT_PACKET, d->p, NULL, ACTION_ALERT);
     }
 }
+
+void act_tally(struct detect *d)
+{
+    const struct packet *p = d->p;
+    struct tally *t;
+
+    if (!d->tallies || !p->flow || (p->verdict != VERDICT_DROP && !(d->rs && d->n_alerts)))
+        return;
+    t = &d->tallies[flow_index(d->flows, p->flow)];
+    t->alerts += d->rs ? d->n_alerts : 0;
+    if (p->verdict != VERDICT_DROP)
+        return;
+    if (t->dropped++ > 0)
+        return;
+    t->drop_reason = p->drop_reason;
+    if (d->rs && d->has_drop) {
+        t->drop_sid = d->rs->info[d->drop.rule].sid;
+        t->action = d->drop.action;
+    }
+}

@@ -43,6 +43,16 @@
 #define STEPS_TIMES   64   /* that often at most: a segment that fills a hole may bring megabytes */
 #define STEPS_DEFAULT 3000 /* default bound on backtracking: Suricata's inspection-recursion-limit */
 
+/* The flow table forgets a flow. */
+static void released(void *arg, uint32_t index, enum flow_end why)
+{
+    struct detect *d = arg;
+    struct tally *t = &d->tallies[index];
+
+    report_flow(&d->report, flow_at(d->flows, index), t, why);
+    *t = (struct tally){0};
+}
+
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
                           struct counters *c, struct err *e)
 {
@@ -56,6 +66,15 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     d->own_track = track_new(cfg->track_entries ? cfg->track_entries : TRACK_DEFAULT, e);
     if (cfg->flows && cfg->max_flows > 0)
         d->late_table = late_table_new(cfg->max_flows, e);
+    if (cfg->log_flows && cfg->flows && cfg->max_flows > 0)
+        d->tallies =
+            calloc(cfg->max_flows, sizeof(*d->tallies)); /* the kernel's zeros: touched by what is dropped */
+    if (cfg->log_flows && !d->tallies) {
+        err_set(e, -ENOMEM, "no memory for what was dropped of %u flows", cfg->max_flows);
+        err_remedy(e, "lower flow.max");
+        detect_free(d);
+        return NULL;
+    }
     if (!d->eval.scratch || !d->own_track || (cfg->max_flows > 0 && cfg->flows && !d->late_table)) {
         detect_free(d);
         return NULL;
@@ -71,6 +90,8 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     d->log_anomalies = cfg->log_anomalies;
     d->steps_max = cfg->steps_max ? cfg->steps_max : STEPS_DEFAULT;
     d->worker = worker;
+    if (d->tallies)
+        flow_table_on_release(cfg->flows, released, d);
     d->report = (struct report){
         .ring = ring,
         .c = c,
@@ -88,6 +109,9 @@ void detect_free(struct detect *d)
         return;
     eval_scratch_free(d->eval.scratch);
     late_table_free(d->late_table);
+    if (d->tallies && d->flows)
+        flow_table_off_release(d->flows, d);
+    free(d->tallies);
     track_free(d->own_track);
     free(d);
 }
@@ -442,6 +466,7 @@ void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     d->report.rejected = d->report.passed = false;
     d->report.ts_ns = p->ts_ns;
+    d->report.now_ns = p->now_ns;
     d->p = p;
     d->look = settle(d, p);
     d->rs = rs && (d->look == LOOK || (d->look == LOOK_AT_ANOMALIES && rs->anomalous.n > 0)) ? rs : NULL;
@@ -491,6 +516,7 @@ bool detect_end(struct detect *d, struct packet *p)
             p->drop_reason = DROP_NONE;
         }
     }
+    act_tally(d);
     if (d->log_anomalies && anomaly_any(&p->anomalies))
         report_event(&d->report, EVENT_ANOMALY, p, NULL, ACTION_ALERT);
     return d->report.rejected;

@@ -21,6 +21,7 @@ struct detect_config {
     bool log_anomalies; /* an event for each packet that has any */
     bool inline_mode;   /* false: drop rules alert ("allowed") and nothing is dropped */
     bool log_payload, log_packet;
+    bool log_flows;           /* an event for each flow that ends */
     uint32_t steps_max;       /* bound on backtracking per rule and packet; 0 = 3000 as Suricata's */
     uint32_t bridge;          /* index, for events */
     struct flow_table *flows; /* that packets' flows belong to; NULL: nothing is remembered about flows */

@@ -43,6 +43,14 @@ struct alert {
     uint8_t note;
 };
 
+struct tally { /* of a flow, for its event */
+    uint32_t alerts;
+    uint32_t dropped;    /* packets */
+    uint32_t drop_sid;   /* of the first one; 0: by a policy */
+    uint8_t drop_reason; /* enum drop_reason, of the first one */
+    uint8_t action;      /* enum rule_action, of the first rule that dropped one */
+};
+
 struct detect {
     struct counters *c;
     struct eval eval;
@@ -53,6 +61,7 @@ struct detect {
     struct flow_table *flows;
     struct stream_table *streams;
     struct app *app;
+    struct tally *tallies;         /* by flow index; NULL: flows have no events */
     struct late_table *late_table; /* NULL: what was found before in a stream is searched for again */
     struct track *own_track;       /* NULL when one is shared */
     /* of the packet in hand */
@@ -91,6 +100,8 @@ void act_all(struct detect *d);
 /* A packet that a policy or its flow's verdict drops. */
 void act_drop_uninspected(struct detect *d, enum drop_reason why);
 void act_report(struct detect *d);
+/* The packet's alerts and drop, on its flow's account. */
+void act_tally(struct detect *d);
 
 /* The bound on backtracking for what is in the payload buffer now. */
 uint32_t detect_steps(const struct detect *d);

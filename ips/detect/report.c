@@ -9,6 +9,8 @@
  * Worker thread. Owns nothing.
  */
 #include "ips/detect/report.h"
+#include "ips/base/fields.h"
+#include "ips/detect/detect_parts.h"
 
 #include <netinet/in.h>
 
@@ -276,5 +278,88 @@ void report_app(const struct report *r, const struct app_record *a)
         ev->ts_ns = r->ts_ns;
     }
     ev->to_client = a->to_client;
+    event_ring_commit(r->ring, ev);
+}
+
+/* How it ended and what was dropped of it; the names are Suricata's where it has them. */
+static void fill_flow_fields(struct fields *f, const struct flow *flow, const struct tally *t,
+                             enum flow_end why)
+{
+    static const char *const states[] = {
+        [FLOW_NEW] = "new", [FLOW_ESTABLISHED] = "established", [FLOW_CLOSED] = "closed"};
+    static const char *const reasons[] = {[FLOW_END_TIMEOUT] = "timeout",
+                                          [FLOW_END_REUSED] = "tcp_reuse",
+                                          [FLOW_END_EVICTED] = "forced",
+                                          [FLOW_END_SHUTDOWN] = "shutdown"};
+
+    fields_word(f, "state", states[flow->state]);
+    fields_word(f, "reason", reasons[why]);
+    fields_bool(f, "alerted", t->alerts > 0);
+    if (t->alerts > 0)
+        fields_number(f, "alerts", t->alerts);
+    if (flow->verdict != FLOW_INSPECT)
+        fields_word(f, "action", flow->verdict == FLOW_DROP ? "drop" : "pass");
+    if (t->dropped == 0)
+        return;
+    fields_number(f, "pkts_dropped", t->dropped);
+    fields_word(f, "drop_reason", drop_info[t->drop_reason].name);
+    if (t->drop_sid != 0)
+        fields_number(f, "drop_signature_id", t->drop_sid);
+}
+
+static void fill_tcp_fields(struct fields *f, const struct flow *flow)
+{
+    static const struct {
+        uint8_t bit;
+        const char *name;
+    } flags[] = {{0x02, "syn"}, {0x01, "fin"}, {0x04, "rst"}, {0x08, "psh"}, {0x10, "ack"}, {0x20, "urg"}};
+    uint8_t ts = flow->tcp_seen[0], tc = flow->tcp_seen[1], both = ts | tc;
+
+    fields_object(f, "tcp");
+    fields_hex(f, "tcp_flags", span_of(&both, 1));
+    fields_hex(f, "tcp_flags_ts", span_of(&ts, 1));
+    fields_hex(f, "tcp_flags_tc", span_of(&tc, 1));
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        if (both & flags[i].bit)
+            fields_bool(f, flags[i].name, true);
+    fields_close(f);
+}
+
+/* Real time of its last packet: flows keep the worker's clock. */
+static uint64_t last_seen(const struct report *r, const struct flow *f)
+{
+    uint64_t ago = r->now_ns > f->last_ns ? r->now_ns - f->last_ns : 0;
+
+    return r->ts_ns > ago && r->ts_ns - ago > f->start_ts_ns ? r->ts_ns - ago : f->start_ts_ns;
+}
+
+void report_flow(const struct report *r, const struct flow *f, const struct tally *t, enum flow_end why)
+{
+    struct span part[N_PARTS] = {{0}};
+    uint8_t room[1024];
+    struct fields flow;
+
+    if (!r->ring)
+        return;
+    fields_begin(&flow, room, sizeof(room));
+    fill_flow_fields(&flow, f, t, why);
+    uint32_t at = flow.len;
+    if (f->proto == IPPROTO_TCP)
+        fill_tcp_fields(&flow, f);
+    part[OBJECT] = span_of(room, at); /* of the flow object */
+    part[FIELDS] = span_of(room + at, flow.len - at);
+    if (r->app)
+        part[APP] = part_of(app_name_of(r->app, f));
+    struct event *ev = reserve(r, EVENT_FLOW, part, NULL);
+    if (!ev)
+        return;
+    fill_ends(ev, f);
+    ev->exceptions = f->exceptions;
+    ev->pkts_to_server = f->pkts[0];
+    ev->pkts_to_client = f->pkts[1];
+    ev->bytes_to_server = f->bytes[0];
+    ev->bytes_to_client = f->bytes[1];
+    ev->ts_ns = r->ts_ns;
+    ev->flow_age_ns = r->ts_ns > f->start_ts_ns ? last_seen(r, f) - f->start_ts_ns : 0;
     event_ring_commit(r->ring, ev);
 }

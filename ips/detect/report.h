@@ -21,7 +21,7 @@ struct report {
     uint32_t bridge;
     /* of the packet in hand */
     bool rejected, passed;
-    uint64_t ts_ns;          /* real time; stays when the packet has gone */
+    uint64_t ts_ns, now_ns;  /* real time and the worker's clock; they stay when the packet has gone */
     bool in_stream;          /* of the alert in hand: payload is the end of a stream */
     struct span payload;     /* of the alert in hand */
     const struct note *note; /* of the alert in hand: the transaction; NULL: none */
@@ -33,6 +33,9 @@ struct report {
 
 /* A transaction, or whatever else a parser has to say (app_hooks.log). */
 void report_app(const struct report *r, const struct app_record *a);
+struct tally;
+/* A flow has ended. */
+void report_flow(const struct report *r, const struct flow *f, const struct tally *t, enum flow_end why);
 /* rule: of the alert, or of the drop; a drop may have none (NULL, action is then ignored). */
 void report_event(const struct report *r, enum event_type type, const struct packet *p,
                   const struct rule_info *rule, enum rule_action action);

@@ -58,7 +58,7 @@ struct flow_table {
     uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
     struct wheel wheels[2]; /* [FLOW_PROVEN set]: flows that have proven to be real, and all others */
     struct {
-        void (*call)(void *arg, uint32_t index);
+        flow_released_fn call;
         void *arg;
     } released[RELEASED_MAX]; /* the last one first */
     unsigned n_released;
@@ -159,7 +159,7 @@ void flow_table_free(struct flow_table *t)
     free(t);
 }
 
-void flow_table_on_release(struct flow_table *t, void (*released)(void *arg, uint32_t index), void *arg)
+void flow_table_on_release(struct flow_table *t, flow_released_fn released, void *arg)
 {
     assert(t->n_released < RELEASED_MAX);
     t->released[t->n_released].call = released;
@@ -257,14 +257,14 @@ static void detach(struct flow_table *t, struct flow *f, uint64_t now_ns)
 }
 
 /* f is out of the wheel already. */
-static void release(struct flow_table *t, struct flow *f)
+static void release(struct flow_table *t, struct flow *f, enum flow_end why)
 {
     if (!(f->flags & FLOW_DETACHED))
         unhash(t, f);
     if (t->vars)
         vars_clear(t->vars, &t->vars_of[f - t->flows]);
     for (unsigned i = t->n_released; i-- > 0;)
-        t->released[i].call(t->released[i].arg, flow_index(t, f));
+        t->released[i].call(t->released[i].arg, flow_index(t, f), why);
     f->next = t->free_head;
     t->free_head = (uint32_t)(f - t->flows) + 1;
     set_count(t, t->count - 1);
@@ -298,7 +298,7 @@ static enum evicted evict_from(struct flow_table *t, struct wheel *w, uint64_t n
             wheel_set(w, held[i], now_ns, deadline_of(t, &t->flows[held[i]]));
     if (best == WHEEL_NONE)
         return n ? ALL_IN_USE : NONE_THERE;
-    release(t, &t->flows[best]);
+    release(t, &t->flows[best], FLOW_END_EVICTED);
     return EVICTED;
 }
 
@@ -597,7 +597,7 @@ static unsigned expire(struct flow_table *t, struct wheel *w, uint64_t now_ns, u
             wheel_set(w, node, now_ns, deadline);
             continue;
         }
-        release(t, f);
+        release(t, f, f->flags & FLOW_DETACHED ? FLOW_END_REUSED : FLOW_END_TIMEOUT);
         counter_add(c, CTR_FLOW_EXPIRED, 1);
     }
     return budget;
@@ -610,4 +610,11 @@ void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct 
     if (t->emergency &&
         t->count < t->cfg.max_flows - t->cfg.max_flows / 10) /* not in and out with each flow */
         t->emergency = false;
+}
+
+void flow_flush(struct flow_table *t)
+{
+    for (unsigned i = 0; i < 2; i++)
+        for (uint32_t node; (node = wheel_due(&t->wheels[i], UINT64_MAX)) != WHEEL_NONE;)
+            release(t, &t->flows[node], FLOW_END_SHUTDOWN);
 }

@@ -18,10 +18,10 @@ enum flow_verdict { FLOW_INSPECT, FLOW_PASS, FLOW_DROP };
 
 struct flow {
     /* hot, one cache line: what every packet of the flow touches */
-    uint32_t hash, next;    /* chain in the bucket: index + 1, 0 ends it */
-    uint8_t state : 2;      /* enum flow_state */
-    uint8_t verdict : 2;    /* enum flow_verdict: holds for every later packet; the first one set wins */
-    uint8_t exceptions;     /* bit for each enum exception that its packets met */
+    uint32_t hash, next; /* chain in the bucket: index + 1, 0 ends it */
+    uint8_t state : 2;   /* enum flow_state */
+    uint8_t verdict : 2; /* enum flow_verdict: holds for every later packet; the first one set wins */
+    uint8_t exceptions;  /* bit for each enum exception that its packets met */
     uint8_t proto, ip_version;
     uint8_t tcp_seen[2]; /* TCP flags seen so far, by direction (0 = to_server) */
     uint16_t flags;      /* enum flow_flag */
@@ -94,8 +94,15 @@ struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
 void flow_table_free(struct flow_table *t);
 /* Called with a flow's index when it is freed, so that what others keep beside it (stream/, app/) goes with it; who asks
  * last is called first. RELEASED_MAX of them, one for each arg. */
-#define RELEASED_MAX 2
-void flow_table_on_release(struct flow_table *t, void (*released)(void *arg, uint32_t index), void *arg);
+enum flow_end { /* why */
+                FLOW_END_TIMEOUT,
+                FLOW_END_REUSED,  /* its ports are another connection's now */
+                FLOW_END_EVICTED, /* the table was full */
+                FLOW_END_SHUTDOWN,
+};
+#define RELEASED_MAX 3
+typedef void (*flow_released_fn)(void *arg, uint32_t index, enum flow_end why);
+void flow_table_on_release(struct flow_table *t, flow_released_fn released, void *arg);
 void flow_table_off_release(struct flow_table *t, void *arg);
 struct flow *flow_at(const struct flow_table *t, uint32_t index);
 /* The flow's place in its table, below max_flows: rooms below keep arrays of their own beside the table. */
@@ -126,4 +133,6 @@ uint32_t flow_likely(const struct flow_table *t, const struct packet *p);
 void flow_account(struct flow_table *t, struct packet *p);
 /* Removes at most `budget` flows whose time is over. Once a burst, when no packet of it is in use any more. */
 void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c);
+/* Removes all flows: the end. */
+void flow_flush(struct flow_table *t);
 #endif

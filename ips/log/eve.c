@@ -564,6 +564,29 @@ static void write_app(struct json_writer *w, const struct event *ev, const struc
     json_write_close(w, '}');
 }
 
+/* A flow that has ended; its name in the list is `flow`. */
+static void write_flow_end(struct eve *eve, struct json_writer *w, const struct event *ev,
+                           const struct parts *p)
+{
+    write_common(eve, w, ev, p, "flow");
+    if (p->app.len > 0)
+        json_write_text(w, "app_proto", p->app);
+    json_write_open(w, "flow", '{');
+    json_write_uint(w, "pkts_toserver", ev->pkts_to_server);
+    json_write_uint(w, "pkts_toclient", ev->pkts_to_client);
+    json_write_uint(w, "bytes_toserver", ev->bytes_to_server);
+    json_write_uint(w, "bytes_toclient", ev->bytes_to_client);
+    write_time(eve, w, "start", ev->flow_start_ns);
+    write_time(eve, w, "end", ev->flow_start_ns + ev->flow_age_ns);
+    json_write_uint(w, "age", ev->flow_age_ns / NS_PER_S);
+    write_fields(w, p->object);
+    write_exceptions(w, ev->exceptions);
+    json_write_close(w, '}');
+    write_fields(w, p->fields);
+    json_write_close(w, '}');
+    json_write_raw(w, "\n", 1);
+}
+
 /* One line for each anomaly of the packet. */
 static void write_anomalies(struct eve *eve, struct json_writer *w, const struct event *ev,
                             const struct parts *p)
@@ -613,6 +636,10 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
         write_app(w, ev, &parts);
         json_write_close(w, '}');
         json_write_raw(w, "\n", 1);
+        return;
+    }
+    if (ev->type == EVENT_FLOW) {
+        write_flow_end(eve, w, ev, &parts);
         return;
     }
     if (ev->type == EVENT_PACKET) {

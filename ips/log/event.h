@@ -11,7 +11,7 @@
 #include "ips/base/span.h"
 #include "ips/io/packet.h"
 
-enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_ANOMALY, EVENT_APP, EVENT_N };
+enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_ANOMALY, EVENT_APP, EVENT_FLOW, EVENT_N };
 
 /* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet,
  * vars (struct var of ips/base/vars.h, n_vars of them), tunnel (struct tunnel_hop, the frame's own packet first); copy those
@@ -56,6 +56,7 @@ struct event {
     uint16_t tunnel_len; /* bytes: the packets around this one */
     uint16_t app_len, name_len, object_len, fields_len;
     uint64_t tx_id;
+    uint64_t flow_age_ns;       /* EVENT_FLOW: from its first packet to its last */
     struct anomalies anomalies; /* EVENT_ANOMALY */
 };
 

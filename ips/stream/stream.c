@@ -32,7 +32,7 @@
 enum { SYN = 0x02, RST = 0x04 };
 
 /* The flow table forgets a flow. */
-static void released(void *arg, uint32_t index)
+static void released(void *arg, uint32_t index, enum flow_end why)
 {
     struct stream_table *t = arg;
 
