@@ -137,24 +137,29 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(QUIC_CYU_HASH, "quic.cyu.hash", "", "", 0, APP_BIT(QUIC), TO_SERVER, MULTI | FOLDED)                   \
     X(QUIC_CYU_STRING, "quic.cyu.string", "", "", 0, APP_BIT(QUIC), TO_SERVER, MULTI)
 
-#define BUFFERS_OF_MAIL_AND_FTP(X)                                                   \
-    X(SMTP_HELO, "smtp.helo", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                \
-    X(SMTP_MAIL_FROM, "smtp.mail_from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)      \
-    X(SMTP_RCPT_TO, "smtp.rcpt_to", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)      \
-    X(EMAIL_FROM, "email.from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)              \
-    X(EMAIL_SUBJECT, "email.subject", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)        \
-    X(EMAIL_TO, "email.to", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                  \
-    X(EMAIL_CC, "email.cc", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                  \
-    X(EMAIL_DATE, "email.date", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)              \
-    X(EMAIL_MESSAGE_ID, "email.message_id", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)  \
-    X(EMAIL_X_MAILER, "email.x_mailer", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)      \
-    X(EMAIL_URL, "email.url", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)            \
-    X(EMAIL_RECEIVED, "email.received", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)  \
-    X(EMAIL_BODY_MD5, "email.body_md5", "", "", 0, APP_BIT(SMTP), TO_SERVER, FOLDED) \
-    X(FTP_COMMAND, "ftp.command", "", "", 0, APP_BIT(FTP), TO_SERVER, 0)             \
-    X(FTP_COMMAND_DATA, "ftp.command_data", "", "", 0, APP_BIT(FTP), TO_SERVER, 0)   \
-    X(FTP_REPLY, "ftp.reply", "", "", 0, APP_BIT(FTP), TO_CLIENT, MULTI)             \
-    X(FTP_COMPLETION_CODE, "ftp.completion_code", "", "", 0, APP_BIT(FTP), TO_CLIENT, MULTI)
+#define BUFFERS_OF_MAIL_AND_FTP(X)                                                                       \
+    X(SMTP_HELO, "smtp.helo", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                                 \
+    X(SMTP_MAIL_FROM, "smtp.mail_from", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                       \
+    X(SMTP_RCPT_TO, "smtp.rcpt_to", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE | MULTI)                   \
+    X(EMAIL_FROM, "email.from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                  \
+    X(EMAIL_SUBJECT, "email.subject", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                            \
+    X(EMAIL_TO, "email.to", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                      \
+    X(EMAIL_CC, "email.cc", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                      \
+    X(EMAIL_DATE, "email.date", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                  \
+    X(EMAIL_MESSAGE_ID, "email.message_id", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                      \
+    X(EMAIL_X_MAILER, "email.x_mailer", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                          \
+    X(EMAIL_URL, "email.url", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)                                \
+    X(EMAIL_RECEIVED, "email.received", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)                      \
+    X(EMAIL_BODY_MD5, "email.body_md5", "", "", 0, APP_BIT(SMTP), TO_SERVER, FOLDED)                     \
+    X(FTP_COMMAND, "ftp.command", "", "", 0, APP_BIT(FTP), TO_SERVER, LIVE)                              \
+    X(FTP_COMMAND_DATA, "ftp.command_data", "", "", 0, APP_BIT(FTP), TO_SERVER, LIVE)                    \
+    X(FTP_REPLY, "ftp.reply", "", "", 0, APP_BIT(FTP), TO_CLIENT, LIVE | MULTI)                          \
+    X(FTP_COMPLETION_CODE, "ftp.completion_code", "", "", 0, APP_BIT(FTP), TO_CLIENT, LIVE | MULTI)      \
+    /* numbers: 0 active, 1 passive; of the data connection; whether there is a reply; 0 RETR, 1 STOR */ \
+    X(FTP_MODE, "", "", "", 0, APP_BIT(FTP), BOTH_WAYS, LIVE)                                            \
+    X(FTP_DYNAMIC_PORT, "", "", "", 0, APP_BIT(FTP), BOTH_WAYS, LIVE)                                    \
+    X(FTP_REPLY_RECEIVED, "", "", "", 0, APP_BIT(FTP), BOTH_WAYS, LIVE)                                  \
+    X(FTPDATA_COMMAND, "", "", "", 0, APP_BIT(FTP_DATA), BOTH_WAYS, LIVE)
 
 #define BUFFERS_OF_SSH_AND_SMB(X)                                                                            \
     X(SSH_PROTO, "ssh.proto ssh_proto", "", "", 0, APP_BIT(SSH), BOTH_WAYS, LIVE)                            \

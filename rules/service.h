@@ -19,10 +19,10 @@
     X(MDNS, "mdns", "mdns", "mdns", UDP, 1)                                                \
     X(TLS, "tls", "tls ssl", "ssl", TCP, 0)                                                \
     X(QUIC, "quic", "quic", "quic", UDP, 0)                                                \
-    X(SMTP, "smtp", "smtp", "smtp", TCP, 0)                                                \
+    X(SMTP, "smtp", "smtp", "smtp", TCP, 1)                                                \
     X(IMAP, "imap", "imap", "imap", TCP, 0)                                                \
     X(POP3, "pop3", "pop3", "pop3", TCP, 0)                                                \
-    X(FTP, "ftp", "ftp", "ftp", TCP, 0)                                                    \
+    X(FTP, "ftp", "ftp", "ftp", TCP, 1)                                                    \
     X(FTP_DATA, "ftp-data", "ftp-data", "ftp-data", TCP, 0)                                \
     X(SSH, "ssh", "ssh", "ssh", TCP, 1)                                                    \
     X(SMB, "smb", "smb", "netbios-ssn", TCP, 0)                                            \

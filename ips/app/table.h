@@ -9,7 +9,9 @@
     X(dns)             \
     X(dns_stream)      \
     X(mdns)            \
-    X(sip)
+    X(sip)             \
+    X(smtp)            \
+    X(ftp)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)

@@ -132,8 +132,30 @@
     X(AN_DNS_TOO_MANY_LABELS, "dns.too_many_labels", "a name of more than 255 labels")                 \
     X(AN_DNS_FORWARD_POINTER, "dns.forward_pointer", "*a pointer to what comes later in the message")  \
     X(AN_DNS_TOO_MANY_NAMES, "dns.too_many_names", "*the names together are 8 times longer than the message")
-#define ANOMALIES_OF_MAIL(X)
-#define ANOMALIES_OF_FTP(X)
+#define ANOMALIES_OF_MAIL(X)                                                                             \
+    X(AN_SMTP_INVALID_REPLY, "smtp.invalid_reply", "a line of the server that is no reply")              \
+    X(AN_SMTP_UNMATCHED_REPLY, "smtp.unable_to_match_reply_with_request", "a reply to no command")       \
+    X(AN_SMTP_LONG_COMMAND, "smtp.max_command_line_len_exceeded", "a command of more than 4096 bytes")   \
+    X(AN_SMTP_LONG_REPLY, "smtp.max_reply_line_len_exceeded", "a reply's line of more than 4096 bytes")  \
+    X(AN_SMTP_TRUNCATED_LINE, "smtp.truncated_line", "the end of a long line was not looked at")         \
+    X(AN_SMTP_MANY_COMMANDS, "smtp.too_many_commands", "more than 64 commands wait for replies")         \
+    X(AN_SMTP_PIPELINED, "smtp.invalid_pipelined_sequence",                                              \
+      "*sent behind DATA, STARTTLS or AUTH without waiting for the reply")                               \
+    X(AN_SMTP_SMUGGLED_END, "smtp.smuggled_end_of_data",                                                 \
+      "*a dot on a line of its own, but without CR LF around it: the mail's end for some servers")       \
+    X(AN_SMTP_BDAT_NOT_OFFERED, "smtp.bdat_not_offered", "*BDAT, and the server did not offer CHUNKING") \
+    X(AN_SMTP_BDAT_LENGTH, "smtp.bdat_chunk_len_exceeded", "*BDAT without a length that can be")         \
+    X(AN_SMTP_NO_WELCOME, "smtp.no_server_welcome_message", "the client speaks before the server")       \
+    X(AN_SMTP_TLS_REJECTED, "smtp.tls_rejected", "the server refused STARTTLS")                          \
+    X(AN_SMTP_DATA_REJECTED, "smtp.data_command_rejected", "the server refused DATA")
+#define ANOMALIES_OF_FTP(X)                                                                            \
+    X(AN_FTP_LONG_REQUEST, "ftp.request_command_too_long", "a command of more than 4096 bytes")        \
+    X(AN_FTP_LONG_RESPONSE, "ftp.response_command_too_long", "a reply's line of more than 4096 bytes") \
+    X(AN_FTP_TOO_MANY, "ftp.too_many_transactions",                                                    \
+      "too many commands wait for replies: the oldest were given up")                                  \
+    X(AN_FTP_OTHER_HOST, "ftp.data_to_other_host",                                                     \
+      "a data connection is to go to another host than the one that asks for it")                      \
+    X(AN_FTP_AUTH_PIPELINED, "ftp.auth_pipelined", "*sent behind AUTH without waiting for the reply")
 #define ANOMALIES_OF_SSH(X)                                                                            \
     X(AN_SSH_INVALID_BANNER, "ssh.invalid_banner",                                                     \
       "a banner without version or software, or none where it must be")                                \
