@@ -114,23 +114,30 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(MDNS_RESPONSE, "mdns.response.rrname", "", "", 0, APP_BIT(MDNS), BOTH_WAYS, LIVE | MULTI)
 
 #define BUFFERS_OF_TLS(X)                                                                                    \
-    X(TLS_SNI, "tls.sni tls_sni", "", "", 0, APP_BIT(TLS), TO_SERVER, 0)                                     \
-    X(TLS_ALPN, "tls.alpn", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)                                       \
-    X(TLS_CERTS, "tls.certs", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)                                     \
-    X(TLS_CERT_SUBJECT, "tls.cert_subject tls_cert_subject", "", "", 0, APP_BIT(TLS), BOTH_WAYS, MULTI)      \
-    X(TLS_CERT_ISSUER, "tls.cert_issuer tls_cert_issuer", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)             \
-    X(TLS_CERT_SERIAL, "tls.cert_serial tls_cert_serial", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)             \
+    X(TLS_SNI, "tls.sni tls_sni", "", "", 0, APP_BIT(TLS), TO_SERVER, LIVE)                                  \
+    X(TLS_ALPN, "tls.alpn", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE | MULTI)                                \
+    X(TLS_CERTS, "tls.certs", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE | MULTI)                              \
+    X(TLS_CERT_SUBJECT, "tls.cert_subject tls_cert_subject", "", "", 0, APP_BIT(TLS), BOTH_WAYS,             \
+      LIVE | MULTI)                                                                                          \
+    X(TLS_CERT_ISSUER, "tls.cert_issuer tls_cert_issuer", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)          \
+    X(TLS_CERT_SERIAL, "tls.cert_serial tls_cert_serial", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)          \
     X(TLS_CERT_FINGERPRINT, "tls.cert_fingerprint tls_cert_fingerprint", "", "", 0, APP_BIT(TLS), BOTH_WAYS, \
-      0)                                                                                                     \
-    X(TLS_SUBJECTALTNAME, "tls.subjectaltname", "", "", 0, APP_BIT(TLS), TO_CLIENT, MULTI)                   \
-    X(TLS_RANDOM, "tls.random", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                                       \
-    X(TLS_RANDOM_TIME, "tls.random_time", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                             \
-    X(TLS_RANDOM_BYTES, "tls.random_bytes", "", "", 0, APP_BIT(TLS), BOTH_WAYS, 0)                           \
-    X(JA3_HASH, "ja3.hash ja3_hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, FOLDED)             \
-    X(JA3_STRING, "ja3.string ja3_string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, 0)            \
-    X(JA3S_HASH, "ja3s.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, FOLDED)                    \
-    X(JA3S_STRING, "ja3s.string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, 0)                     \
-    X(JA4_HASH, "ja4.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, FOLDED)                      \
+      LIVE)                                                                                                  \
+    X(TLS_SUBJECTALTNAME, "tls.subjectaltname", "", "", 0, APP_BIT(TLS), TO_CLIENT, LIVE | MULTI)            \
+    X(TLS_RANDOM, "tls.random", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                                    \
+    X(TLS_RANDOM_TIME, "tls.random_time", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                          \
+    X(TLS_RANDOM_BYTES, "tls.random_bytes", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                        \
+    X(TLS_VERSION, "", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                                             \
+    X(TLS_STATE, "", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE | MULTI) /* a bit of enum tls_state */         \
+    X(TLS_CHAIN_LEN, "", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                                           \
+    X(TLS_NOT_BEFORE, "", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE) /* seconds since 1970, signed */         \
+    X(TLS_NOT_AFTER, "", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                                           \
+    X(TLS_CERT_IS_VALID, "", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE) /* 0 or 1: has not expired */         \
+    X(JA3_HASH, "ja3.hash ja3_hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, LIVE | FOLDED)      \
+    X(JA3_STRING, "ja3.string ja3_string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, LIVE)         \
+    X(JA3S_HASH, "ja3s.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, LIVE | FOLDED)             \
+    X(JA3S_STRING, "ja3s.string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, LIVE)                  \
+    X(JA4_HASH, "ja4.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, LIVE | FOLDED)               \
     X(QUIC_SNI, "quic.sni", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                          \
     X(QUIC_UA, "quic.ua", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                            \
     X(QUIC_VERSION, "quic.version", "", "", 0, APP_BIT(QUIC), BOTH_WAYS, 0)                                  \

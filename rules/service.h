@@ -17,7 +17,7 @@
     X(HTTP2, "http2", "http2", "http2", TCP, 0)                                            \
     X(DNS, "dns", "dns", "dns", IP, 1)                                                     \
     X(MDNS, "mdns", "mdns", "mdns", UDP, 1)                                                \
-    X(TLS, "tls", "tls ssl", "ssl", TCP, 0)                                                \
+    X(TLS, "tls", "tls ssl", "ssl", TCP, 1)                                                \
     X(QUIC, "quic", "quic", "quic", UDP, 0)                                                \
     X(SMTP, "smtp", "smtp", "smtp", TCP, 1)                                                \
     X(IMAP, "imap", "imap", "imap", TCP, 0)                                                \

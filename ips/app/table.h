@@ -5,6 +5,7 @@
 #include "ips/app/parser.h"
 
 #define APP_PARSERS(X) \
+    X(tls)             \
     X(ssh)             \
     X(dns)             \
     X(dns_stream)      \

@@ -117,7 +117,45 @@
     X(AN_HTTP_CONNECT_EARLY_DATA, "http.connect_early_data", "*data for a tunnel that is not open yet")
 #define ANOMALIES_OF_BODIES(X)
 #define ANOMALIES_OF_HTTP2(X)
-#define ANOMALIES_OF_TLS(X)
+#define ANOMALIES_OF_TLS(X)                                                                               \
+    X(AN_TLS_SSL2_HEADER, "tls.invalid_sslv2_header", "an SSLv2 message that is none")                    \
+    X(AN_TLS_HEADER, "tls.invalid_tls_header", "what should be the first record is none")                 \
+    X(AN_TLS_RECORD_VERSION, "tls.invalid_record_version", "a record of a version that TLS never had")    \
+    X(AN_TLS_RECORD_TYPE, "tls.invalid_record_type", "a record of a type that TLS does not have")         \
+    X(AN_TLS_RECORD_LENGTH, "tls.invalid_record_length", "a record longer than any may be")               \
+    X(AN_TLS_HANDSHAKE_INVALID, "tls.invalid_handshake_message",                                          \
+      "a handshake message of an unknown type, or one too many of a type")                                \
+    X(AN_TLS_HELLO_LENGTH, "tls.handshake_invalid_length",                                                \
+      "* a hello whose lengths do not fit, or that has bytes left over")                                  \
+    X(AN_TLS_MESSAGE_TOO_LARGE, "tls.handshake_too_large",                                                \
+      "* a hello or certificates that are longer than is read")                                           \
+    X(AN_TLS_INTERLEAVED, "tls.handshake_interleaved",                                                    \
+      "* another record in the middle of a handshake message")                                            \
+    X(AN_TLS_SNI_TWICE, "tls.multiple_sni_extensions", "* more than one server name")                     \
+    X(AN_TLS_SNI_TYPE, "tls.invalid_sni_type", "* a server name that is no host name")                    \
+    X(AN_TLS_SNI_LENGTH, "tls.invalid_sni_length",                                                        \
+      "* a server name that does not fit its list, or is empty")                                          \
+    X(AN_TLS_SNI_NAME, "tls.invalid_sni_name", "* a NUL in a server name")                                \
+    X(AN_TLS_SNI_CHANGED, "tls.changed_sni", "* the client's second hello asks for another server name")  \
+    X(AN_TLS_EXTENSION_TWICE, "tls.duplicate_extension", "* an extension twice")                          \
+    X(AN_TLS_CERT_INVALID, "tls.invalid_certificate", "a chain of certificates whose lengths do not fit") \
+    X(AN_TLS_CERT_DER, "tls.certificate_invalid_der", "a certificate that is no DER")                     \
+    X(AN_TLS_CERT_VERSION, "tls.certificate_invalid_version", "a certificate of an unknown version")      \
+    X(AN_TLS_CERT_SERIAL, "tls.certificate_invalid_serial", "a certificate without a serial number")      \
+    X(AN_TLS_CERT_ALGORITHM, "tls.certificate_invalid_algorithmidentifier",                               \
+      "a certificate without an algorithm")                                                               \
+    X(AN_TLS_CERT_NAME, "tls.certificate_invalid_x509name", "a certificate whose names cannot be read")   \
+    X(AN_TLS_CERT_DATE, "tls.certificate_invalid_date", "a certificate whose dates cannot be read")       \
+    X(AN_TLS_CERT_EXTENSIONS, "tls.certificate_invalid_extensions",                                       \
+      "a certificate whose extensions cannot be read")                                                    \
+    X(AN_TLS_ERROR, "tls.error_message_encountered", "an SSLv2 error message")                            \
+    X(AN_TLS_HEARTBEAT, "tls.heartbeat_message", "a heartbeat")                                           \
+    X(AN_TLS_HEARTBEAT_OVERFLOW, "tls.overflow_heartbeat_message",                                        \
+      "a heartbeat that claims to be longer than its record (CVE-2014-0160)")                             \
+    X(AN_TLS_HEARTBEAT_INVALID, "tls.invalid_heartbeat_message",                                          \
+      "a heartbeat that neither asks nor answers")                                                        \
+    X(AN_TLS_HEARTBEAT_LEAK, "tls.dataleak_heartbeat_mismatch",                                           \
+      "an encrypted heartbeat that is longer than the one it answers (CVE-2014-0160)")
 #define ANOMALIES_OF_QUIC(X)
 #define ANOMALIES_OF_DNS(X)                                                                            \
     X(AN_DNS_MALFORMED_DATA, "dns.malformed_data", "a question or answer that is not whole")           \
