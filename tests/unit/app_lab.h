@@ -18,6 +18,7 @@
 #include "ips/app/app_parts.h"
 #include "tests/unit/packets.h"
 
+#define LAB_HEADERS   60
 #define LAB_SEEN_MAX  4096
 #define LAB_TEXT_MAX  (4u << 20)
 #define LAB_GROWN_MAX (4u << 20)
@@ -47,9 +48,9 @@ struct app_lab {
     struct stream_view view;
     uint64_t sent[2], now_ns;
     struct lab_setup setup;
-    struct frame frame;
     struct packet pkt;
-    struct anomalies events; /* of all packets */
+    void (*begin)(struct app_lab *l), (*end)(struct app_lab *l); /* detection's halves: app_rules.h */
+    struct anomalies events;                                     /* of all packets */
     struct lab_seen seen[LAB_SEEN_MAX];
     uint32_t n_seen, n_inspected;
     uint8_t *text;
@@ -204,8 +205,7 @@ static inline void lab_packet(struct app_lab *l, enum app_dir dir, struct span p
     struct packet *p = &l->pkt;
 
     l->now_ns += 1000000;
-    *p = (struct packet){
-        .data = l->frame.b, .now_ns = l->now_ns, .ts_ns = UINT64_C(1700000000000000000) + l->now_ns};
+    *p = (struct packet){.now_ns = l->now_ns, .ts_ns = UINT64_C(1700000000000000000) + l->now_ns};
     p->flags = PKT_HAS_IP | PKT_HAS_L4;
     p->ip_version = 4;
     p->ip_proto = k.proto;
@@ -214,17 +214,21 @@ static inline void lab_packet(struct app_lab *l, enum app_dir dir, struct span p
     p->dport = k.dport;
     p->src = pkt_addr(false, k.src);
     p->dst = pkt_addr(false, k.dst);
-    p->payload_off = 60;
-    if (l->setup.udp) {
-        p->payload_len = (uint16_t)payload.len;
-        p->data = (uint8_t *)payload.p - 60; /* nothing reads in front of a payload here */
-    }
+    p->payload_off = LAB_HEADERS;
+    p->l3_off = 14;
+    p->l4_off = 34;
+    p->ip_hdr_len = 20;
+    p->data = (uint8_t *)payload.p - LAB_HEADERS; /* lab_send_fin() has put headers there */
+    p->payload_len =
+        payload.len <= 60000 ? (uint16_t)payload.len : 0; /* more only in a view, as joined bytes */
+    p->len = p->orig_len = LAB_HEADERS + p->payload_len;
     flow_prefetch_burst(l->flows, p, 1);
     flow_lookup(l->flows, p, &l->counters);
     p->verdict = VERDICT_FORWARD;
     if (!l->setup.udp) {
         p->flags |= PKT_STREAM | PKT_ESTABLISHED;
-        l->view = (struct stream_view){.fresh = payload, .offset = l->sent[dir], .in_frame = true};
+        l->view =
+            (struct stream_view){.fresh = payload, .offset = l->sent[dir], .in_frame = payload.len <= 60000};
         if (payload.len > 0)
             p->view = &l->view;
     }
@@ -237,12 +241,17 @@ static inline void lab_packet(struct app_lab *l, enum app_dir dir, struct span p
 /* One segment or datagram. The bytes are copied to memory of just their size, so that reading beyond them is seen. */
 static inline void lab_send_fin(struct app_lab *l, enum app_dir dir, const void *bytes, size_t len, bool fin)
 {
-    uint8_t *copy = malloc(len + 1);
+    uint8_t *copy = calloc(1, LAB_HEADERS + len);
 
-    memcpy(copy, bytes, len);
-    lab_packet(l, dir, span_of(copy, len), fin);
+    if (len > 0)
+        memcpy(copy + LAB_HEADERS, bytes, len);
+    lab_packet(l, dir, span_of(copy + LAB_HEADERS, len), fin);
     app_begin(l->app, &l->pkt, &l->counters);
+    if (l->begin)
+        l->begin(l);
     app_parse(l->app, &l->pkt, &l->counters);
+    if (l->end)
+        l->end(l);
     app_end(l->app, &l->pkt);
     for (unsigned i = 0; i < sizeof(l->events.bits) / sizeof(l->events.bits[0]); i++)
         l->events.bits[i] |= l->pkt.anomalies.bits[i];
@@ -384,10 +393,8 @@ static inline void lab_free(struct app_lab *l)
  * For fuzz targets: one parser's flow out of the fuzzer's bytes. The first byte chooses transport details; then pieces: a
  * byte with the direction in its lowest bit and the length in the others (0: 64 bytes more than the next byte says).
  */
-static inline void lab_fuzz(const struct lab_setup *setup, const uint8_t *data, size_t size)
+static inline void lab_pieces(struct app_lab *l, const uint8_t *data, size_t size)
 {
-    struct app_lab *l = lab_new(setup);
-
     while (size > 1) {
         enum app_dir dir = data[0] & 1 ? APP_TO_CLIENT : APP_TO_SERVER;
         size_t n = data[0] >> 1;
@@ -405,6 +412,13 @@ static inline void lab_fuzz(const struct lab_setup *setup, const uint8_t *data, 
         data += n;
         size -= n;
     }
+}
+
+static inline void lab_fuzz(const struct lab_setup *setup, const uint8_t *data, size_t size)
+{
+    struct app_lab *l = lab_new(setup);
+
+    lab_pieces(l, data, size);
     lab_free(l);
 }
 #endif
