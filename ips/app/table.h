@@ -12,7 +12,8 @@
     X(mdns)            \
     X(sip)             \
     X(smtp)            \
-    X(ftp)
+    X(ftp)             \
+    X(ftp_data)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)

@@ -193,6 +193,7 @@
       "too many commands wait for replies: the oldest were given up")                                  \
     X(AN_FTP_OTHER_HOST, "ftp.data_to_other_host",                                                     \
       "a data connection is to go to another host than the one that asks for it")                      \
+    X(AN_FTP_DATA_BOTH_WAYS, "ftp.data_both_ways", "*a data connection with bytes in both directions") \
     X(AN_FTP_AUTH_PIPELINED, "ftp.auth_pipelined", "*sent behind AUTH without waiting for the reply")
 #define ANOMALIES_OF_SSH(X)                                                                            \
     X(AN_SSH_INVALID_BANNER, "ssh.invalid_banner",                                                     \

@@ -30,6 +30,7 @@ struct lab_setup {
     uint32_t flow_bytes;             /* 0: 1 MB */
     uint64_t memory_bytes;           /* 0: 16 MB */
     bool not_inline;
+    struct expect *expect;
 };
 
 struct lab_seen {
@@ -351,6 +352,7 @@ static inline struct app_lab *lab_new(const struct lab_setup *setup)
                              .max_flows = 16,
                              .inline_mode = !setup->not_inline,
                              .log = true,
+                             .expect = setup->expect,
                              .limits = setup->limits ? *setup->limits : defaults};
     struct app_hooks hooks = {.arg = l, .inspect = lab_inspect, .log = lab_log};
     l->app = app_new(&cfg, l->flows, NULL, &e);
