@@ -13,7 +13,7 @@
 #include "ips/base/span.h"
 
 #define APP_TABLE(X)                                                                       \
-    X(HTTP1, "http1", "http1", "", TCP, 0)                                                 \
+    X(HTTP1, "http1", "http1", "", TCP, 1)                                                 \
     X(HTTP2, "http2", "http2", "http2", TCP, 0)                                            \
     X(DNS, "dns", "dns", "dns", IP, 1)                                                     \
     X(MDNS, "mdns", "mdns", "mdns", UDP, 1)                                                \

@@ -5,6 +5,7 @@
 #include "ips/app/parser.h"
 
 #define APP_PARSERS(X) \
+    X(http1)           \
     X(tls)             \
     X(ssh)             \
     X(dns)             \

@@ -153,8 +153,10 @@ static inline void lab_write_down(struct app_lab *l, const struct app_view *v, b
     for (unsigned b = 0; b < BUF_N; b++) {
         if (!(v->set[b / 64] >> b % 64 & 1))
             continue;
+        bool body = b == BUF_FILE_DATA || b == BUF_HTTP_REQUEST_BODY || b == BUF_HTTP_RESPONSE_BODY ||
+                    b == BUF_HTTP_BODY_RAW; /* these grow even when all of them comes at once */
         bool grows = (v->fresh[b / 64] >> b % 64 & 1) &&
-                     (v->fresh_at[b] > 0 || v->origin[b] > 0 || (v->open[b / 64] >> b % 64 & 1));
+                     (body || v->fresh_at[b] > 0 || v->origin[b] > 0 || (v->open[b / 64] >> b % 64 & 1));
         for (uint16_t i = v->first[b]; i; i = v->instance[i - 1].next) {
             struct span s = v->instance[i - 1].bytes;
 
