@@ -10,7 +10,6 @@
 #include <string.h>
 #include <urcu-qsbr.h>
 
-#include "ips/app/expect.h"
 #include "ips/base/log.h"
 #include "ips/capture.h"
 #include "ips/control/control.h"
@@ -20,7 +19,6 @@
 
 struct capture {
     struct worker *w;
-    struct expect *expect;
     const struct ruleset *ruleset;
     struct logger *logger;
 };
@@ -45,11 +43,8 @@ static int load_rules(struct capture *c, const struct config *cfg, struct err *e
 static int open_worker(struct capture *c, const struct config *cfg, const struct capture_args *args,
                        struct err *e)
 {
-    c->expect = expect_new(EXPECT_ENTRIES, e);
-    if (!c->expect)
-        return e->code;
     struct worker_place place = {
-        .n_workers = 1, .cpu = -1, .inline_mode = args->inline_mode, .one_port = true, .expect = c->expect};
+        .n_workers = 1, .cpu = -1, .inline_mode = args->inline_mode, .one_port = true};
 
     c->w = worker_new(&place, cfg, e);
     if (!c->w)
@@ -138,7 +133,6 @@ int capture_run(const struct config *cfg, const struct capture_args *args, struc
     }
     logger_free(c.logger);
     worker_delete(c.w);
-    expect_free(c.expect);
     ruleset_free((struct ruleset *)c.ruleset);
     rcu_unregister_thread();
     return e->code;

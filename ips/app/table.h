@@ -5,16 +5,15 @@
 #include "ips/app/parser.h"
 
 #define APP_PARSERS(X) \
-    X(http1)           \
     X(tls)             \
+    X(http2)           \
     X(ssh)             \
     X(dns)             \
     X(dns_stream)      \
     X(mdns)            \
     X(sip)             \
     X(smtp)            \
-    X(ftp)             \
-    X(ftp_data)
+    X(ftp)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)

@@ -114,11 +114,8 @@
     X(AN_HTTP_URI_NOT_UTF8, "http.uri_not_utf8", "a target whose bytes are no UTF-8, or overlong")           \
     X(AN_HTTP_TOO_MANY_TRANSACTIONS, "http.too_many_transactions",                                           \
       "more requests wait for an answer than app limits say")                                                \
-    X(AN_HTTP_ABNORMAL_CE_HEADER, "http.abnormal_ce_header",                                                 \
-      "*a content encoding that is not known, or not written as it should be")                               \
     X(AN_HTTP_CONNECT_EARLY_DATA, "http.connect_early_data", "*data for a tunnel that is not open yet")
 #define ANOMALIES_OF_BODIES(X)
-#define ANOMALIES_OF_HTTP2(X)
 #define ANOMALIES_OF_TLS(X)                                                                               \
     X(AN_TLS_SSL2_HEADER, "tls.invalid_sslv2_header", "an SSLv2 message that is none")                    \
     X(AN_TLS_HEADER, "tls.invalid_tls_header", "what should be the first record is none")                 \
@@ -158,6 +155,37 @@
       "a heartbeat that neither asks nor answers")                                                        \
     X(AN_TLS_HEARTBEAT_LEAK, "tls.dataleak_heartbeat_mismatch",                                           \
       "an encrypted heartbeat that is longer than the one it answers (CVE-2014-0160)")
+#define ANOMALIES_OF_HTTP2(X)                                                                                \
+    X(AN_HTTP2_INVALID_FRAME_HEADER, "http2.invalid_frame_header", "a frame on a stream where it cannot be") \
+    X(AN_HTTP2_INVALID_CLIENT_MAGIC, "http2.invalid_client_magic", "the client's preface is another one")    \
+    X(AN_HTTP2_INVALID_FRAME_LENGTH, "http2.invalid_frame_length",                                           \
+      "a length that frames of that type cannot have")                                                       \
+    X(AN_HTTP2_INVALID_PADDING, "http2.invalid_frame_data", "more padding than the frame has bytes")         \
+    X(AN_HTTP2_INVALID_HEADER, "http2.invalid_header", "a header block that HPACK cannot decode")            \
+    X(AN_HTTP2_LONG_FRAME, "http2.long_frame_data", "*a frame longer than was agreed")                       \
+    X(AN_HTTP2_STREAM_ID_REUSE, "http2.stream_id_reuse", "*a header block on a stream that is over")         \
+    X(AN_HTTP2_TOO_MANY_STREAMS, "http2.too_many_streams", "more streams open than app.transactions")        \
+    X(AN_HTTP2_AUTHORITY_HOST, "http2.authority_host_mismatch", "*:authority and Host name different hosts") \
+    X(AN_HTTP2_USERINFO, "http2.userinfo_in_uri", "a user's name in :authority")                             \
+    X(AN_HTTP2_DATA_STREAM_ZERO, "http2.data_stream_zero", "DATA of no stream")                              \
+    X(AN_HTTP2_TOO_MANY_FRAMES, "http2.too_many_frames",                                                     \
+      "a flood of frames that carry nothing of a message")                                                   \
+    X(AN_HTTP2_BLOCK_INTERRUPTED, "http2.header_block_interrupted", "another frame inside a header block")   \
+    X(AN_HTTP2_CONTINUATION_FLOOD, "http2.continuation_flood", "a header block in too many frames")          \
+    X(AN_HTTP2_RAPID_RESET, "http2.rapid_reset", "many requests called off as soon as they were made")       \
+    X(AN_HTTP2_HEADERS_TOO_LARGE, "http2.headers_too_large", "headers beyond the limit, inspected in parts") \
+    X(AN_HTTP2_HEADER_BOMB, "http2.header_bomb", "a few bytes that stand for a flood of headers")            \
+    X(AN_HTTP2_INVALID_PSEUDO, "http2.invalid_pseudo_header",                                                \
+      "*a pseudo header that is missing, repeated or out of place")                                          \
+    X(AN_HTTP2_INVALID_HEADER_BYTES, "http2.invalid_header_bytes",                                           \
+      "*bytes in a header that end it elsewhere")                                                            \
+    X(AN_HTTP2_CONNECTION_HEADER, "http2.connection_header",                                                 \
+      "*a header that means something to HTTP/1 only")                                                       \
+    X(AN_HTTP2_INVALID_TARGET, "http2.invalid_target",                                                       \
+      "*blanks or other odd bytes in the method, path or host")                                              \
+    X(AN_HTTP2_CONTENT_LENGTH, "http2.content_length_mismatch", "*content-length is not what comes")         \
+    X(AN_HTTP2_DATA_OUT_OF_PLACE, "http2.data_out_of_place",                                                 \
+      "*DATA behind its stream's end, or in front of its headers")
 #define ANOMALIES_OF_QUIC(X)
 #define ANOMALIES_OF_DNS(X)                                                                            \
     X(AN_DNS_MALFORMED_DATA, "dns.malformed_data", "a question or answer that is not whole")           \
@@ -195,7 +223,6 @@
       "too many commands wait for replies: the oldest were given up")                                  \
     X(AN_FTP_OTHER_HOST, "ftp.data_to_other_host",                                                     \
       "a data connection is to go to another host than the one that asks for it")                      \
-    X(AN_FTP_DATA_BOTH_WAYS, "ftp.data_both_ways", "*a data connection with bytes in both directions") \
     X(AN_FTP_AUTH_PIPELINED, "ftp.auth_pipelined", "*sent behind AUTH without waiting for the reply")
 #define ANOMALIES_OF_SSH(X)                                                                            \
     X(AN_SSH_INVALID_BANNER, "ssh.invalid_banner",                                                     \

@@ -10,6 +10,8 @@
  *     SET         a list of N, a-b, <N, >N and words, of which one must hold; '!' before a word or number: not it
  *     BITS        words with commas or bars between, each a bit; one of them must be set (ANY_BIT) or all (ALL_BITS);
  *                 '!' before one: it must not be set; a number stands for its bits
+ *     NAMED       one of the words, and a condition behind it if it is to have a certain value: the number's upper half is
+ *                 the word's, its lower half the value
  *
  * The words are "WORD=N ..." with blanks between, compared without regard to case. Parsing in the control thread,
  * matching in workers.
@@ -24,7 +26,7 @@
 #include "rules/number.h"
 #include "rules/source.h"
 
-enum form { CONDITION, SET, ANY_BIT, ALL_BITS };
+enum form { CONDITION, SET, ANY_BIT, ALL_BITS, NAMED };
 
 struct number_row {
     struct keyword kw;
@@ -65,11 +67,22 @@ static const struct number_row rows[] = {
         "TLSA=52 "
         "CDS=59 CDNSKEY=60 SVCB=64 HTTPS=65 SPF=99 TKEY=249 TSIG=250 IXFR=251 AXFR=252 ANY=255 URI=256 "
         "CAA=257"),
-    /* FTP */
-    ROW("ftp.mode", S, CONDITION, FTP_MODE, "active=0 passive=1"),
-    ROW("ftp.dynamic_port", S, CONDITION, FTP_DYNAMIC_PORT, NULL),
-    ROW("ftp.reply_received", S, CONDITION, FTP_REPLY_RECEIVED, "no=0 false=0 yes=1 true=1"),
-    ROW("ftpdata_command", S, CONDITION, FTPDATA_COMMAND, "retr=0 stor=1"),
+    /* HTTP/2 */
+    ROW("http2.frametype", S, SET, HTTP2_FRAMETYPE,
+        "DATA=0 HEADERS=1 PRIORITY=2 RSTSTREAM=3 SETTINGS=4 PUSHPROMISE=5 PING=6 GOAWAY=7 WINDOWUPDATE=8 "
+        "CONTINUATION=9 RST_STREAM=3 PUSH_PROMISE=5 WINDOW_UPDATE=8"),
+    ROW("http2.errorcode", S, SET, HTTP2_ERRORCODE,
+        "NO_ERROR=0 PROTOCOL_ERROR=1 INTERNAL_ERROR=2 FLOW_CONTROL_ERROR=3 SETTINGS_TIMEOUT=4 "
+        "STREAM_CLOSED=5 "
+        "FRAME_SIZE_ERROR=6 REFUSED_STREAM=7 CANCEL=8 COMPRESSION_ERROR=9 CONNECT_ERROR=10 "
+        "ENHANCE_YOUR_CALM=11 "
+        "INADEQUATE_SECURITY=12 HTTP_1_1_REQUIRED=13"),
+    ROW("http2.priority", S, CONDITION, HTTP2_PRIORITY, NULL),
+    ROW("http2.window", S, CONDITION, HTTP2_WINDOW, NULL),
+    ROW("http2.size_update", S, CONDITION, HTTP2_SIZE_UPDATE, NULL),
+    ROW("http2.settings", S, NAMED, HTTP2_SETTINGS,
+        "SETTINGS_HEADER_TABLE_SIZE=1 SETTINGS_ENABLE_PUSH=2 SETTINGS_MAX_CONCURRENT_STREAMS=3 "
+        "SETTINGS_INITIAL_WINDOW_SIZE=4 SETTINGS_MAX_FRAME_SIZE=5 SETTINGS_MAX_HEADER_LIST_SIZE=6"),
 };
 
 /* --- parsing -------------------------------------------------------------------------------------------------------- */
@@ -178,6 +191,44 @@ static bool match_bits(const struct step *s, struct eval *e)
     return clear == 0 && set == (uint32_t)s->a;
 }
 
+static bool match_named(const struct step *s, struct eval *e)
+{
+    struct span b = eval_buffer(e, s->buffer);
+    const struct range_set *one = s->data;
+    uint64_t v;
+
+    if (b.len != sizeof(v))
+        return false;
+    memcpy(&v, b.p, sizeof(v));
+    if (v >> 32 != (uint32_t)s->a)
+        return false;
+    v &= UINT32_MAX;
+    return one->n == 0 || (v >= one->v[0].lo && v <= one->v[0].hi) != one->v[0].negated;
+}
+
+static bool parse_named(struct draft *d, const struct option *o, const struct number_row *row,
+                        struct draft_step *s)
+{
+    struct range_set *one = arena_alloc(d->b->arena, sizeof(*one) + sizeof(one->v[0]));
+    uint32_t n = 0;
+    uint64_t id;
+
+    if (one == NULL)
+        return draft_no_memory(d);
+    while (n < o->value.len && strchr("=<>! ", o->value.p[n]) == NULL)
+        n++;
+    if (!word_value(row, span_sub(o->value, 0, n), &id))
+        return unknown(d, o, row, span_sub(o->value, 0, n));
+    struct span rest = text_trim(span_sub(o->value, n, o->value.len));
+    one->n = rest.len > 0;
+    if (one->n > 0 && !read_member(d, o, row, rest, &one->v[0]))
+        return false;
+    s->step.a = (int32_t)id;
+    s->step.data = one;
+    s->step.match = match_named;
+    return true;
+}
+
 static bool parse_set(struct draft *d, const struct option *o, const struct number_row *row,
                       struct draft_step *s)
 {
@@ -253,6 +304,8 @@ static bool parse_number(struct draft *d, const struct option *o)
     d->buffer_fresh = true; /* what follows in a sticky buffer begins anew */
     if (row->form == SET)
         return parse_set(d, o, row, s);
+    if (row->form == NAMED)
+        return parse_named(d, o, row, s);
     if (row->form != CONDITION)
         return parse_bits(d, o, row, s);
     if (!read_member(d, o, row, text_trim(o->value), &c))

@@ -30,7 +30,6 @@ struct lab_setup {
     uint32_t flow_bytes;             /* 0: 1 MB */
     uint64_t memory_bytes;           /* 0: 16 MB */
     bool not_inline;
-    struct expect *expect;
 };
 
 struct lab_seen {
@@ -62,7 +61,10 @@ struct app_lab {
         uint64_t tx, next;
         bool began;
     } grown[BUF_N];
-    char logged[65536]; /* EVE's members as text: event object{key=value,...}\n */
+    struct {
+        uint64_t tx, next;
+    } goes_on[BUF_N][64]; /* by transaction: several may grow in turn */
+    char logged[65536];   /* EVE's members as text: event object{key=value,...}\n */
     uint32_t logged_len;
 };
 
@@ -126,18 +128,22 @@ static inline void lab_grow(struct app_lab *l, const struct app_view *v, unsigne
     struct span fresh = span_sub(s, v->fresh_at[b], s.len);
     uint64_t at = v->origin[b] + v->fresh_at[b];
 
+    uint64_t *next = &l->goes_on[b][v->tx->id % 64].next, *of = &l->goes_on[b][v->tx->id % 64].tx;
+
+    if (*of != v->tx->id + 1 || at == 0)
+        *next = 0;
+    *of = v->tx->id + 1;
     if (!l->grown[b].began || at == 0 || l->grown[b].tx != v->tx->id) {
         l->grown[b].len = 0;
-        l->grown[b].next = 0;
         l->grown[b].began = true;
         l->grown[b].tx = v->tx->id;
     }
-    if (at != l->grown[b].next) {
+    if (at != *next) {
         fprintf(stderr, "%s: bytes from %llu on, after %llu\n", buffers_name((enum buffer_id)b),
-                (unsigned long long)at, (unsigned long long)l->grown[b].next);
+                (unsigned long long)at, (unsigned long long)*next);
         abort();
     }
-    l->grown[b].next = at + fresh.len;
+    *next = l->grown[b].next = at + fresh.len;
     if (!l->grown[b].p)
         l->grown[b].p = malloc(LAB_GROWN_MAX);
     if (fresh.len <= LAB_GROWN_MAX - l->grown[b].len) {
@@ -153,10 +159,8 @@ static inline void lab_write_down(struct app_lab *l, const struct app_view *v, b
     for (unsigned b = 0; b < BUF_N; b++) {
         if (!(v->set[b / 64] >> b % 64 & 1))
             continue;
-        bool body = b == BUF_FILE_DATA || b == BUF_HTTP_REQUEST_BODY || b == BUF_HTTP_RESPONSE_BODY ||
-                    b == BUF_HTTP_BODY_RAW; /* these grow even when all of them comes at once */
         bool grows = (v->fresh[b / 64] >> b % 64 & 1) &&
-                     (body || v->fresh_at[b] > 0 || v->origin[b] > 0 || (v->open[b / 64] >> b % 64 & 1));
+                     (v->fresh_at[b] > 0 || v->origin[b] > 0 || (v->open[b / 64] >> b % 64 & 1));
         for (uint16_t i = v->first[b]; i; i = v->instance[i - 1].next) {
             struct span s = v->instance[i - 1].bytes;
 
@@ -354,7 +358,6 @@ static inline struct app_lab *lab_new(const struct lab_setup *setup)
                              .max_flows = 16,
                              .inline_mode = !setup->not_inline,
                              .log = true,
-                             .expect = setup->expect,
                              .limits = setup->limits ? *setup->limits : defaults};
     struct app_hooks hooks = {.arg = l, .inspect = lab_inspect, .log = lab_log};
     l->app = app_new(&cfg, l->flows, NULL, &e);
