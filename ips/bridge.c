@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ips/app/expect.h"
 #include "ips/base/log.h"
 #include "ips/bridge.h"
 #include "ips/worker_setup.h"
@@ -114,7 +115,8 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
                                  .cpu = b->cfg->n_cpus ? b->cfg->cpus[index % b->cfg->n_cpus] : -1,
                                  .poll = b->cfg->busy_poll != BUSY_POLL_ON,
                                  .rss = flows_arrive_at_owner(b),
-                                 .inline_mode = true};
+                                 .inline_mode = true,
+                                 .expect = b->expect};
     struct worker *w = worker_new(&place, cfg, e);
 
     if (!w)
@@ -181,7 +183,8 @@ int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint
         if (!b->handoff)
             goto fail;
     }
-    if (open_workers_any_mode(b, cfg, e))
+    b->expect = expect_new(EXPECT_ENTRIES, e);
+    if (!b->expect || open_workers_any_mode(b, cfg, e))
         goto fail;
     for (uint32_t i = 0; i < b->n_workers; i++)
         b->workers[i]->ruleset = ruleset;
@@ -259,6 +262,7 @@ void bridge_close(struct bridge *b)
     xdp_close(b->xdp);
     close_workers(b);
     free(b->workers);
+    expect_free(b->expect);
     handoff_free(b->handoff);
     umem_free(b->umem);
     for (int i = 1; i >= 0; i--)
@@ -266,6 +270,7 @@ void bridge_close(struct bridge *b)
             nic_restore(b->nic[i]);
     b->xdp = NULL;
     b->workers = NULL;
+    b->expect = NULL;
     b->handoff = NULL;
     b->umem = NULL;
     b->nic[0] = b->nic[1] = NULL;

@@ -20,6 +20,7 @@ struct bridge {
     struct nic *nic[2];
     struct xdp *xdp;
     struct umem *umem;
+    struct expect *expect;   /* the workers' */
     struct handoff *handoff; /* NULL when every flow arrives at its owner */
     struct worker **workers;
     uint32_t n_workers, n_started;

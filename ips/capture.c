@@ -10,6 +10,7 @@
 #include <string.h>
 #include <urcu-qsbr.h>
 
+#include "ips/app/expect.h"
 #include "ips/base/log.h"
 #include "ips/capture.h"
 #include "ips/control/control.h"
@@ -19,6 +20,7 @@
 
 struct capture {
     struct worker *w;
+    struct expect *expect;
     const struct ruleset *ruleset;
     struct logger *logger;
 };
@@ -43,8 +45,11 @@ static int load_rules(struct capture *c, const struct config *cfg, struct err *e
 static int open_worker(struct capture *c, const struct config *cfg, const struct capture_args *args,
                        struct err *e)
 {
+    c->expect = expect_new(EXPECT_ENTRIES, e);
+    if (!c->expect)
+        return e->code;
     struct worker_place place = {
-        .n_workers = 1, .cpu = -1, .inline_mode = args->inline_mode, .one_port = true};
+        .n_workers = 1, .cpu = -1, .inline_mode = args->inline_mode, .one_port = true, .expect = c->expect};
 
     c->w = worker_new(&place, cfg, e);
     if (!c->w)
@@ -133,6 +138,7 @@ int capture_run(const struct config *cfg, const struct capture_args *args, struc
     }
     logger_free(c.logger);
     worker_delete(c.w);
+    expect_free(c.expect);
     ruleset_free((struct ruleset *)c.ruleset);
     rcu_unregister_thread();
     return e->code;

@@ -8,6 +8,8 @@
 #include "ips/control/config.h"
 #include "ips/worker.h"
 
+struct expect;
+
 struct worker_place {
     uint32_t bridge;    /* index in the configuration */
     uint32_t index;     /* within the bridge */
@@ -15,8 +17,9 @@ struct worker_place {
     uint32_t number;    /* among all workers of the daemon: picks its scratch in the ruleset */
     int cpu;            /* -1: not pinned */
     bool poll, inline_mode;
-    bool rss;      /* the NICs bring both directions of a flow to one worker */
-    bool one_port; /* capture mode */
+    bool rss;              /* the NICs bring both directions of a flow to one worker */
+    bool one_port;         /* capture mode */
+    struct expect *expect; /* of the bridge; outlives the worker */
 };
 
 /* Flow table, defragmentation, event ring, detector, counters; ports, handoff, quit flag and ruleset are the caller's to set. */

@@ -42,64 +42,65 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     /* what base64_decode made; lives while one rule is evaluated, so it is never scanned */       \
     X(BASE64, "base64_data", "base64_data", "", 0, 0, BOTH_WAYS, LIVE)
 
-#define BUFFERS_OF_HTTP(X)                                                                                \
-    X(HTTP_URI, "http.uri", "http_uri", "http_uri", 'U', APP_HTTP, TO_SERVER, ARGS)                       \
-    X(HTTP_URI_RAW, "http.uri.raw", "http_raw_uri", "http_raw_uri", 'I', APP_HTTP, TO_SERVER, ARGS)       \
-    X(HTTP_METHOD, "http.method", "http_method", "http_method", 'M', APP_HTTP, TO_SERVER, LAST | ARGS)    \
-    X(HTTP_REQUEST_LINE, "http.request_line http_request_line", "http_raw_request", "", 0, APP_HTTP,      \
-      TO_SERVER, ARGS)                                                                                    \
-    X(HTTP_HEADER, "http.header", "http_header", "http_header", 'H', APP_HTTP, BOTH_WAYS, ARGS)           \
-    X(HTTP_HEADER_RAW, "http.header.raw", "http_raw_header", "http_raw_header", 'D', APP_HTTP, BOTH_WAYS, \
-      ARGS)                                                                                               \
-    X(HTTP_REQUEST_HEADER, "http.request_header", "", "", 0, APP_HTTP, TO_SERVER, MULTI)                  \
-    X(HTTP_RESPONSE_HEADER, "http.response_header", "", "", 0, APP_HTTP, TO_CLIENT, MULTI)                \
-    X(HTTP_HEADER_NAMES, "http.header_names http_header_names", "", "", 0, APP_HTTP, BOTH_WAYS, 0)        \
-    X(HTTP_USER_AGENT, "http.user_agent", "", "http_user_agent", 'V', APP_HTTP, TO_SERVER, 0)             \
-    X(HTTP_HOST, "http.host", "", "http_host", 'W', APP_HTTP, TO_SERVER, LOWER)                           \
-    X(HTTP_HOST_RAW, "http.host.raw", "", "http_raw_host", 'Z', APP_HTTP, TO_SERVER, 0)                   \
-    X(HTTP_COOKIE, "http.cookie", "http_cookie", "http_cookie", 'C', APP_HTTP, BOTH_WAYS, ARGS)           \
-    X(HTTP_COOKIE_RAW, "", "http_raw_cookie", "http_raw_cookie", 'K', APP_HTTP, BOTH_WAYS, ARGS)          \
-    X(HTTP_REQUEST_BODY, "http.request_body", "http_client_body", "http_client_body", 'P', APP_HTTP,      \
-      TO_SERVER, 0)                                                                                       \
-    X(HTTP_RESPONSE_BODY, "http.response_body", "", "http_server_body", 'Q', APP_HTTP, TO_CLIENT, 0)      \
-    X(HTTP_BODY_RAW, "", "http_raw_body", "", 0, APP_HTTP, BOTH_WAYS, 0)                                  \
-    X(HTTP_STAT_CODE, "http.stat_code", "http_stat_code", "http_stat_code", 'S', APP_HTTP, TO_CLIENT,     \
-      LAST | ARGS)                                                                                        \
-    X(HTTP_STAT_MSG, "http.stat_msg", "http_stat_msg", "http_stat_msg", 'Y', APP_HTTP, TO_CLIENT,         \
-      LATE | ARGS)                                                                                        \
-    X(HTTP_RESPONSE_LINE, "http.response_line http_response_line", "http_raw_status", "", 0, APP_HTTP,    \
-      TO_CLIENT, ARGS)                                                                                    \
-    X(HTTP_PROTOCOL, "http.protocol http_protocol", "http_version", "", 0, APP_HTTP, BOTH_WAYS, ARGS)     \
-    X(HTTP_START, "http.start http_start", "", "", 0, APP_HTTP, BOTH_WAYS, 0)                             \
-    X(HTTP_ACCEPT, "http.accept http_accept", "", "", 0, APP_HTTP, TO_SERVER, 0)                          \
-    X(HTTP_ACCEPT_ENC, "http.accept_enc http_accept_enc", "", "", 0, APP_HTTP, TO_SERVER, 0)              \
-    X(HTTP_ACCEPT_LANG, "http.accept_lang http_accept_lang", "", "", 0, APP_HTTP, TO_SERVER, 0)           \
-    X(HTTP_REFERER, "http.referer http_referer", "", "", 0, APP_HTTP, TO_SERVER, 0)                       \
-    X(HTTP_CONNECTION, "http.connection http_connection", "", "", 0, APP_HTTP, BOTH_WAYS, 0)              \
-    X(HTTP_CONTENT_LEN, "http.content_len http_content_len", "", "", 0, APP_HTTP, BOTH_WAYS, 0)           \
-    X(HTTP_CONTENT_TYPE, "http.content_type http_content_type", "", "", 0, APP_HTTP, BOTH_WAYS, 0)        \
-    X(HTTP_SERVER, "http.server", "", "", 0, APP_HTTP, TO_CLIENT, 0)                                      \
-    X(HTTP_LOCATION, "http.location", "", "", 0, APP_HTTP, TO_CLIENT, 0)                                  \
-    X(HTTP_PARAM, "", "http_param", "", 0, APP_HTTP, TO_SERVER, ARGS | NEEDS_ARG)                         \
-    X(HTTP_TRAILER, "", "http_trailer", "", 0, APP_HTTP, BOTH_WAYS, ARGS)                                 \
-    X(HTTP_TRAILER_RAW, "", "http_raw_trailer", "", 0, APP_HTTP, BOTH_WAYS, ARGS)                         \
-    X(HTTP_TRUE_IP, "", "http_true_ip", "", 0, APP_HTTP, TO_SERVER, ARGS)                                 \
-    X(HTTP2_HEADER, "http2.header", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                   \
-    X(HTTP2_HEADER_NAME, "http2.header_name", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)         \
-    X(HTTP2_FRAMETYPE, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS,                                          \
-      LIVE | MULTI) /* numbers: kw/app_numbers.c */                                                       \
-    X(HTTP2_ERRORCODE, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                            \
-    X(HTTP2_PRIORITY, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                             \
-    X(HTTP2_WINDOW, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                               \
-    X(HTTP2_SIZE_UPDATE, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                          \
-    X(HTTP2_SETTINGS, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI) /* id << 32 | value */      \
+#define BUFFERS_OF_HTTP(X)                                                                                   \
+    X(HTTP_URI, "http.uri", "http_uri", "http_uri", 'U', APP_HTTP, TO_SERVER, LIVE | ARGS)                   \
+    X(HTTP_URI_RAW, "http.uri.raw", "http_raw_uri", "http_raw_uri", 'I', APP_HTTP, TO_SERVER, LIVE | ARGS)   \
+    X(HTTP_METHOD, "http.method", "http_method", "http_method", 'M', APP_HTTP, TO_SERVER,                    \
+      LIVE | LAST | ARGS)                                                                                    \
+    X(HTTP_REQUEST_LINE, "http.request_line http_request_line", "http_raw_request", "", 0, APP_HTTP,         \
+      TO_SERVER, LIVE | ARGS)                                                                                \
+    X(HTTP_HEADER, "http.header", "http_header", "http_header", 'H', APP_HTTP, BOTH_WAYS, LIVE | ARGS)       \
+    X(HTTP_HEADER_RAW, "http.header.raw", "http_raw_header", "http_raw_header", 'D', APP_HTTP, BOTH_WAYS,    \
+      LIVE | ARGS)                                                                                           \
+    X(HTTP_REQUEST_HEADER, "http.request_header", "", "", 0, APP_HTTP, TO_SERVER, LIVE | MULTI)              \
+    X(HTTP_RESPONSE_HEADER, "http.response_header", "", "", 0, APP_HTTP, TO_CLIENT, LIVE | MULTI)            \
+    X(HTTP_HEADER_NAMES, "http.header_names http_header_names", "", "", 0, APP_HTTP, BOTH_WAYS, LIVE)        \
+    X(HTTP_USER_AGENT, "http.user_agent", "", "http_user_agent", 'V', APP_HTTP, TO_SERVER, LIVE)             \
+    X(HTTP_HOST, "http.host", "", "http_host", 'W', APP_HTTP, TO_SERVER, LIVE | LOWER)                       \
+    X(HTTP_HOST_RAW, "http.host.raw", "", "http_raw_host", 'Z', APP_HTTP, TO_SERVER, LIVE)                   \
+    X(HTTP_COOKIE, "http.cookie", "http_cookie", "http_cookie", 'C', APP_HTTP, BOTH_WAYS, LIVE | ARGS)       \
+    X(HTTP_COOKIE_RAW, "", "http_raw_cookie", "http_raw_cookie", 'K', APP_HTTP, BOTH_WAYS, LIVE | ARGS)      \
+    X(HTTP_REQUEST_BODY, "http.request_body", "http_client_body", "http_client_body", 'P', APP_HTTP,         \
+      TO_SERVER, LIVE)                                                                                       \
+    X(HTTP_RESPONSE_BODY, "http.response_body", "", "http_server_body", 'Q', APP_HTTP, TO_CLIENT, LIVE)      \
+    X(HTTP_BODY_RAW, "", "http_raw_body", "", 0, APP_HTTP, BOTH_WAYS, LIVE)                                  \
+    X(HTTP_STAT_CODE, "http.stat_code", "http_stat_code", "http_stat_code", 'S', APP_HTTP, TO_CLIENT,        \
+      LIVE | LAST | ARGS)                                                                                    \
+    X(HTTP_STAT_MSG, "http.stat_msg", "http_stat_msg", "http_stat_msg", 'Y', APP_HTTP, TO_CLIENT,            \
+      LIVE | LATE | ARGS)                                                                                    \
+    X(HTTP_RESPONSE_LINE, "http.response_line http_response_line", "http_raw_status", "", 0, APP_HTTP,       \
+      TO_CLIENT, LIVE | ARGS)                                                                                \
+    X(HTTP_PROTOCOL, "http.protocol http_protocol", "http_version", "", 0, APP_HTTP, BOTH_WAYS, LIVE | ARGS) \
+    X(HTTP_START, "http.start http_start", "", "", 0, APP_HTTP, BOTH_WAYS, LIVE)                             \
+    X(HTTP_ACCEPT, "http.accept http_accept", "", "", 0, APP_HTTP, TO_SERVER, LIVE)                          \
+    X(HTTP_ACCEPT_ENC, "http.accept_enc http_accept_enc", "", "", 0, APP_HTTP, TO_SERVER, LIVE)              \
+    X(HTTP_ACCEPT_LANG, "http.accept_lang http_accept_lang", "", "", 0, APP_HTTP, TO_SERVER, LIVE)           \
+    X(HTTP_REFERER, "http.referer http_referer", "", "", 0, APP_HTTP, TO_SERVER, LIVE)                       \
+    X(HTTP_CONNECTION, "http.connection http_connection", "", "", 0, APP_HTTP, BOTH_WAYS, LIVE)              \
+    X(HTTP_CONTENT_LEN, "http.content_len http_content_len", "", "", 0, APP_HTTP, BOTH_WAYS, LIVE)           \
+    X(HTTP_CONTENT_TYPE, "http.content_type http_content_type", "", "", 0, APP_HTTP, BOTH_WAYS, LIVE)        \
+    X(HTTP_SERVER, "http.server", "", "", 0, APP_HTTP, TO_CLIENT, LIVE)                                      \
+    X(HTTP_LOCATION, "http.location", "", "", 0, APP_HTTP, TO_CLIENT, LIVE)                                  \
+    X(HTTP_PARAM, "", "http_param", "", 0, APP_HTTP, TO_SERVER, ARGS | NEEDS_ARG)                            \
+    X(HTTP_TRAILER, "", "http_trailer", "", 0, APP_HTTP, BOTH_WAYS, LIVE | ARGS)                             \
+    X(HTTP_TRAILER_RAW, "", "http_raw_trailer", "", 0, APP_HTTP, BOTH_WAYS, LIVE | ARGS)                     \
+    X(HTTP_TRUE_IP, "", "http_true_ip", "", 0, APP_HTTP, TO_SERVER, LIVE | ARGS)                             \
+    X(HTTP2_HEADER, "http2.header", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                      \
+    X(HTTP2_HEADER_NAME, "http2.header_name", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)            \
+    X(HTTP2_FRAMETYPE, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS,                                             \
+      LIVE | MULTI) /* numbers: kw/app_numbers.c */                                                          \
+    X(HTTP2_ERRORCODE, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                               \
+    X(HTTP2_PRIORITY, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                                \
+    X(HTTP2_WINDOW, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                                  \
+    X(HTTP2_SIZE_UPDATE, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                             \
+    X(HTTP2_SETTINGS, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI) /* id << 32 | value */         \
     X(WEBSOCKET_PAYLOAD, "websocket.payload", "", "", 0, APP_BIT(WEBSOCKET), BOTH_WAYS, 0)
 
-#define BUFFERS_OF_FILES(X)                                                      \
-    X(FILE_DATA, "file.data file_data", "file_data", "", 0, 0, BOTH_WAYS, MULTI) \
-    X(FILE_NAME, "file.name", "", "", 0, 0, BOTH_WAYS, MULTI)                    \
-    X(FILE_MAGIC, "file.magic", "", "", 0, 0, BOTH_WAYS, MULTI)                  \
-    X(JS_DATA, "", "js_data", "", 0, 0, BOTH_WAYS, 0)                            \
+#define BUFFERS_OF_FILES(X)                                                             \
+    X(FILE_DATA, "file.data file_data", "file_data", "", 0, 0, BOTH_WAYS, LIVE | MULTI) \
+    X(FILE_NAME, "file.name", "", "", 0, 0, BOTH_WAYS, MULTI)                           \
+    X(FILE_MAGIC, "file.magic", "", "", 0, 0, BOTH_WAYS, MULTI)                         \
+    X(JS_DATA, "", "js_data", "", 0, 0, BOTH_WAYS, 0)                                   \
     X(VBA_DATA, "", "vba_data", "", 0, 0, BOTH_WAYS, 0)
 
 #define BUFFERS_OF_DNS(X)                                                                             \

@@ -47,10 +47,8 @@ static bool among(struct span word, const char *words)
 bool service_header_word(struct span word, uint8_t dialect, struct service_word *out)
 {
     if (text_eq_nocase(word, "http")) {
-        *out = (struct service_word){.name = "http",
-                                     .apps = APP_HTTP,
-                                     .proto = PROTO_TCP,
-                                     .live = apps[APP_HTTP1].live || apps[APP_HTTP2].live};
+        *out = (struct service_word){
+            .name = "http", .apps = APP_HTTP, .proto = PROTO_TCP, .live = apps[APP_HTTP1].live};
         return true;
     }
     for (int i = 0; i < APP_N; i++)

@@ -13,7 +13,7 @@
 #include "ips/base/span.h"
 
 #define APP_TABLE(X)                                                                       \
-    X(HTTP1, "http1", "http1", "", TCP, 0)                                                 \
+    X(HTTP1, "http1", "http1", "", TCP, 1)                                                 \
     X(HTTP2, "http2", "http2", "http2", TCP, 1)                                            \
     X(DNS, "dns", "dns", "dns", IP, 1)                                                     \
     X(MDNS, "mdns", "mdns", "mdns", UDP, 1)                                                \
@@ -23,7 +23,7 @@
     X(IMAP, "imap", "imap", "imap", TCP, 0)                                                \
     X(POP3, "pop3", "pop3", "pop3", TCP, 0)                                                \
     X(FTP, "ftp", "ftp", "ftp", TCP, 1)                                                    \
-    X(FTP_DATA, "ftp-data", "ftp-data", "ftp-data", TCP, 0)                                \
+    X(FTP_DATA, "ftp-data", "ftp-data", "ftp-data", TCP, 1)                                \
     X(SSH, "ssh", "ssh", "ssh", TCP, 1)                                                    \
     X(SMB, "smb", "smb", "netbios-ssn", TCP, 0)                                            \
     X(DCERPC, "dcerpc", "dcerpc", "dcerpc", IP, 0)                                         \

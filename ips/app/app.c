@@ -24,6 +24,7 @@
 #include <xxhash.h>
 
 #include "ips/app/app_parts.h"
+#include "ips/app/expect.h"
 
 static const char *const words[APP_N + 1] = {
 #define X(id, name, suricata, snort, transport, live) name,
@@ -191,6 +192,33 @@ static bool parse_again(struct app *a, uint64_t offset)
     return true;
 }
 
+static void set_parser(struct app *a, const struct app_parser *parser)
+{
+    struct app_flow *f = a->flow;
+
+    f->parser = parser;
+    f->apps = 1ull << parser->proto;
+    a->slot->proto = (uint8_t)(parser->proto + 1);
+    a->slot->flags |= SLOT_SETTLED | SLOT_JUST;
+    counter_add(a->c, CTR_APP_RECOGNISED, 1);
+}
+
+/* A new flow that another one has agreed on: it need not be recognised. */
+static void was_expected(struct app *a)
+{
+    struct expect_key k = {.listener = &a->of->addr[1],
+                           .opener = &a->of->addr[0],
+                           .port = a->of->port[1],
+                           .vlans = a->of->vlans};
+    struct expect_note n;
+
+    if (!a->cfg.expect || !expect_take(a->cfg.expect, &k, a->now_ns / 1000000, &n) ||
+        !recognise_find(n.proto))
+        return;
+    if (bytes_add(a, &a->flow->note, span_of(n.bytes, n.len)))
+        set_parser(a, recognise_find(n.proto));
+}
+
 /* Where the flow's parsing is kept; NULL: nowhere, it has no protocol. */
 static bool open_slot(struct app *a)
 {
@@ -219,18 +247,8 @@ static bool open_slot(struct app *a)
     a->flow = s->flow;
     a->flow->first = a->dir;
     recognise_begin(a->flow, a);
+    was_expected(a);
     return true;
-}
-
-static void set_parser(struct app *a, const struct app_parser *parser)
-{
-    struct app_flow *f = a->flow;
-
-    f->parser = parser;
-    f->apps = 1ull << parser->proto;
-    a->slot->proto = (uint8_t)(parser->proto + 1);
-    a->slot->flags |= SLOT_SETTLED | SLOT_JUST;
-    counter_add(a->c, CTR_APP_RECOGNISED, 1);
 }
 
 /* Bytes of a direction whose protocol is not known yet wait for it; what finds no room is lost for the parser. */
@@ -537,7 +555,21 @@ void app_bypass(struct app *a)
 
 bool app_expect(struct app *a, enum app_dir dir, uint16_t port, enum app_proto proto, struct span note)
 {
-    return false; /* until expect.c comes */
+    bool server = dir == APP_TO_SERVER;
+    struct expect_key k = {.listener = &a->of->addr[server],
+                           .opener = &a->of->addr[!server],
+                           .port = port,
+                           .vlans = a->of->vlans};
+    struct expect_note n = {.proto = (uint8_t)proto,
+                            .len = (uint8_t)(note.len < EXPECT_NOTE_MAX ? note.len : EXPECT_NOTE_MAX)};
+
+    if (!a->cfg.expect)
+        return false;
+    if (n.len > 0)
+        memcpy(n.bytes, note.p, n.len);
+    bool ok = expect_add(a->cfg.expect, &k, a->now_ns / 1000000, &n);
+    counter_add(a->c, ok ? CTR_APP_EXPECTED : CTR_APP_EXPECT_FULL, 1);
+    return ok;
 }
 
 struct span app_expected(const struct app *a)

@@ -25,6 +25,8 @@
 #include "ips/io/packet.h"
 #include "ips/stream/stream.h"
 
+struct expect;
+
 struct app_config {
     uint64_t memory_bytes; /* of this worker's pool */
     uint32_t flow_bytes;   /* of it, that one flow may hold */
@@ -34,6 +36,7 @@ struct app_config {
     bool inline_mode;
     bool log;                 /* events of transactions are wanted (log_event is called) */
     struct app_limits limits; /* of the parsers: limits.h */
+    struct expect *expect;    /* of the bridge; NULL: no connection is expected. Outlives the app */
 };
 
 /* What a worker's detection and log are told; both may be NULL. */

@@ -5,6 +5,7 @@
 #include "ips/app/parser.h"
 
 #define APP_PARSERS(X) \
+    X(http1)           \
     X(tls)             \
     X(http2)           \
     X(ssh)             \
@@ -13,7 +14,8 @@
     X(mdns)            \
     X(sip)             \
     X(smtp)            \
-    X(ftp)
+    X(ftp)             \
+    X(ftp_data)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)

@@ -114,6 +114,8 @@
     X(AN_HTTP_URI_NOT_UTF8, "http.uri_not_utf8", "a target whose bytes are no UTF-8, or overlong")           \
     X(AN_HTTP_TOO_MANY_TRANSACTIONS, "http.too_many_transactions",                                           \
       "more requests wait for an answer than app limits say")                                                \
+    X(AN_HTTP_ABNORMAL_CE_HEADER, "http.abnormal_ce_header",                                                 \
+      "*a content encoding that is not known, or not written as it should be")                               \
     X(AN_HTTP_CONNECT_EARLY_DATA, "http.connect_early_data", "*data for a tunnel that is not open yet")
 #define ANOMALIES_OF_BODIES(X)
 #define ANOMALIES_OF_TLS(X)                                                                               \
@@ -223,6 +225,7 @@
       "too many commands wait for replies: the oldest were given up")                                  \
     X(AN_FTP_OTHER_HOST, "ftp.data_to_other_host",                                                     \
       "a data connection is to go to another host than the one that asks for it")                      \
+    X(AN_FTP_DATA_BOTH_WAYS, "ftp.data_both_ways", "*a data connection with bytes in both directions") \
     X(AN_FTP_AUTH_PIPELINED, "ftp.auth_pipelined", "*sent behind AUTH without waiting for the reply")
 #define ANOMALIES_OF_SSH(X)                                                                            \
     X(AN_SSH_INVALID_BANNER, "ssh.invalid_banner",                                                     \

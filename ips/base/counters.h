@@ -85,6 +85,9 @@
     X(CTR_APP_RECOGNISED, "app.recognised", "flows whose protocol was recognised")                           \
     X(CTR_APP_UNKNOWN, "app.unknown", "flows that speak no known protocol")                                  \
     X(CTR_APP_BYPASSED, "app.bypassed", "flows that need no inspection after their handshake")               \
+    X(CTR_APP_EXPECTED, "app.expected", "connections that others agreed on (FTP's data)")                    \
+    X(CTR_APP_EXPECT_FULL, "app.expect_full",                                                                \
+      "of them, those that found no room: they are like any other connection")                               \
     X(CTR_APP_TX, "app.transactions", "transactions begun")                                                  \
     X(CTR_APP_VIEW_FULL, "app.buffers_full", "inspections in parts, because a message has too many buffers") \
     X(CTR_DEFRAG_HELD, "defrag.held",                                                                        \

@@ -67,6 +67,11 @@ static const struct number_row rows[] = {
         "TLSA=52 "
         "CDS=59 CDNSKEY=60 SVCB=64 HTTPS=65 SPF=99 TKEY=249 TSIG=250 IXFR=251 AXFR=252 ANY=255 URI=256 "
         "CAA=257"),
+    /* FTP */
+    ROW("ftp.mode", S, CONDITION, FTP_MODE, "active=0 passive=1"),
+    ROW("ftp.dynamic_port", S, CONDITION, FTP_DYNAMIC_PORT, NULL),
+    ROW("ftp.reply_received", S, CONDITION, FTP_REPLY_RECEIVED, "no=0 false=0 yes=1 true=1"),
+    ROW("ftpdata_command", S, CONDITION, FTPDATA_COMMAND, "retr=0 stor=1"),
     /* HTTP/2 */
     ROW("http2.frametype", S, SET, HTTP2_FRAMETYPE,
         "DATA=0 HEADERS=1 PRIORITY=2 RSTSTREAM=3 SETTINGS=4 PUSHPROMISE=5 PING=6 GOAWAY=7 WINDOWUPDATE=8 "

@@ -93,7 +93,7 @@ static const struct later rows[] = {
     ROW("websocket.flags", S, ANYTHING, DORMANT, NULL),
     ROW("websocket.mask", S, NUMBER, DORMANT, NULL),
     ROW("websocket.opcode", S, ANYTHING, DORMANT, NULL),
-    /* SSH, SMB, DCERPC, Kerberos, LDAP, SNMP, NFS, FTP, DHCP, RFB, IKE */
+    /* SSH, SMB, DCERPC, Kerberos, LDAP, SNMP, NFS, DHCP, RFB, IKE */
     ROW("ssh.protoversion", S, ANYTHING, DORMANT, NULL),
     ROW("ssh.softwareversion", S, ANYTHING, DORMANT, NULL),
     ROW("smb.version", S, ANYTHING, DORMANT, NULL),
@@ -115,10 +115,6 @@ static const struct later rows[] = {
     ROW("nfs.procedure", S, ANYTHING, DORMANT, NULL),
     ROW("nfs_version", S, NUMBER, DORMANT, NULL),
     ROW("nfs.version", S, NUMBER, DORMANT, NULL),
-    ROW("ftpdata_command", S, WORDS, DORMANT, "stor retr"),
-    ROW("ftp.mode", S, WORDS, DORMANT, "active passive"),
-    ROW("ftp.dynamic_port", S, NUMBER, DORMANT, NULL),
-    ROW("ftp.reply_received", S, WORDS, DORMANT, "yes no true false"),
     ROW("dhcp.leasetime", S, NUMBER, DORMANT, NULL),
     ROW("dhcp.rebinding_time", S, NUMBER, DORMANT, NULL),
     ROW("dhcp.renewal_time", S, NUMBER, DORMANT, NULL),

@@ -30,6 +30,7 @@ struct lab_setup {
     uint32_t flow_bytes;             /* 0: 1 MB */
     uint64_t memory_bytes;           /* 0: 16 MB */
     bool not_inline;
+    struct expect *expect;
 };
 
 struct lab_seen {
@@ -159,8 +160,10 @@ static inline void lab_write_down(struct app_lab *l, const struct app_view *v, b
     for (unsigned b = 0; b < BUF_N; b++) {
         if (!(v->set[b / 64] >> b % 64 & 1))
             continue;
+        bool body = b == BUF_FILE_DATA || b == BUF_HTTP_REQUEST_BODY || b == BUF_HTTP_RESPONSE_BODY ||
+                    b == BUF_HTTP_BODY_RAW; /* these grow even when all of them comes at once */
         bool grows = (v->fresh[b / 64] >> b % 64 & 1) &&
-                     (v->fresh_at[b] > 0 || v->origin[b] > 0 || (v->open[b / 64] >> b % 64 & 1));
+                     (body || v->fresh_at[b] > 0 || v->origin[b] > 0 || (v->open[b / 64] >> b % 64 & 1));
         for (uint16_t i = v->first[b]; i; i = v->instance[i - 1].next) {
             struct span s = v->instance[i - 1].bytes;
 
@@ -358,6 +361,7 @@ static inline struct app_lab *lab_new(const struct lab_setup *setup)
                              .max_flows = 16,
                              .inline_mode = !setup->not_inline,
                              .log = true,
+                             .expect = setup->expect,
                              .limits = setup->limits ? *setup->limits : defaults};
     struct app_hooks hooks = {.arg = l, .inspect = lab_inspect, .log = lab_log};
     l->app = app_new(&cfg, l->flows, NULL, &e);

@@ -82,8 +82,8 @@ static inline void rules_lab_end(struct app_lab *l)
     }
 }
 
-static inline struct rules_lab *rules_lab_new_as(const struct lab_setup *setup, const char *rules,
-                                                 uint8_t dialect)
+/* With a ruleset of the caller's. */
+static inline struct rules_lab *rules_lab_over(const struct lab_setup *setup, const struct ruleset *rs)
 {
     struct rules_lab *r = calloc(1, sizeof(*r));
     struct err e = {0};
