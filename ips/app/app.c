@@ -103,8 +103,8 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
     }
     a->slots = m;
     a->pool = pool_new(cfg->memory_bytes, "protocols", "app.memory", e);
-    a->digests = a->pool ? digests_new(e) : NULL;
-    if (!a->digests) {
+    a->ciphers = a->pool ? ciphers_new(e) : NULL;
+    if (!a->ciphers) {
         app_free(a);
         return NULL;
     }
@@ -123,7 +123,7 @@ void app_free(struct app *a)
         return;
     flow_table_off_release(a->flows, a);
     pool_free(a->pool);
-    digests_free(a->digests);
+    ciphers_free(a->ciphers);
     munmap(a->slots, a->slots_bytes);
     free(a);
 }

@@ -8,10 +8,11 @@
  *   view.c       what parsers publish, and detection's call
  *   memory.c     the pool, and collecting bytes
  *   digest.c     MD5 and its like, for fingerprints
+ *   cipher.c     AES for QUIC's first packets
  *   table.c      the parsers
  */
 #include "ips/app/app.h"
-#include "ips/app/digest.h"
+#include "ips/app/cipher.h"
 #include "ips/app/memory.h"
 #include "ips/base/pool.h"
 
@@ -64,7 +65,7 @@ struct app {
     struct flow_table *flows;
     struct stream_table *streams;
     struct pool *pool;
-    struct digests *digests;
+    struct ciphers *ciphers;
     struct app_slot *slots;
     size_t slots_bytes;
     /* the packet in hand */

@@ -1,60 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Digests for fingerprints. OpenSSL allocates when a context is made and when it is told which digest it is for; both
- * happen once, at start. A context that is started again allocates nothing, so a worker may use it.
+ * Digests for fingerprints, with OpenSSL's low-level functions: their state is on the stack. The functions that replaced
+ * them (EVP) allocate one for each digest, which a worker must not do, and take twice the time for a few bytes.
  *
- * Made by app_new(); worker thread after that. Owns a context for each kind.
+ * Worker thread. Owns nothing.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "ips/app/digest.h"
 
-#include <errno.h>
-#include <openssl/evp.h>
-#include <stdlib.h>
-
-#include "ips/app/app_parts.h"
-
-struct digests {
-    EVP_MD_CTX *ctx[DIGEST_N];
-};
-
-struct digests *digests_new(struct err *e)
-{
-    const EVP_MD *const kinds[DIGEST_N] = {EVP_md5(), EVP_sha1(), EVP_sha256()};
-    struct digests *d = calloc(1, sizeof(*d));
-
-    for (unsigned i = 0; d && i < DIGEST_N; i++) {
-        d->ctx[i] = EVP_MD_CTX_new();
-        if (d->ctx[i] && EVP_DigestInit_ex(d->ctx[i], kinds[i], NULL) == 1)
-            continue;
-        digests_free(d);
-        d = NULL;
-    }
-    if (!d) {
-        err_set(e, -ENOMEM, "OpenSSL gives no context for MD5, SHA-1 and SHA-256");
-        err_remedy(e,
-                   "allow the default provider in openssl.cnf: fingerprints of clients are made with these");
-    }
-    return d;
-}
-
-void digests_free(struct digests *d)
-{
-    if (!d)
-        return;
-    for (unsigned i = 0; i < DIGEST_N; i++)
-        EVP_MD_CTX_free(d->ctx[i]);
-    free(d);
-}
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 uint32_t app_digest(struct app *a, enum digest_kind kind, struct span s, uint8_t out[DIGEST_BYTES_MAX])
 {
-    EVP_MD_CTX *ctx = a->digests->ctx[kind];
-    unsigned n = 0;
+    union {
+        MD5_CTX md5;
+        SHA_CTX sha1;
+        SHA256_CTX sha256;
+    } c;
 
-    if (EVP_DigestInit_ex(ctx, NULL, NULL) != 1 || EVP_DigestUpdate(ctx, s.p, s.len) != 1 ||
-        EVP_DigestFinal_ex(ctx, out, &n) != 1)
+    switch (kind) {
+    case DIGEST_MD5:
+        MD5_Init(&c.md5);
+        MD5_Update(&c.md5, s.p, s.len);
+        MD5_Final(out, &c.md5);
+        return MD5_DIGEST_LENGTH;
+    case DIGEST_SHA1:
+        SHA1_Init(&c.sha1);
+        SHA1_Update(&c.sha1, s.p, s.len);
+        SHA1_Final(out, &c.sha1);
+        return SHA_DIGEST_LENGTH;
+    case DIGEST_SHA256:
+        SHA256_Init(&c.sha256);
+        SHA256_Update(&c.sha256, s.p, s.len);
+        SHA256_Final(out, &c.sha256);
+        return SHA256_DIGEST_LENGTH;
+    default:
         return 0;
-    return n;
+    }
 }
 
 uint32_t app_digest_hex(struct app *a, enum digest_kind kind, struct span s,

@@ -4,18 +4,12 @@
 /* Digests of a few bytes, for fingerprints (HASSH, JA3, JA4, a certificate's): digest.c. Worker thread. */
 #include <stdbool.h>
 #include <stdint.h>
-#include "ips/base/err.h"
 #include "ips/base/span.h"
 
 enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_N };
 #define DIGEST_BYTES_MAX 32
 
 struct app;
-struct digests;
-
-struct digests *digests_new(struct err *e);
-void digests_free(struct digests *d);
-
 /* The digest of s, 16, 20 or 32 bytes; the number of them. */
 uint32_t app_digest(struct app *a, enum digest_kind kind, struct span s, uint8_t out[DIGEST_BYTES_MAX]);
 /* The same as lower-case hexadecimal digits, without an end. */
