@@ -146,9 +146,9 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(JA3S_HASH, "ja3s.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, LIVE | FOLDED)             \
     X(JA3S_STRING, "ja3s.string", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_CLIENT, LIVE)                  \
     X(JA4_HASH, "ja4.hash", "", "", 0, APP_BIT(TLS) | APP_BIT(QUIC), TO_SERVER, LIVE | FOLDED)               \
-    X(QUIC_SNI, "quic.sni", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                          \
+    X(QUIC_SNI, "quic.sni", "", "", 0, APP_BIT(QUIC), TO_SERVER, LIVE)                                       \
     X(QUIC_UA, "quic.ua", "", "", 0, APP_BIT(QUIC), TO_SERVER, 0)                                            \
-    X(QUIC_VERSION, "quic.version", "", "", 0, APP_BIT(QUIC), BOTH_WAYS, 0)                                  \
+    X(QUIC_VERSION, "quic.version", "", "", 0, APP_BIT(QUIC), BOTH_WAYS, LIVE)                               \
     X(QUIC_CYU_HASH, "quic.cyu.hash", "", "", 0, APP_BIT(QUIC), TO_SERVER, MULTI | FOLDED)                   \
     X(QUIC_CYU_STRING, "quic.cyu.string", "", "", 0, APP_BIT(QUIC), TO_SERVER, MULTI)
 

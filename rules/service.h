@@ -18,7 +18,7 @@
     X(DNS, "dns", "dns", "dns", IP, 1)                                                     \
     X(MDNS, "mdns", "mdns", "mdns", UDP, 1)                                                \
     X(TLS, "tls", "tls ssl", "ssl", TCP, 1)                                                \
-    X(QUIC, "quic", "quic", "quic", UDP, 0)                                                \
+    X(QUIC, "quic", "quic", "quic", UDP, 1)                                                \
     X(SMTP, "smtp", "smtp", "smtp", TCP, 1)                                                \
     X(IMAP, "imap", "imap", "imap", TCP, 0)                                                \
     X(POP3, "pop3", "pop3", "pop3", TCP, 0)                                                \

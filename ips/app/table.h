@@ -9,6 +9,7 @@
     X(tls)             \
     X(http2)           \
     X(ssh)             \
+    X(quic)            \
     X(dns)             \
     X(dns_stream)      \
     X(mdns)            \

@@ -188,7 +188,16 @@
     X(AN_HTTP2_CONTENT_LENGTH, "http2.content_length_mismatch", "*content-length is not what comes")         \
     X(AN_HTTP2_DATA_OUT_OF_PLACE, "http2.data_out_of_place",                                                 \
       "*DATA behind its stream's end, or in front of its headers")
-#define ANOMALIES_OF_QUIC(X)
+#define ANOMALIES_OF_QUIC(X)                                                                                \
+    X(AN_QUIC_FAILED_DECRYPT, "quic.failed_decrypt",                                                        \
+      "an Initial packet that no key of its connection opens")                                              \
+    X(AN_QUIC_ERROR_ON_DATA, "quic.error_on_data", "a frame or message that an Initial packet cannot hold") \
+    X(AN_QUIC_ERROR_ON_HEADER, "quic.error_on_header", "a header that is not whole")                        \
+    X(AN_QUIC_CRYPTO_OVERLAP, "quic.crypto_overlap", "*bytes of the handshake come twice and differ")       \
+    X(AN_QUIC_CRYPTO_TOO_LONG, "quic.crypto_too_long",                                                      \
+      "*more than 32 KB of a handshake that is not complete")                                               \
+    X(AN_QUIC_TOO_MANY_CONNECTIONS, "quic.too_many_connections",                                            \
+      "*more connections at a time than are kept apart")
 #define ANOMALIES_OF_DNS(X)                                                                            \
     X(AN_DNS_MALFORMED_DATA, "dns.malformed_data", "a question or answer that is not whole")           \
     X(AN_DNS_INVALID_AUTHORITIES, "dns.invalid_authorities", "an authority record that is not whole")  \
