@@ -33,19 +33,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint16_t ports[] = {80,   53,  443, 25,  21,   22, 445, 5060,
                                      1883, 110, 143, 135, 3389, 88, 502, 20000};
-    static const struct ruleset *rs;
-    struct rules_lab *r;
+    static struct rules_lab *r; /* one for all runs: making it costs more than a run */
 
-    if (!rs)
-        rs = rules_lab_load(rules, DIALECT_SURICATA);
+    if (!r)
+        r = rules_lab_new(&(struct lab_setup){0}, rules);
     if (size < 2)
         return 0;
-    struct lab_setup setup = {
-        .dport = ports[data[0] & 15], .udp = (data[0] & 16) != 0, .not_inline = (data[0] & 32) != 0};
-    r = rules_lab_over(&setup, rs);
+    r->lab->setup.dport = ports[data[0] & 15];
+    r->lab->setup.udp = (data[0] & 16) != 0;
     lab_pieces(r->lab, data + 1, size - 1);
-    if ((r->lab->pkt.verdict == VERDICT_DROP) != (r->lab->pkt.drop_reason != DROP_NONE))
+    if (r->lab->flow && (r->lab->pkt.verdict == VERDICT_DROP) != (r->lab->pkt.drop_reason != DROP_NONE))
         abort();
-    rules_lab_free(r);
+    lab_end_flow(r->lab);
+    lab_forget(r->lab);
+    rules_lab_forget(r);
     return 0;
 }

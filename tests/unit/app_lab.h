@@ -427,9 +427,14 @@ static inline void lab_pieces(struct app_lab *l, const uint8_t *data, size_t siz
 
 static inline void lab_fuzz(const struct lab_setup *setup, const uint8_t *data, size_t size)
 {
-    struct app_lab *l = lab_new(setup);
+    static struct app_lab *l; /* one for all runs: making it costs more than a run */
 
+    if (!l)
+        l = lab_new(setup);
+    l->setup.udp = setup->udp; /* the other settings are the first run's */
+    l->setup.dport = setup->dport;
     lab_pieces(l, data, size);
-    lab_free(l);
+    lab_end_flow(l);
+    lab_forget(l);
 }
 #endif
