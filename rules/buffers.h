@@ -183,12 +183,17 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(SSH_HASSH_STRING, "ssh.hassh.string", "", "", 0, APP_BIT(SSH), TO_SERVER, LIVE)                        \
     X(SSH_HASSH_SERVER, "ssh.hassh.server", "", "", 0, APP_BIT(SSH), TO_CLIENT, LIVE | FOLDED)               \
     X(SSH_HASSH_SERVER_STRING, "ssh.hassh.server.string", "", "", 0, APP_BIT(SSH), TO_CLIENT, LIVE)          \
-    X(SMB_NAMED_PIPE, "smb.named_pipe smb_named_pipe", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                \
-    X(SMB_SHARE, "smb.share smb_share", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                               \
-    X(SMB_NTLMSSP_USER, "smb.ntlmssp_user", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                           \
-    X(SMB_NTLMSSP_DOMAIN, "smb.ntlmssp_domain", "", "", 0, APP_BIT(SMB), TO_SERVER, 0)                       \
+    X(SMB_NAMED_PIPE, "smb.named_pipe smb_named_pipe", "", "", 0, APP_BIT(SMB), TO_SERVER, LIVE)             \
+    X(SMB_SHARE, "smb.share smb_share", "", "", 0, APP_BIT(SMB), TO_SERVER, LIVE)                            \
+    X(SMB_NTLMSSP_USER, "smb.ntlmssp_user", "", "", 0, APP_BIT(SMB), TO_SERVER, LIVE)                        \
+    X(SMB_NTLMSSP_DOMAIN, "smb.ntlmssp_domain", "", "", 0, APP_BIT(SMB), TO_SERVER, LIVE)                    \
+    X(DCERPC_IFACE, "", "", "", 0, APP_BIT(DCERPC) | APP_BIT(SMB), BOTH_WAYS, LIVE) /* dcerpc.h */           \
+    X(DCERPC_OPNUM, "", "", "", 0, APP_BIT(DCERPC) | APP_BIT(SMB), BOTH_WAYS, LIVE)                          \
+    X(DCERPC_LITTLE, "", "", "", 0, APP_BIT(DCERPC) | APP_BIT(SMB), BOTH_WAYS,                               \
+      LIVE) /* byte order of its integers */                                                                 \
+    X(SMB_VERSION, "", "", "", 0, APP_BIT(SMB), BOTH_WAYS, LIVE)                                             \
     X(DCERPC_STUB_DATA, "dcerpc.stub_data dce_stub_data", "dce_stub_data", "", 0,                            \
-      APP_BIT(DCERPC) | APP_BIT(SMB), BOTH_WAYS, 0)                                                          \
+      APP_BIT(DCERPC) | APP_BIT(SMB), BOTH_WAYS, LIVE)                                                       \
     X(KRB5_CNAME, "krb5.cname krb5_cname", "", "", 0, APP_BIT(KRB5), BOTH_WAYS, MULTI)                       \
     X(KRB5_SNAME, "krb5.sname krb5_sname", "", "", 0, APP_BIT(KRB5), BOTH_WAYS, MULTI)                       \
     X(LDAP_REQUEST_DN, "ldap.request.dn", "", "", 0, APP_BIT(LDAP), TO_SERVER, 0)                            \

@@ -25,8 +25,8 @@
     X(FTP, "ftp", "ftp", "ftp", TCP, 1)                                                    \
     X(FTP_DATA, "ftp-data", "ftp-data", "ftp-data", TCP, 1)                                \
     X(SSH, "ssh", "ssh", "ssh", TCP, 1)                                                    \
-    X(SMB, "smb", "smb", "netbios-ssn", TCP, 0)                                            \
-    X(DCERPC, "dcerpc", "dcerpc", "dcerpc", IP, 0)                                         \
+    X(SMB, "smb", "smb", "netbios-ssn", TCP, 1)                                            \
+    X(DCERPC, "dcerpc", "dcerpc", "dcerpc", IP, 1)                                         \
     X(NFS, "nfs", "nfs", "", IP, 0)                                                        \
     X(SUNRPC, "sunrpc", "", "sunrpc", IP, 0)                                               \
     X(TFTP, "tftp", "tftp", "tftp", UDP, 0)                                                \

@@ -16,7 +16,9 @@
     X(sip)             \
     X(smtp)            \
     X(ftp)             \
-    X(ftp_data)
+    X(ftp_data)        \
+    X(smb)             \
+    X(dcerpc)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)

@@ -242,7 +242,26 @@
     X(AN_SSH_LONG_BANNER, "ssh.long_banner", "a banner of more than 255 bytes")                        \
     X(AN_SSH_INVALID_RECORD, "ssh.invalid_record", "a record or an offer with lengths that cannot be") \
     X(AN_SSH_LONG_KEX_RECORD, "ssh.long_kex_record", "an offer of more than 64 KB, which is not read")
-#define ANOMALIES_OF_SMB(X)
+#define ANOMALIES_OF_SMB(X)                                                                                \
+    X(AN_SMB_MALFORMED, "smb.malformed_data", "a message whose lengths cannot be, or that is none")        \
+    X(AN_SMB_NTLMSSP, "smb.malformed_ntlmssp_request", "an NTLMSSP message whose parts lie outside of it") \
+    X(AN_SMB_DIALECTS, "smb.negotiate_malformed_dialects", "a list of dialects that cannot be read")       \
+    X(AN_SMB_FILE_OVERLAP, "smb.file_overlap", "bytes of a file that were transferred before")             \
+    X(AN_SMB_FILE_GAP, "smb.file_gap",                                                                     \
+      "bytes of a file are missing: what follows is looked at as another piece")                           \
+    X(AN_SMB_RESPONSE_TO_SERVER, "smb.response_to_server", "a response to the server")                     \
+    X(AN_SMB_REQUEST_TO_CLIENT, "smb.request_to_client", "a request to the client")                        \
+    X(AN_SMB_ENCRYPTED, "smb.encrypted", "SMB 3 encrypts from here on: its messages are not looked into")  \
+    X(AN_SMB_COMPRESSED, "smb.compressed", "SMB 3.1.1 compresses: a message that is not looked into")      \
+    X(AN_SMB_TOO_LONG, "smb.message_too_long", "a message that is too long to be put together")            \
+    X(AN_SMB_TOO_MANY_FILES, "smb.too_many_files",                                                         \
+      "more files are open than are followed: the oldest is given up")                                     \
+    X(AN_DCERPC_MALFORMED, "dcerpc.malformed", "lengths that cannot be, or no DCERPC")                     \
+    X(AN_DCERPC_TOO_MANY_CALLS, "dcerpc.too_many_calls",                                                   \
+      "fragments of more calls are mixed than are put together")                                           \
+    X(AN_DCERPC_TOO_MANY_CONTEXTS, "dcerpc.too_many_contexts", "more contexts than are kept")              \
+    X(AN_DCERPC_FRAGMENT_ORDER, "dcerpc.fragment_order",                                                   \
+      "a datagram's fragment that does not follow the one before")
 #define ANOMALIES_OF_VOICE(X)                                                                            \
     X(AN_SIP_INVALID, "sip.invalid_data", "neither a request line nor a status line begins the message") \
     X(AN_SIP_INCOMPLETE, "sip.incomplete_data",                                                          \
