@@ -25,6 +25,7 @@
 #define MULTI     BUFFER_MULTI
 #define LOWER     BUFFER_LOWER
 #define FOLDED    BUFFER_FOLDED
+#define UPPER     BUFFER_UPPER
 #define LATE      BUFFER_LATE
 #define LAST      BUFFER_LAST
 #define ARGS      BUFFER_ARGS
@@ -219,7 +220,7 @@ static bool parse_arguments(struct draft *d, const struct buffer_name *n, struct
 
 static bool check_value(struct draft *d, const struct buffer_name *n, const struct option *o)
 {
-    uint8_t flags = buffer_table[n->buffer].flags;
+    uint16_t flags = buffer_table[n->buffer].flags;
 
     if (o->value.len == 0)
         return (flags & BUFFER_NEEDS_ARG) == 0 ||
@@ -342,9 +343,14 @@ static bool check_case(struct draft *d, struct draft_step *s)
 {
     uint8_t *bytes = (uint8_t *)s->literal.p; /* ours, in the arena */
     enum buffer_id b = (enum buffer_id)draft_base(d, s->step.buffer);
-    uint8_t flags = buffer_table[b].flags;
+    uint16_t flags = buffer_table[b].flags;
 
-    if (s->step.buffer >= BUF_N || !(flags & (BUFFER_LOWER | BUFFER_FOLDED)))
+    if (s->step.buffer >= BUF_N || !(flags & (BUFFER_LOWER | BUFFER_FOLDED | BUFFER_UPPER)))
+        return true;
+    for (uint32_t i = 0; (flags & BUFFER_UPPER) && i < s->literal.len; i++)
+        if (bytes[i] >= 'a' && bytes[i] <= 'z')
+            bytes[i] &= 0xdf;
+    if (flags & BUFFER_UPPER)
         return true;
     if ((flags & BUFFER_LOWER) && (s->has & LITERAL_NOCASE))
         return draft_fail(d, s->at, "remove nocase", "nocase on %s, which is lower-cased already",

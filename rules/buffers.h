@@ -27,6 +27,7 @@ enum buffer_flag {
     BUFFER_ARGS = 1 << 5,      /* Snort 3: may have a value, such as http_header:field user-agent */
     BUFFER_NEEDS_ARG = 1 << 6, /* Snort 3: has no meaning without one */
     BUFFER_LAST = 1 << 7,      /* the same bytes nearly always: after LATE, too */
+    BUFFER_UPPER = 1 << 8,     /* upper-case hexadecimal: the same as FOLDED, the other way */
 };
 
 enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
@@ -128,9 +129,9 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(TLS_CERT_SUBJECT, "tls.cert_subject tls_cert_subject", "", "", 0, APP_BIT(TLS), BOTH_WAYS,             \
       LIVE | MULTI)                                                                                          \
     X(TLS_CERT_ISSUER, "tls.cert_issuer tls_cert_issuer", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)          \
-    X(TLS_CERT_SERIAL, "tls.cert_serial tls_cert_serial", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)          \
+    X(TLS_CERT_SERIAL, "tls.cert_serial tls_cert_serial", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE | UPPER)  \
     X(TLS_CERT_FINGERPRINT, "tls.cert_fingerprint tls_cert_fingerprint", "", "", 0, APP_BIT(TLS), BOTH_WAYS, \
-      LIVE)                                                                                                  \
+      LIVE | FOLDED)                                                                                         \
     X(TLS_SUBJECTALTNAME, "tls.subjectaltname", "", "", 0, APP_BIT(TLS), TO_CLIENT, LIVE | MULTI)            \
     X(TLS_RANDOM, "tls.random", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                                    \
     X(TLS_RANDOM_TIME, "tls.random_time", "", "", 0, APP_BIT(TLS), BOTH_WAYS, LIVE)                          \
@@ -290,7 +291,7 @@ struct buffer_row {
     const char *suricata, *snort3, *modifier;
     uint64_t apps;     /* APP_BIT(); 0: of the packet, or of whatever carries files */
     uint8_t direction; /* enum buffer_direction */
-    uint8_t flags;     /* enum buffer_flag */
+    uint16_t flags;    /* enum buffer_flag */
     char letter;       /* pcre flag; 0: none */
 };
 

@@ -83,7 +83,7 @@ static struct fast_pattern of_content(const struct draft_step *s)
 /* Which buffers' contents are preferred, 0 first. */
 static unsigned rank(uint16_t base)
 {
-    const uint8_t flags = buffer_table[base].flags;
+    const uint16_t flags = buffer_table[base].flags;
 
     return flags & BUFFER_LAST ? 2 : flags & BUFFER_LATE ? 1 : 0;
 }

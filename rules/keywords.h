@@ -131,6 +131,14 @@ struct keyword {
     X(tcp_mss)              \
     X(tcp_window)           \
     X(threshold)            \
+    X(tls_fingerprint)      \
+    X(tls_issuerdn)         \
+    X(tls_store)            \
+    X(tls_subject)          \
+    X(tls_cert_expired)     \
+    X(tls_cert_notafter)    \
+    X(tls_cert_notbefore)   \
+    X(tls_cert_valid)       \
     X(to_lowercase)         \
     X(to_md5)               \
     X(to_sha1)              \

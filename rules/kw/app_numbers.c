@@ -54,6 +54,13 @@ static bool match_range(const struct step *s, struct eval *e);
 
 /* By protocol; looked up by a scan, because few rules have any. */
 static const struct number_row rows[] = {
+    /* TLS */
+    ROW("tls.version", S, CONDITION, TLS_VERSION,
+        "1.0=769 1.1=770 1.2=771 1.3=772 0x0300=768 0x0301=769 0x0302=770 0x0303=771 0x0304=772"),
+    ROW("ssl_version", A, SET, TLS_VERSION, "sslv2=2 sslv3=768 tls1.0=769 tls1.1=770 tls1.2=771 tls1.3=772"),
+    ROW("ssl_state", A, ANY_BIT, TLS_STATE,
+        "client_hello=0 server_hello=1 client_keyx=2 server_keyx=3 unknown=4"),
+    ROW("tls.cert_chain_len", S, CONDITION, TLS_CHAIN_LEN, NULL),
     /* DNS */
     ROW("dns.opcode", S, CONDITION, DNS_OPCODE, NULL),
     ROW("dns.rcode", S, CONDITION, DNS_RCODE,

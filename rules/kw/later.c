@@ -55,19 +55,6 @@ static bool parse_later(struct draft *d, const struct option *o);
 
 /* By family; looked up by a scan, because few rules have any. */
 static const struct later rows[] = {
-    /* TLS */
-    ROW("ssl_version", A, WORDS, DORMANT, "sslv2 sslv3 tls1.0 tls1.1 tls1.2 tls1.3"),
-    ROW("ssl_state", A, WORDS, DORMANT, "client_hello server_hello client_keyx server_keyx unknown"),
-    ROW("tls.version", S, WORDS, DORMANT, "1.0 1.1 1.2 1.3 0x0300 0x0301 0x0302 0x0303 0x0304"),
-    ROW("tls.subject", S, ANYTHING, DORMANT, NULL),
-    ROW("tls.issuerdn", S, ANYTHING, DORMANT, NULL),
-    ROW("tls.fingerprint", S, ANYTHING, DORMANT, NULL),
-    ROW("tls.store", S, NOTHING, DORMANT, NULL),
-    ROW("tls.cert_chain_len", S, NUMBER, DORMANT, NULL),
-    ROW("tls_cert_notbefore", S, ANYTHING, DORMANT, NULL),
-    ROW("tls_cert_notafter", S, ANYTHING, DORMANT, NULL),
-    ROW("tls_cert_valid", S, NOTHING, DORMANT, NULL),
-    ROW("tls_cert_expired", S, NOTHING, DORMANT, NULL),
     /* files */
     ROW("filename", S, ANYTHING, DORMANT, NULL),
     ROW("fileext", S, ANYTHING, DORMANT, NULL),

@@ -17,19 +17,6 @@
 
 #define CCS "\x14\x03\x03\x00\x01\x01"
 
-static struct span bytes_of(const char *hex)
-{
-    static uint8_t room[16][4096];
-    static unsigned turn;
-    uint8_t *p = room[turn++ % 16];
-    size_t n = strlen(hex) / 2;
-
-    assert_true(n <= sizeof(room[0]));
-    for (size_t i = 0; i < n; i++)
-        assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &p[i]), 1);
-    return span_of(p, n);
-}
-
 static struct app_lab *lab(void)
 {
     return lab_new(&(struct lab_setup){.dport = 443});
@@ -155,44 +142,6 @@ static void simple_hello(struct out *o, const char *name, size_t n)
 }
 
 /* --- whole handshakes ----------------------------------------------------------------------------------------------- */
-
-struct flight {
-    uint8_t dir;
-    const char *hex;
-};
-
-static const struct flight tls12[] = {{APP_TO_SERVER, tls12_client_1},
-                                      {APP_TO_CLIENT, tls12_server},
-                                      {APP_TO_SERVER, tls12_client_2},
-                                      {APP_TO_CLIENT, "140303000101"
-                                                      "16030300041122334417030300020000"},
-                                      {APP_TO_SERVER, "1703030003000000"},
-                                      {APP_N, NULL}};
-static const struct flight tls13[] = {{APP_TO_SERVER, tls13_client},
-                                      {APP_TO_CLIENT, tls13_server},
-                                      {APP_TO_CLIENT, "14030300010117030300021234"},
-                                      {APP_TO_SERVER, "14030300010117030300021234"},
-                                      {APP_N, NULL}};
-static const struct flight retry[] = {
-    {APP_TO_SERVER, retry_client_1},   {APP_TO_CLIENT, retry_server_1},   {APP_TO_CLIENT, "140303000101"},
-    {APP_TO_SERVER, "140303000101"},   {APP_TO_SERVER, retry_client_2},   {APP_TO_CLIENT, retry_server_2},
-    {APP_TO_CLIENT, "17030300021234"}, {APP_TO_SERVER, "17030300021234"}, {APP_N, NULL}};
-
-/* cut 0: whole; 1, 2...: pieces of that length; -1: at random. */
-static void play(struct app_lab *l, const struct flight *f, int cut)
-{
-    for (; f->hex; f++) {
-        struct span s = bytes_of(f->hex);
-
-        while (s.len > 0) {
-            uint32_t n = cut == 0 ? s.len : cut > 0 ? (uint32_t)cut : 1 + (uint32_t)rand() % 600;
-
-            n = n > s.len ? s.len : n;
-            lab_send(l, (enum app_dir)f->dir, s.p, n);
-            s = span_sub(s, n, s.len);
-        }
-    }
-}
 
 static void same(const struct app_lab *a, const struct app_lab *b)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef SLUICE_TESTS_TLS_FLIGHTS_H
 #define SLUICE_TESTS_TLS_FLIGHTS_H
+#include "tests/unit/app_lab.h"
+
 /*
  * What openssl s_client and s_server (3.0) said to each other, up to where it is encrypted, in hexadecimal. The certificate is for
  * www.example.org, by a CA made for this; the chain has two.
@@ -116,4 +118,58 @@ static const char retry_server_2[] =
     "750e39c8f04adb211c8b0fd15d2cd0d1fab4e49b600c21aef25e130200006f002b000203040033006500180061047306d03e"
     "c62dfb42701e6fcbe0773d4af9530b195e91c197d43959f2955aec4ced991650e00af23b841c55dcc7119d43ef27375baba8"
     "ddd232081c3c152f3d3314785646e2cfa8aea62a6761c49cbec5017487dcefb3d62b5f310793c79e5862";
+
+static inline struct span bytes_of(const char *hex)
+{
+    static uint8_t room[16][4096];
+    static unsigned turn;
+    uint8_t *p = room[turn++ % 16];
+    size_t n = strlen(hex) / 2;
+
+    if (n > sizeof(room[0]))
+        abort();
+    for (size_t i = 0; i < n; i++)
+        if (sscanf(hex + 2 * i, "%2hhx", &p[i]) != 1)
+            abort();
+    return span_of(p, n);
+}
+
+struct flight {
+    uint8_t dir;
+    const char *hex;
+};
+
+static const struct flight tls12[] = {{APP_TO_SERVER, tls12_client_1},
+                                      {APP_TO_CLIENT, tls12_server},
+                                      {APP_TO_SERVER, tls12_client_2},
+                                      {APP_TO_CLIENT, "140303000101"
+                                                      "16030300041122334417030300020000"},
+                                      {APP_TO_SERVER, "1703030003000000"},
+                                      {APP_N, NULL}};
+static const struct flight tls13[] = {{APP_TO_SERVER, tls13_client},
+                                      {APP_TO_CLIENT, tls13_server},
+                                      {APP_TO_CLIENT, "14030300010117030300021234"},
+                                      {APP_TO_SERVER, "14030300010117030300021234"},
+                                      {APP_N, NULL}};
+static const struct flight retry[] = {
+    {APP_TO_SERVER, retry_client_1},   {APP_TO_CLIENT, retry_server_1},   {APP_TO_CLIENT, "140303000101"},
+    {APP_TO_SERVER, "140303000101"},   {APP_TO_SERVER, retry_client_2},   {APP_TO_CLIENT, retry_server_2},
+    {APP_TO_CLIENT, "17030300021234"}, {APP_TO_SERVER, "17030300021234"}, {APP_N, NULL}};
+
+/* cut 0: whole; 1, 2...: pieces of that length; -1: at random. */
+static inline void play(struct app_lab *l, const struct flight *f, int cut)
+{
+    for (; f->hex; f++) {
+        struct span s = bytes_of(f->hex);
+
+        while (s.len > 0) {
+            uint32_t n = cut == 0 ? s.len : cut > 0 ? (uint32_t)cut : 1 + (uint32_t)rand() % 600;
+
+            n = n > s.len ? s.len : n;
+            lab_send(l, (enum app_dir)f->dir, s.p, n);
+            s = span_sub(s, n, s.len);
+        }
+    }
+}
+
 #endif
