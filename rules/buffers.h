@@ -203,8 +203,13 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(LDAP_REQUEST_ATTRIBUTE, "ldap.request.attribute_type", "", "", 0, APP_BIT(LDAP), TO_SERVER, MULTI)     \
     X(LDAP_RESPONSES_ATTRIBUTE, "ldap.responses.attribute_type", "", "", 0, APP_BIT(LDAP), TO_CLIENT, MULTI) \
     X(PGSQL_QUERY, "pgsql.query", "", "", 0, APP_BIT(PGSQL), TO_SERVER, 0)                                   \
-    X(SNMP_COMMUNITY, "snmp.community", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, 0)                              \
-    X(SNMP_USM, "snmp.usm", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, 0)                                          \
+    X(SNMP_VERSION, "", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, LIVE)                                           \
+    X(SNMP_PDU_TYPE, "", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, LIVE)                                          \
+    X(DHCP_LEASETIME, "", "", "", 0, APP_BIT(DHCP), BOTH_WAYS, LIVE)                                         \
+    X(DHCP_RENEWAL_TIME, "", "", "", 0, APP_BIT(DHCP), BOTH_WAYS, LIVE)                                      \
+    X(DHCP_REBINDING_TIME, "", "", "", 0, APP_BIT(DHCP), BOTH_WAYS, LIVE)                                    \
+    X(SNMP_COMMUNITY, "snmp.community", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, LIVE)                           \
+    X(SNMP_USM, "snmp.usm", "", "", 0, APP_BIT(SNMP), BOTH_WAYS, LIVE)                                       \
     X(RFB_NAME, "rfb.name", "", "", 0, APP_BIT(RFB), TO_CLIENT, 0)                                           \
     X(IKE_INIT_SPI, "ike.init_spi", "", "", 0, APP_BIT(IKE), BOTH_WAYS, FOLDED)                              \
     X(IKE_RESP_SPI, "ike.resp_spi", "", "", 0, APP_BIT(IKE), BOTH_WAYS, FOLDED)                              \

@@ -29,12 +29,12 @@
     X(DCERPC, "dcerpc", "dcerpc", "dcerpc", IP, 1)                                         \
     X(NFS, "nfs", "nfs", "", IP, 0)                                                        \
     X(SUNRPC, "sunrpc", "", "sunrpc", IP, 0)                                               \
-    X(TFTP, "tftp", "tftp", "tftp", UDP, 0)                                                \
+    X(TFTP, "tftp", "tftp", "tftp", UDP, 1)                                                \
     X(KRB5, "krb5", "krb5", "kerberos", IP, 0)                                             \
     X(IKE, "ike", "ike ikev2", "ikev2", UDP, 0)                                            \
-    X(NTP, "ntp", "ntp", "ntp", UDP, 0)                                                    \
-    X(DHCP, "dhcp", "dhcp", "dhcp", UDP, 0)                                                \
-    X(SNMP, "snmp", "snmp", "snmp", UDP, 0)                                                \
+    X(NTP, "ntp", "ntp", "ntp", UDP, 1)                                                    \
+    X(DHCP, "dhcp", "dhcp", "dhcp", UDP, 1)                                                \
+    X(SNMP, "snmp", "snmp", "snmp", UDP, 1)                                                \
     X(RFB, "rfb", "rfb", "vnc-server", TCP, 0)                                             \
     X(RDP, "rdp", "rdp", "rdp", TCP, 0)                                                    \
     X(SIP, "sip", "sip", "sip", IP, 1)                                                     \

@@ -105,22 +105,6 @@ static void put_rcode(struct fields *f, uint8_t rcode)
     put_text(f, "rcode", &t);
 }
 
-/* As Suricata writes them: IPv6 in full. */
-static void put_address(struct fields *f, const char *key, struct span address)
-{
-    struct text t = {.len = 0};
-
-    for (uint32_t i = 0; i < address.len; i += address.len == 4 ? 1 : 2) {
-        if (i > 0)
-            t.p[t.len++] = address.len == 4 ? '.' : ':';
-        if (address.len == 4)
-            decimal(&t, address.p[i]);
-        else
-            hex(&t, address.p + i, 2);
-    }
-    put_text(f, key, &t);
-}
-
 /* --- records --------------------------------------------------------------------------------------------------------- */
 
 enum { T_A = 1, T_SOA = 6, T_TXT = 16, T_AAAA = 28, T_SRV = 33, T_SSHFP = 44 };
@@ -214,7 +198,7 @@ static bool put_rdata(struct fields *f, const char *key, struct dns_reader *r, c
     struct span name;
 
     if ((rec->type == T_A && rec->rdata.len == 4) || (rec->type == T_AAAA && rec->rdata.len == 16)) {
-        put_address(f, key, rec->rdata);
+        fields_address(f, key, rec->rdata);
     } else if (rec->type == T_TXT) {
         put_strings(f, key, rec->rdata);
     } else if (rec->type != T_SOA && rec->type != T_SRV && in < rec->rdata.len &&

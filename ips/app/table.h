@@ -10,6 +10,10 @@
     X(http2)           \
     X(ssh)             \
     X(quic)            \
+    X(dhcp)            \
+    X(snmp)            \
+    X(tftp)            \
+    X(ntp)             \
     X(dns)             \
     X(dns_stream)      \
     X(mdns)            \

@@ -273,21 +273,32 @@
       "a head beyond app.headers, app.headers_bytes or app.header_line")                                 \
     X(AN_SIP_BODY_LONG, "sip.body_too_long", "a body that is too long to be read for a session description")
 #define ANOMALIES_OF_MACHINES(X)
+#define ANOMALIES_OF_DATAGRAMS(X)                                                                           \
+    X(AN_DHCP_MALFORMED, "dhcp.malformed_options", "no header, or no cookie before the options")            \
+    X(AN_DHCP_TRUNCATED_OPTIONS, "dhcp.truncated_options", "an option that runs out of the message")        \
+    X(AN_NTP_MALFORMED, "ntp.malformed_data", "another version than 1 to 4, or a header that is not whole") \
+    X(AN_TFTP_MALFORMED, "tftp.malformed_data",                                                             \
+      "an operation that is not assigned, or a request without its end")                                    \
+    X(AN_SNMP_MALFORMED, "snmp.malformed_data",                                                             \
+      "a message that is not whole, or of another version than 1, 2c and 3")                                \
+    X(AN_SNMP_UNKNOWN_SECURITY, "snmp.unknown_security_model",                                              \
+      "version 3 with another security model than that of users")
 #define ANOMALIES_OF_OTHERS(X)
 
-#define ANOMALIES_OF_APP(X)  \
-    ANOMALIES_OF_ANY_APP(X)  \
-    ANOMALIES_OF_HTTP(X)     \
-    ANOMALIES_OF_BODIES(X)   \
-    ANOMALIES_OF_HTTP2(X)    \
-    ANOMALIES_OF_TLS(X)      \
-    ANOMALIES_OF_QUIC(X)     \
-    ANOMALIES_OF_DNS(X)      \
-    ANOMALIES_OF_MAIL(X)     \
-    ANOMALIES_OF_FTP(X)      \
-    ANOMALIES_OF_SSH(X)      \
-    ANOMALIES_OF_SMB(X)      \
-    ANOMALIES_OF_VOICE(X)    \
-    ANOMALIES_OF_MACHINES(X) \
+#define ANOMALIES_OF_APP(X)   \
+    ANOMALIES_OF_ANY_APP(X)   \
+    ANOMALIES_OF_HTTP(X)      \
+    ANOMALIES_OF_BODIES(X)    \
+    ANOMALIES_OF_HTTP2(X)     \
+    ANOMALIES_OF_TLS(X)       \
+    ANOMALIES_OF_QUIC(X)      \
+    ANOMALIES_OF_DNS(X)       \
+    ANOMALIES_OF_MAIL(X)      \
+    ANOMALIES_OF_FTP(X)       \
+    ANOMALIES_OF_SSH(X)       \
+    ANOMALIES_OF_SMB(X)       \
+    ANOMALIES_OF_VOICE(X)     \
+    ANOMALIES_OF_MACHINES(X)  \
+    ANOMALIES_OF_DATAGRAMS(X) \
     ANOMALIES_OF_OTHERS(X)
 #endif

@@ -74,6 +74,51 @@ void fields_bool(struct fields *f, const char *key, bool v)
     put_number(f, FIELD_BOOL, key, v);
 }
 
+static uint32_t put_hex(uint8_t *p, uint8_t v)
+{
+    p[0] = (uint8_t) "0123456789abcdef"[v >> 4];
+    p[1] = (uint8_t) "0123456789abcdef"[v & 15];
+    return 2;
+}
+
+static uint32_t put_byte(uint8_t *p, uint8_t v)
+{
+    uint32_t len = 0;
+
+    if (v >= 100)
+        p[len++] = (uint8_t)('0' + v / 100);
+    if (v >= 10)
+        p[len++] = (uint8_t)('0' + v / 10 % 10);
+    p[len++] = (uint8_t)('0' + v % 10);
+    return len;
+}
+
+void fields_address(struct fields *f, const char *key, struct span a)
+{
+    uint8_t text[40];
+    uint32_t len = 0;
+
+    for (uint32_t i = 0; i < a.len && i < 16; i++) {
+        if (i > 0 && (a.len == 4 || i % 2 == 0))
+            text[len++] = a.len == 4 ? '.' : ':';
+        len += a.len == 4 ? put_byte(text + len, a.p[i]) : put_hex(text + len, a.p[i]);
+    }
+    fields_text(f, key, span_of(text, len));
+}
+
+void fields_mac(struct fields *f, const char *key, struct span a)
+{
+    uint8_t text[24];
+    uint32_t len = 0;
+
+    for (uint32_t i = 0; i < a.len && i < 6; i++) {
+        if (i > 0)
+            text[len++] = ':';
+        len += put_hex(text + len, a.p[i]);
+    }
+    fields_text(f, key, span_of(text, len));
+}
+
 static void open(struct fields *f, enum field_kind kind, const char *key)
 {
     if (f->skipped == 0 && f->depth < FIELDS_DEPTH_MAX && begin(f, kind, key, 0))

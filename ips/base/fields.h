@@ -44,6 +44,8 @@ void fields_word(struct fields *f, const char *key, const char *word); /* a cons
 void fields_number(struct fields *f, const char *key, uint64_t v);
 void fields_bool(struct fields *f, const char *key, bool v);
 void fields_hex(struct fields *f, const char *key, struct span bytes); /* shown as lower-case hexadecimal */
+void fields_address(struct fields *f, const char *key, struct span a); /* IPv4, or IPv6 in full, as a text */
+void fields_mac(struct fields *f, const char *key, struct span a);     /* 02:00:00:00:00:01 */
 void fields_object(struct fields *f, const char *key);
 void fields_list(struct fields *f, const char *key);
 void fields_close(struct fields *f);

@@ -61,6 +61,14 @@ static const struct number_row rows[] = {
     ROW("ssl_state", A, ANY_BIT, TLS_STATE,
         "client_hello=0 server_hello=1 client_keyx=2 server_keyx=3 unknown=4"),
     ROW("tls.cert_chain_len", S, CONDITION, TLS_CHAIN_LEN, NULL),
+    /* SNMP and DHCP */
+    ROW("snmp.version", S, CONDITION, SNMP_VERSION, NULL),
+    ROW("snmp.pdu_type", S, CONDITION, SNMP_PDU_TYPE,
+        "get_request=0 get_next_request=1 response=2 set_request=3 trap_v1=4 get_bulk_request=5 "
+        "inform_request=6 trap_v2=7 report=8"),
+    ROW("dhcp.leasetime", S, CONDITION, DHCP_LEASETIME, NULL),
+    ROW("dhcp.renewal_time", S, CONDITION, DHCP_RENEWAL_TIME, NULL),
+    ROW("dhcp.rebinding_time", S, CONDITION, DHCP_REBINDING_TIME, NULL),
     /* DNS */
     ROW("dns.opcode", S, CONDITION, DNS_OPCODE, NULL),
     ROW("dns.rcode", S, CONDITION, DNS_RCODE,
