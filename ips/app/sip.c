@@ -268,7 +268,7 @@ static enum app_probe probe(struct span bytes, const struct app_hint *h)
     for (uint32_t i = 0; i < word.len; i++)
         if ((word.p[i] < 'A' || word.p[i] > 'Z') && word.p[i] != '_' && word.p[i] != '-')
             return PROBE_NO;
-    if (word.len > 32 || (line.len > 0 && (line.p[0] == '/' || line.p[0] == '*')))
+    if (word.len == 0 || word.len > 32 || (line.len > 0 && (line.p[0] == '/' || line.p[0] == '*')))
         return PROBE_NO;
     return PROBE_MORE;
 }
