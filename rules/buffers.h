@@ -252,25 +252,40 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(SDP_MEDIA_CONNECTION, "sdp.media.connection_data", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI) \
     X(SDP_MEDIA_KEY, "sdp.media.encryption_key", "", "", 0, APP_BIT(SIP), BOTH_WAYS, LIVE | MULTI)         \
     X(SIP_METHOD_N, "", "", "", 0, APP_BIT(SIP), TO_SERVER, LIVE)                                          \
-    X(SIP_STAT_N, "", "", "", 0, APP_BIT(SIP), TO_CLIENT, LIVE)
+    X(SIP_STAT_N, "", "", "", 0, APP_BIT(SIP), TO_CLIENT, LIVE | MULTI)
 
-#define BUFFERS_OF_MACHINES(X)                                                                      \
-    X(MQTT_CLIENTID, "mqtt.connect.clientid", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)               \
-    X(MQTT_USERNAME, "mqtt.connect.username", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)               \
-    X(MQTT_PASSWORD, "mqtt.connect.password", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)               \
-    X(MQTT_WILLTOPIC, "mqtt.connect.willtopic", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)             \
-    X(MQTT_WILLMESSAGE, "mqtt.connect.willmessage", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0)         \
-    X(MQTT_PROTOCOL_STRING, "mqtt.connect.protocol_string", "", "", 0, APP_BIT(MQTT), TO_SERVER, 0) \
-    X(MQTT_PUBLISH_TOPIC, "mqtt.publish.topic", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, 0)             \
-    X(MQTT_PUBLISH_MESSAGE, "mqtt.publish.message", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, 0)         \
-    X(MQTT_SUBSCRIBE_TOPIC, "mqtt.subscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, MULTI)     \
-    X(MQTT_UNSUBSCRIBE_TOPIC, "mqtt.unsubscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, MULTI) \
-    X(MODBUS_DATA, "", "modbus_data", "", 0, APP_BIT(MODBUS), BOTH_WAYS, 0)                         \
-    X(DNP3_DATA, "dnp3.data dnp3_data", "dnp3_data", "", 0, APP_BIT(DNP3), BOTH_WAYS, 0)            \
-    X(ENIP_PRODUCT_NAME, "enip.product_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)               \
-    X(ENIP_SERVICE_NAME, "enip.service_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)               \
-    X(MMS_DATA, "", "mms_data", "", 0, APP_BIT(MMS), BOTH_WAYS, 0)                                  \
-    X(S7COMMPLUS_CONTENT, "", "s7commplus_content", "", 0, APP_BIT(S7COMM), BOTH_WAYS, 0)
+#define BUFFERS_OF_MACHINES(X)                                                                               \
+    X(MQTT_CLIENTID, "mqtt.connect.clientid", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE)                     \
+    X(MQTT_USERNAME, "mqtt.connect.username", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE)                     \
+    X(MQTT_PASSWORD, "mqtt.connect.password", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE)                     \
+    X(MQTT_WILLTOPIC, "mqtt.connect.willtopic", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE)                   \
+    X(MQTT_WILLMESSAGE, "mqtt.connect.willmessage", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE)               \
+    X(MQTT_PROTOCOL_STRING, "mqtt.connect.protocol_string", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE)       \
+    X(MQTT_PUBLISH_TOPIC, "mqtt.publish.topic", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)                   \
+    X(MQTT_PUBLISH_MESSAGE, "mqtt.publish.message", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)               \
+    X(MQTT_SUBSCRIBE_TOPIC, "mqtt.subscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE | MULTI)       \
+    X(MQTT_UNSUBSCRIBE_TOPIC, "mqtt.unsubscribe.topic", "", "", 0, APP_BIT(MQTT), TO_SERVER, LIVE | MULTI)   \
+    X(MODBUS_DATA, "", "modbus_data", "", 0, APP_BIT(MODBUS), BOTH_WAYS, LIVE)                               \
+    X(DNP3_DATA, "dnp3.data dnp3_data", "dnp3_data", "", 0, APP_BIT(DNP3), BOTH_WAYS, LIVE)                  \
+    X(ENIP_PRODUCT_NAME, "enip.product_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)                        \
+    X(ENIP_SERVICE_NAME, "enip.service_name", "", "", 0, APP_BIT(ENIP), TO_CLIENT, 0)                        \
+    X(MMS_DATA, "", "mms_data", "", 0, APP_BIT(MMS), BOTH_WAYS, 0)                                           \
+    X(S7COMMPLUS_CONTENT, "", "s7commplus_content", "", 0, APP_BIT(S7COMM), BOTH_WAYS, 0)                    \
+    /* numbers: kw/app_numbers.c; MODBUS_FACTS: modbus_facts.h */ X(MQTT_TYPE, "", "", "", 0, APP_BIT(MQTT), \
+                                                                    BOTH_WAYS, LIVE)                         \
+    X(MQTT_FLAGS, "", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)                                             \
+    X(MQTT_QOS, "", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)                                               \
+    X(MQTT_VERSION, "", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)                                           \
+    X(MQTT_CONNECT_FLAGS, "", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)                                     \
+    X(MQTT_RETURN_CODE, "", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)                                       \
+    X(MQTT_SESSION_PRESENT, "", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE)                                   \
+    X(MQTT_REASON, "", "", "", 0, APP_BIT(MQTT), BOTH_WAYS, LIVE | MULTI)                                    \
+    X(MODBUS_FUNC, "", "", "", 0, APP_BIT(MODBUS), BOTH_WAYS, LIVE)                                          \
+    X(MODBUS_UNIT, "", "", "", 0, APP_BIT(MODBUS), BOTH_WAYS, LIVE)                                          \
+    X(MODBUS_FACTS, "", "", "", 0, APP_BIT(MODBUS), BOTH_WAYS, LIVE)                                         \
+    X(DNP3_FUNC, "", "", "", 0, APP_BIT(DNP3), BOTH_WAYS, LIVE)                                              \
+    X(DNP3_IND, "", "", "", 0, APP_BIT(DNP3), BOTH_WAYS, LIVE)                                               \
+    X(DNP3_OBJ, "", "", "", 0, APP_BIT(DNP3), BOTH_WAYS, LIVE | MULTI)
 
 #define BUFFER_TABLE(X)        \
     BUFFERS_OF_PACKETS(X)      \

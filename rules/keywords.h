@@ -71,6 +71,8 @@ struct keyword {
     X(depth)                \
     X(detection_filter)     \
     X(distance)             \
+    X(dnp3_object)          \
+    X(dnp3_obj)             \
     X(dotprefix)            \
     X(dsize)                \
     X(endswith)             \
@@ -102,6 +104,7 @@ struct keyword {
     X(isdataat)             \
     X(itype)                \
     X(metadata)             \
+    X(modbus)               \
     X(msg)                  \
     X(noalert)              \
     X(nocase)               \

@@ -35,20 +35,20 @@
     X(NTP, "ntp", "ntp", "ntp", UDP, 1)                                                    \
     X(DHCP, "dhcp", "dhcp", "dhcp", UDP, 1)                                                \
     X(SNMP, "snmp", "snmp", "snmp", UDP, 1)                                                \
-    X(RFB, "rfb", "rfb", "vnc-server", TCP, 0)                                             \
+    X(RFB, "rfb", "rfb", "vnc-server", TCP, 1)                                             \
     X(RDP, "rdp", "rdp", "rdp", TCP, 0)                                                    \
     X(SIP, "sip", "sip", "sip", IP, 1)                                                     \
-    X(RTSP, "rtsp", "", "rtsp", TCP, 0)                                                    \
-    X(MQTT, "mqtt", "mqtt", "mqtt", TCP, 0)                                                \
+    X(RTSP, "rtsp", "", "rtsp", TCP, 1)                                                    \
+    X(MQTT, "mqtt", "mqtt", "mqtt", TCP, 1)                                                \
     X(WEBSOCKET, "websocket", "websocket", "", TCP, 0)                                     \
     X(LDAP, "ldap", "ldap", "ldap", IP, 0)                                                 \
     X(PGSQL, "pgsql", "pgsql", "postgresql", TCP, 0)                                       \
-    X(MYSQL, "mysql", "", "mysql", TCP, 0)                                                 \
-    X(TELNET, "telnet", "telnet", "telnet", TCP, 0)                                        \
-    X(IRC, "irc", "irc", "irc", TCP, 0)                                                    \
-    X(BITTORRENT, "bittorrent-dht", "bittorrent-dht", "bittorrent", UDP, 0)                \
-    X(MODBUS, "modbus", "modbus", "modbus", TCP, 0)                                        \
-    X(DNP3, "dnp3", "dnp3", "dnp3", IP, 0)                                                 \
+    X(MYSQL, "mysql", "", "mysql", TCP, 1)                                                 \
+    X(TELNET, "telnet", "telnet", "telnet", TCP, 1)                                        \
+    X(IRC, "irc", "irc", "irc", TCP, 1)                                                    \
+    X(BITTORRENT, "bittorrent-dht", "bittorrent-dht", "bittorrent", UDP, 1)                \
+    X(MODBUS, "modbus", "modbus", "modbus", TCP, 1)                                        \
+    X(DNP3, "dnp3", "dnp3", "dnp3", IP, 1)                                                 \
     X(ENIP, "enip", "enip", "enip cip", IP, 0)                                             \
     X(S7COMM, "s7commplus", "", "s7commplus", TCP, 0)                                      \
     X(IEC104, "iec104", "", "iec104", TCP, 0)                                              \

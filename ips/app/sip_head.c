@@ -189,6 +189,7 @@ void sip_head_put(struct app *a, struct sip_head *h, struct app_tx *tx)
         app_put(a, tx, BUF_SIP_STAT_CODE, s->code);
         app_put(a, tx, BUF_SIP_STAT_MSG, s->text);
         app_put_number(a, tx, BUF_SIP_STAT_N, code);
+        app_put_number(a, tx, BUF_SIP_STAT_N, code / 100); /* sip_stat_code:4 is any of 400 to 499 */
     }
     app_put(a, tx, BUF_SIP_PROTOCOL, s->version);
     if (rest.len > 0)

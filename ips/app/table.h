@@ -22,7 +22,16 @@
     X(ftp)             \
     X(ftp_data)        \
     X(smb)             \
-    X(dcerpc)
+    X(dcerpc)          \
+    X(mqtt)            \
+    X(modbus)          \
+    X(dnp3)            \
+    X(telnet)          \
+    X(irc)             \
+    X(mysql)           \
+    X(rfb)             \
+    X(rtsp)            \
+    X(dht)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)

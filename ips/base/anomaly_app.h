@@ -272,7 +272,31 @@
     X(AN_SIP_HEADERS_LONG, "sip.headers_too_long",                                                       \
       "a head beyond app.headers, app.headers_bytes or app.header_line")                                 \
     X(AN_SIP_BODY_LONG, "sip.body_too_long", "a body that is too long to be read for a session description")
-#define ANOMALIES_OF_MACHINES(X)
+#define ANOMALIES_OF_MACHINES(X)                                                                             \
+    X(AN_MQTT_MISSING_CONNECT, "mqtt.missing_connect", "a broker's answer to a CONNECT that nobody sent")    \
+    X(AN_MQTT_DOUBLE_CONNECT, "mqtt.double_connect", "a second CONNECT in a connection")                     \
+    X(AN_MQTT_UNINTRODUCED, "mqtt.unintroduced_message", "a message before any CONNECT")                     \
+    X(AN_MQTT_QOS, "mqtt.invalid_qos_level", "a message is published with quality of service 3")             \
+    X(AN_MQTT_UNASSIGNED, "mqtt.unassigned_msg_type", "a message of a type that does not exist")             \
+    X(AN_MQTT_MALFORMED, "mqtt.malformed_traffic", "lengths in a message contradict each other")             \
+    X(AN_MQTT_TOO_LONG, "mqtt.message_too_long",                                                             \
+      "more than 256 KB that are no published text: what is behind is not read")                             \
+    X(AN_MODBUS_PROTOCOL, "modbus.invalid_protocol_id", "the protocol identifier is not 0")                  \
+    X(AN_MODBUS_LENGTH, "modbus.invalid_length",                                                             \
+      "a length that no message can have, or that does not fit its function")                                \
+    X(AN_MODBUS_UNSOLICITED, "modbus.unsolicited_response", "a response that nobody asked for")              \
+    X(AN_MODBUS_FUNCTION, "modbus.invalid_function_code", "function code 0, or above 127 in a request")      \
+    X(AN_MODBUS_VALUE, "modbus.invalid_value", "a quantity or a value that the function does not allow")     \
+    X(AN_MODBUS_EXCEPTION, "modbus.invalid_exception_code", "an exception with a code that does not exist")  \
+    X(AN_MODBUS_FLOODED, "modbus.flooded", "more requests without a response than are remembered")           \
+    X(AN_DNP3_LENGTH, "dnp3.len_too_small", "a frame with a length below 5")                                 \
+    X(AN_DNP3_LINK_CRC, "dnp3.bad_link_crc", "*a frame's header has a wrong checksum: it is ignored")        \
+    X(AN_DNP3_DATA_CRC, "dnp3.bad_transport_crc", "*a frame's data have a wrong checksum: they are ignored") \
+    X(AN_DNP3_MALFORMED, "dnp3.malformed",                                                                   \
+      "bytes that are no frame, or fragments that do not follow each other")                                 \
+    X(AN_DNP3_OBJECT, "dnp3.unknown_object",                                                                 \
+      "an object whose size is not known: what follows it is not read")                                      \
+    X(AN_DNP3_FLOODED, "dnp3.flooded", "a fragment beyond 64 KB, or more than 256 objects in one")
 #define ANOMALIES_OF_DATAGRAMS(X)                                                                           \
     X(AN_DHCP_MALFORMED, "dhcp.malformed_options", "no header, or no cookie before the options")            \
     X(AN_DHCP_TRUNCATED_OPTIONS, "dhcp.truncated_options", "an option that runs out of the message")        \

@@ -52,6 +52,20 @@ static bool match_range(const struct step *s, struct eval *e);
 #define S3 IN_SNORT3
 #define A  0
 
+#define DNP3_FUNCTIONS                                                                                      \
+    "confirm=0 read=1 write=2 select=3 operate=4 direct_operate=5 direct_operate_nr=6 immed_freeze=7 "      \
+    "immed_freeze_nr=8 freeze_clear=9 freeze_clear_nr=10 freeze_at_time=11 freeze_at_time_nr=12 "           \
+    "cold_restart=13 "                                                                                      \
+    "warm_restart=14 initialize_data=15 initialize_appl=16 start_appl=17 stop_appl=18 save_config=19 "      \
+    "enable_unsolicited=20 disable_unsolicited=21 assign_class=22 delay_measure=23 record_current_time=24 " \
+    "open_file=25 close_file=26 delete_file=27 get_file_info=28 authenticate_file=29 abort_file=30 "        \
+    "activate_config=31 authenticate_req=32 authenticate_err=33 response=129 unsolicited_response=130 "     \
+    "authenticate_resp=131"
+#define DNP3_INDICATIONS                                                                                     \
+    "device_restart=15 device_trouble=14 local_control=13 need_time=12 class_3_events=11 class_2_events=10 " \
+    "class_1_events=9 all_stations=8 reserved_1=7 reserved_2=6 config_corrupt=5 already_executing=4 "        \
+    "event_buffer_overflow=3 parameter_error=2 object_unknown=1 no_func_code_support=0"
+
 /* By protocol; looked up by a scan, because few rules have any. */
 static const struct number_row rows[] = {
     /* TLS */
@@ -103,6 +117,37 @@ static const struct number_row rows[] = {
     ROW("http2.settings", S, NAMED, HTTP2_SETTINGS,
         "SETTINGS_HEADER_TABLE_SIZE=1 SETTINGS_ENABLE_PUSH=2 SETTINGS_MAX_CONCURRENT_STREAMS=3 "
         "SETTINGS_INITIAL_WINDOW_SIZE=4 SETTINGS_MAX_FRAME_SIZE=5 SETTINGS_MAX_HEADER_LIST_SIZE=6"),
+    /* SIP */
+    ROW("sip_method", A, SET, SIP_METHOD_N,
+        "invite=1 cancel=2 ack=3 bye=4 register=5 options=6 refer=7 subscribe=8 update=9 join=10 info=11 "
+        "message=12 notify=13 prack=14 publish=15"),
+    ROW("sip_stat_code", A, SET, SIP_STAT_N, NULL),
+    /* MQTT */
+    ROW("mqtt.type", S, CONDITION, MQTT_TYPE,
+        "UNASSIGNED=0 CONNECT=1 CONNACK=2 PUBLISH=3 PUBACK=4 PUBREC=5 PUBREL=6 PUBCOMP=7 SUBSCRIBE=8 "
+        "SUBACK=9 "
+        "UNSUBSCRIBE=10 UNSUBACK=11 PINGREQ=12 PINGRESP=13 DISCONNECT=14 AUTH=15"),
+    ROW("mqtt.flags", S, ALL_BITS, MQTT_FLAGS, "dup=3 retain=0"),
+    ROW("mqtt.qos", S, CONDITION, MQTT_QOS, NULL),
+    ROW("mqtt.protocol_version", S, CONDITION, MQTT_VERSION, NULL),
+    ROW("mqtt.connect.flags", S, ALL_BITS, MQTT_CONNECT_FLAGS,
+        "username=7 password=6 will_retain=5 will=2 clean_session=1"),
+    ROW("mqtt.connack.return_code", S, CONDITION, MQTT_RETURN_CODE, NULL),
+    ROW("mqtt.connack.session_present", S, CONDITION, MQTT_SESSION_PRESENT, "no=0 false=0 yes=1 true=1"),
+    ROW("mqtt.reason_code", S, CONDITION, MQTT_REASON, NULL),
+    /* Modbus, DNP3; the modbus keyword and objects are in machines.c */
+    ROW("modbus_func", A, SET, MODBUS_FUNC,
+        "read_coils=1 read_discrete_inputs=2 read_holding_registers=3 read_input_registers=4 "
+        "write_single_coil=5 "
+        "write_single_register=6 read_exception_status=7 diagnostics=8 get_comm_event_counter=11 "
+        "get_comm_event_log=12 write_multiple_coils=15 write_multiple_registers=16 report_slave_id=17 "
+        "read_file_record=20 write_file_record=21 mask_write_register=22 read_write_multiple_registers=23 "
+        "read_fifo_queue=24 encapsulated_interface_transport=43"),
+    ROW("modbus_unit", A, SET, MODBUS_UNIT, NULL),
+    ROW("dnp3_func", A, SET, DNP3_FUNC, DNP3_FUNCTIONS),
+    ROW("dnp3.func", S, SET, DNP3_FUNC, DNP3_FUNCTIONS),
+    ROW("dnp3_ind", A, ANY_BIT, DNP3_IND, DNP3_INDICATIONS),
+    ROW("dnp3.ind", S, ANY_BIT, DNP3_IND, DNP3_INDICATIONS),
 };
 
 /* --- parsing -------------------------------------------------------------------------------------------------------- */
