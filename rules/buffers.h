@@ -157,15 +157,15 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(SMTP_HELO, "smtp.helo", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                                 \
     X(SMTP_MAIL_FROM, "smtp.mail_from", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                       \
     X(SMTP_RCPT_TO, "smtp.rcpt_to", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE | MULTI)                   \
-    X(EMAIL_FROM, "email.from", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                  \
-    X(EMAIL_SUBJECT, "email.subject", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                            \
-    X(EMAIL_TO, "email.to", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                      \
-    X(EMAIL_CC, "email.cc", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                      \
-    X(EMAIL_DATE, "email.date", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                                  \
-    X(EMAIL_MESSAGE_ID, "email.message_id", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                      \
-    X(EMAIL_X_MAILER, "email.x_mailer", "", "", 0, APP_BIT(SMTP), TO_SERVER, 0)                          \
-    X(EMAIL_URL, "email.url", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)                                \
-    X(EMAIL_RECEIVED, "email.received", "", "", 0, APP_BIT(SMTP), TO_SERVER, MULTI)                      \
+    X(EMAIL_FROM, "email.from", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                               \
+    X(EMAIL_SUBJECT, "email.subject", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                         \
+    X(EMAIL_TO, "email.to", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                                   \
+    X(EMAIL_CC, "email.cc", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                                   \
+    X(EMAIL_DATE, "email.date", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                               \
+    X(EMAIL_MESSAGE_ID, "email.message_id", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                   \
+    X(EMAIL_X_MAILER, "email.x_mailer", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE)                       \
+    X(EMAIL_URL, "email.url", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE | MULTI)                         \
+    X(EMAIL_RECEIVED, "email.received", "", "", 0, APP_BIT(SMTP), TO_SERVER, LIVE | MULTI)               \
     X(EMAIL_BODY_MD5, "email.body_md5", "", "", 0, APP_BIT(SMTP), TO_SERVER, FOLDED)                     \
     X(FTP_COMMAND, "ftp.command", "", "", 0, APP_BIT(FTP), TO_SERVER, LIVE)                              \
     X(FTP_COMMAND_DATA, "ftp.command_data", "", "", 0, APP_BIT(FTP), TO_SERVER, LIVE)                    \

@@ -196,6 +196,11 @@ enum line_answer piece_take(struct app *a, struct bytes *kept, struct span *in, 
     return keep(a, kept, in);
 }
 
+struct span line_waits(const struct bytes *kept)
+{
+    return span_of(kept->p, kept->len == GIVEN ? 0 : kept->len);
+}
+
 struct span line_text(struct span line)
 {
     if (line.len > 0 && line.p[line.len - 1] == '\n')

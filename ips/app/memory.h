@@ -41,6 +41,8 @@ enum line_answer { LINE_MORE, LINE_WHOLE, LINE_LONG, LINE_NO_MEMORY };
  */
 enum line_answer line_take(struct app *a, struct bytes *kept, struct span *in, uint32_t max,
                            struct span *line);
+/* What waits in kept for its end: the beginning of a line, at the end of everything. */
+struct span line_waits(const struct bytes *kept);
 /* The same for n bytes: LINE_WHOLE when they are there. */
 enum line_answer piece_take(struct app *a, struct bytes *kept, struct span *in, uint32_t n,
                             struct span *piece);

@@ -32,21 +32,29 @@ void smtp_close_tx(struct app *a, struct smtp *s)
     app_tx_close(a, &s->tx);
     s->open = false;
     s->from.len = s->to.len = 0;
-    body_free(a, &s->body);
+    mime_free(a, &s->mime);
+}
+
+/* The mail's parser says whether to. */
+static void go_on(struct smtp *s, bool on)
+{
+    s->bad |= s->mime.bad;
+    s->dropped |= !on && !s->mime.bad;
 }
 
 void smtp_mail_end(struct app *a, struct smtp *s, bool whole)
 {
     s->mode = SMTP_COMMANDS;
-    s->dropped |= !body_end(a, &s->body, &s->tx, whole) ||
-                  (!s->dropped && !app_inspect(a, &s->tx, APP_TO_SERVER, true));
+    go_on(s, s->dropped || mime_end(a, &s->mime, whole));
+    if (!s->dropped && !s->bad)
+        s->dropped = !app_inspect(a, &s->tx, APP_TO_SERVER, true);
     smtp_close_tx(a, s);
 }
 
 static void mail_bytes(struct app *a, struct smtp *s, struct span run)
 {
     if (run.len > 0)
-        s->dropped |= !body_gather(a, &s->body, &s->tx, run);
+        go_on(s, mime_add(a, &s->mime, run));
 }
 
 /* --- bytes ---------------------------------------------------------------------------------------------------------- */
@@ -55,7 +63,7 @@ static void take_text(struct app *a, struct smtp *s, struct span *in)
 {
     bool end = false;
 
-    while (in->len > 0 && !end && !s->dropped) {
+    while (in->len > 0 && !end && !s->dropped && !s->bad) {
         struct span run;
 
         end = dots_take(&s->dots, in, &run);
@@ -64,8 +72,8 @@ static void take_text(struct app *a, struct smtp *s, struct span *in)
     if (s->dots.odd)
         app_event(a, AN_SMTP_SMUGGLED_END);
     s->dots.odd = false;
-    s->dropped |= !body_flush(a, &s->body, &s->tx);
-    if (end && !s->dropped) {
+    go_on(s, s->dropped || mime_flush(a, &s->mime));
+    if (end && !s->dropped && !s->bad) {
         smtp_await(a, s, SMTP_OTHER);
         smtp_mail_end(a, s, true);
     }
@@ -78,8 +86,8 @@ static void take_chunk(struct app *a, struct smtp *s, struct span *in)
     mail_bytes(a, s, span_sub(*in, 0, n));
     s->chunk_left -= n;
     *in = span_sub(*in, n, in->len);
-    s->dropped |= !body_flush(a, &s->body, &s->tx);
-    if (s->chunk_left > 0 || s->dropped)
+    go_on(s, s->dropped || mime_flush(a, &s->mime));
+    if (s->chunk_left > 0 || s->dropped || s->bad)
         return;
     s->mode = SMTP_COMMANDS;
     if (s->last_chunk)
@@ -148,16 +156,6 @@ static void close_flow(struct app *a, void *state)
     bytes_free(a, &s->to);
 }
 
-/* The next of the recipients that are kept; false: there is none. */
-static bool next_recipient(struct span *list, struct span *one)
-{
-    if (list->len < 2)
-        return false;
-    *one = span_sub(*list, 2, load_be16(list->p));
-    *list = span_sub(*list, 2 + one->len, list->len);
-    return true;
-}
-
 static void show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir)
 {
     struct smtp *s = state;
@@ -167,9 +165,9 @@ static void show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir
         app_put(a, tx, BUF_SMTP_HELO, bytes_span(&s->helo));
     if (s->from.len > 0)
         app_put(a, tx, BUF_SMTP_MAIL_FROM, bytes_span(&s->from));
-    while (next_recipient(&list, &one))
+    while (mime_list_next(&list, &one))
         app_put(a, tx, BUF_SMTP_RCPT_TO, one);
-    body_show(a, &s->body, tx);
+    mime_show(a, &s->mime);
 }
 
 static void fields(void *state, const struct app_tx *tx, struct fields *f)
@@ -184,7 +182,7 @@ static void fields(void *state, const struct app_tx *tx, struct fields *f)
     if (list.len == 0)
         return;
     fields_list(f, "rcpt_to");
-    while (next_recipient(&list, &one))
+    while (mime_list_next(&list, &one))
         fields_text(f, NULL, one);
     fields_close(f);
 }

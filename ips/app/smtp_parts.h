@@ -6,8 +6,8 @@
  *   smtp.c        lines and mails out of the bytes of both directions
  *   smtp_words.c  what commands and replies mean
  */
-#include "ips/app/body.h"
 #include "ips/app/dots.h"
+#include "ips/app/mime.h"
 
 #define SMTP_LINE_MAX    4096  /* bytes of a command or reply; RFC 5321 allows 512, AUTH 12288 */
 #define SMTP_AWAITED_MAX 64    /* commands whose replies have not come */
@@ -34,7 +34,7 @@ struct smtp {
     struct dots dots;
     struct app_tx tx;
     struct bytes helo, from, to; /* to: each with its length in front, 2 bytes */
-    struct body body;
+    struct mime mime;
 };
 
 /* smtp_words.c */

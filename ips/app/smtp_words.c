@@ -112,15 +112,12 @@ static void mail(struct app *a, struct smtp *s, struct span rest)
 static void rcpt(struct app *a, struct smtp *s, struct span rest)
 {
     struct span address;
-    uint8_t len[2];
 
     smtp_await(a, s, SMTP_OTHER);
     if (!address_of(rest, "TO", &address))
         return;
     smtp_open(a, s);
-    store_be16(len, (uint16_t)address.len);
-    if (s->to.len + 2 + address.len <= SMTP_KEPT_MAX &&
-        (!bytes_add(a, &s->to, span_of(len, 2)) || !bytes_add(a, &s->to, address))) {
+    if (s->to.len + 2 + address.len <= SMTP_KEPT_MAX && !mime_list_add(a, &s->to, address)) {
         s->bad = true;
         return;
     }
@@ -130,11 +127,8 @@ static void rcpt(struct app *a, struct smtp *s, struct span rest)
 
 static void begin_mail(struct app *a, struct smtp *s)
 {
-    struct body_about about = {
-        .dir = APP_TO_SERVER, .buffers = {BUF_FILE_DATA}, .n_buffers = 1, .depth = app_limits(a)->file_depth};
-
     smtp_open(a, s);
-    s->dropped |= !body_begin(a, &s->body, &s->tx, &about);
+    mime_begin(a, &s->mime, &s->tx, APP_TO_SERVER, true);
 }
 
 static void data(struct app *a, struct smtp *s, struct span rest)
@@ -157,7 +151,7 @@ static void bdat(struct app *a, struct smtp *s, struct span rest)
         return;
     }
     s->last_chunk = word_begins(rest, "LAST");
-    if (!s->body.there)
+    if (!s->mime.there)
         begin_mail(a, s);
     s->mode = SMTP_CHUNK;
     if (s->chunk_left > 0 || s->dropped)
@@ -170,7 +164,7 @@ static void bdat(struct app *a, struct smtp *s, struct span rest)
 static void rset(struct app *a, struct smtp *s, struct span rest)
 {
     smtp_await(a, s, SMTP_OTHER);
-    if (s->body.there)
+    if (s->mime.there)
         smtp_mail_end(a, s, false);
     else if (s->from.len > 0)
         smtp_close_tx(a, s);

@@ -211,21 +211,44 @@
     X(AN_DNS_TOO_MANY_LABELS, "dns.too_many_labels", "a name of more than 255 labels")                 \
     X(AN_DNS_FORWARD_POINTER, "dns.forward_pointer", "*a pointer to what comes later in the message")  \
     X(AN_DNS_TOO_MANY_NAMES, "dns.too_many_names", "*the names together are 8 times longer than the message")
-#define ANOMALIES_OF_MAIL(X)                                                                             \
-    X(AN_SMTP_INVALID_REPLY, "smtp.invalid_reply", "a line of the server that is no reply")              \
-    X(AN_SMTP_UNMATCHED_REPLY, "smtp.unable_to_match_reply_with_request", "a reply to no command")       \
-    X(AN_SMTP_LONG_COMMAND, "smtp.max_command_line_len_exceeded", "a command of more than 4096 bytes")   \
-    X(AN_SMTP_LONG_REPLY, "smtp.max_reply_line_len_exceeded", "a reply's line of more than 4096 bytes")  \
-    X(AN_SMTP_TRUNCATED_LINE, "smtp.truncated_line", "the end of a long line was not looked at")         \
-    X(AN_SMTP_MANY_COMMANDS, "smtp.too_many_commands", "more than 64 commands wait for replies")         \
-    X(AN_SMTP_PIPELINED, "smtp.invalid_pipelined_sequence",                                              \
-      "*sent behind DATA, STARTTLS or AUTH without waiting for the reply")                               \
-    X(AN_SMTP_SMUGGLED_END, "smtp.smuggled_end_of_data",                                                 \
-      "*a dot on a line of its own, but without CR LF around it: the mail's end for some servers")       \
-    X(AN_SMTP_BDAT_NOT_OFFERED, "smtp.bdat_not_offered", "*BDAT, and the server did not offer CHUNKING") \
-    X(AN_SMTP_BDAT_LENGTH, "smtp.bdat_chunk_len_exceeded", "*BDAT without a length that can be")         \
-    X(AN_SMTP_NO_WELCOME, "smtp.no_server_welcome_message", "the client speaks before the server")       \
-    X(AN_SMTP_TLS_REJECTED, "smtp.tls_rejected", "the server refused STARTTLS")                          \
+#define ANOMALIES_OF_MAIL(X)                                                                                 \
+    X(AN_SMTP_INVALID_REPLY, "smtp.invalid_reply", "a line of the server that is no reply")                  \
+    X(AN_SMTP_UNMATCHED_REPLY, "smtp.unable_to_match_reply_with_request", "a reply to no command")           \
+    X(AN_SMTP_LONG_COMMAND, "smtp.max_command_line_len_exceeded", "a command of more than 4096 bytes")       \
+    X(AN_SMTP_LONG_REPLY, "smtp.max_reply_line_len_exceeded", "a reply's line of more than 4096 bytes")      \
+    X(AN_SMTP_TRUNCATED_LINE, "smtp.truncated_line", "the end of a long line was not looked at")             \
+    X(AN_SMTP_MANY_COMMANDS, "smtp.too_many_commands", "more than 64 commands wait for replies")             \
+    X(AN_SMTP_PIPELINED, "smtp.invalid_pipelined_sequence",                                                  \
+      "*sent behind DATA, STARTTLS or AUTH without waiting for the reply")                                   \
+    X(AN_SMTP_SMUGGLED_END, "smtp.smuggled_end_of_data",                                                     \
+      "*a dot on a line of its own, but without CR LF around it: the mail's end for some servers")           \
+    X(AN_SMTP_BDAT_NOT_OFFERED, "smtp.bdat_not_offered", "*BDAT, and the server did not offer CHUNKING")     \
+    X(AN_SMTP_BDAT_LENGTH, "smtp.bdat_chunk_len_exceeded", "*BDAT without a length that can be")             \
+    X(AN_SMTP_DUPLICATE_FIELDS, "smtp.duplicate_fields",                                                     \
+      "a header field of a mail that may come once comes again")                                             \
+    X(AN_MIME_MALFORMED, "smtp.mime_malformed_msg",                                                          \
+      "a header of a mail that is none, or a multipart without a boundary")                                  \
+    X(AN_MIME_INVALID_BASE64, "smtp.mime_invalid_base64",                                                    \
+      "characters in base64 that are none of it, or a wrong end")                                            \
+    X(AN_MIME_BASE64_GOES_ON, "smtp.mime_base64_behind_padding",                                             \
+      "*base64 goes on behind its padding, where some readers stop")                                         \
+    X(AN_MIME_INVALID_QP, "smtp.mime_invalid_qp", "an escape in quoted-printable that is none")              \
+    X(AN_MIME_LONG_LINE, "smtp.mime_long_line", "a line of a mail with more than 998 bytes")                 \
+    X(AN_MIME_LONG_ENC_LINE, "smtp.mime_long_enc_line", "an encoded line with more than 76 bytes")           \
+    X(AN_MIME_LONG_NAME, "smtp.mime_long_header_name", "the name of a header field has more than 75 bytes")  \
+    X(AN_MIME_LONG_VALUE, "smtp.mime_long_header_value",                                                     \
+      "the value of a header field has more than 2000 bytes")                                                \
+    X(AN_MIME_LONG_BOUNDARY, "smtp.mime_long_boundary", "*a boundary of more than 254 bytes")                \
+    X(AN_MIME_LONG_FILENAME, "smtp.mime_long_filename", "the name of an attachment has more than 255 bytes") \
+    X(AN_MIME_DUPLICATE, "smtp.mime_duplicate_field", "*what says what a part of a mail is comes twice")     \
+    X(AN_MIME_UNKNOWN_ENCODING, "smtp.mime_unknown_encoding", "*a transfer encoding that nobody knows")      \
+    X(AN_MIME_ENCODED_PARTS, "smtp.mime_encoded_parts",                                                      \
+      "*a mail or multipart in base64 or quoted-printable")                                                  \
+    X(AN_MIME_LIKE_BOUNDARY, "smtp.mime_like_boundary", "*a line that begins like a boundary and goes on")   \
+    X(AN_MIME_DEEP, "smtp.mime_too_deep",                                                                    \
+      "*more than 16 multiparts inside each other: the rest is looked at as it is")                          \
+    X(AN_SMTP_NO_WELCOME, "smtp.no_server_welcome_message", "the client speaks before the server")           \
+    X(AN_SMTP_TLS_REJECTED, "smtp.tls_rejected", "the server refused STARTTLS")                              \
     X(AN_SMTP_DATA_REJECTED, "smtp.data_command_rejected", "the server refused DATA")
 #define ANOMALIES_OF_FTP(X)                                                                            \
     X(AN_FTP_LONG_REQUEST, "ftp.request_command_too_long", "a command of more than 4096 bytes")        \
