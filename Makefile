@@ -170,7 +170,7 @@ $(BUILD)/tests/net/evade: $(patsubst %,$(BUILD)/tests/net/%.o,evade_plan evade_c
 
 $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
 	$(call say,LINK)
-	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka -lnetfilter_queue
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka -lnetfilter_queue -lbrotlienc
 
 $(filter-out %/fates,$(NET_BIN)): %: %.o
 	$(call say,LINK)

@@ -9,11 +9,9 @@
  * A body that finds no memory for its window is inspected piece by piece without looking back: the exception app_memcap
  * has been met by then.
  *
- * Worker thread. Owns the window, which dies in body_free().
+ * Worker thread. Owns the window, which dies in body_free(); the layers of compression are body_layers.c's.
  */
-#include "ips/app/body.h"
-
-#define WINDOW_FIRST 1024 /* bytes of a window at first */
+#include "ips/app/body_parts.h"
 
 static uint32_t window_max(const struct app *a)
 {
@@ -21,11 +19,6 @@ static uint32_t window_max(const struct app *a)
     uint32_t sliding = l->body_window + BODY_PIECE;
 
     return l->body_start > sliding ? l->body_start : sliding;
-}
-
-static uint64_t body_size(const struct body *b)
-{
-    return b->origin + b->window.len;
 }
 
 /* Rules see what is new. False: dropped. */
@@ -47,8 +40,7 @@ bool body_flush(struct app *a, struct body *b, struct app_tx *tx)
     return on;
 }
 
-/* Room for up to `want` bytes behind the window, at least one; 0: there is no memory. Seen bytes may go for it. */
-static uint32_t window_room(struct app *a, struct body *b, uint32_t want)
+uint32_t body_room(struct app *a, struct body *b, uint32_t want)
 {
     uint32_t max = window_max(a), keep = app_limits(a)->body_window;
 
@@ -80,29 +72,40 @@ static bool add_unkept(struct app *a, struct body *b, struct app_tx *tx, struct 
     return on;
 }
 
-/* Decoded bytes. */
-static bool add_plain(struct app *a, struct body *b, struct app_tx *tx, struct span s)
+static struct span within_depth(struct body *b, struct span s)
+{
+    if (s.len >= b->depth - body_size(b)) {
+        s.len = (uint32_t)(b->depth - body_size(b));
+        b->over = true;
+    }
+    return s;
+}
+
+bool body_grown(struct app *a, struct body *b, struct app_tx *tx, uint32_t n)
+{
+    b->window.len += within_depth(b, span_of(NULL, n)).len;
+    return b->window.len - b->fresh_at < BODY_PIECE || body_flush(a, b, tx);
+}
+
+bool body_plain(struct app *a, struct body *b, struct app_tx *tx, struct span s)
 {
     bool on = true;
 
+    s = within_depth(b, s);
     while (on && s.len > 0) {
-        uint32_t room, fresh = b->window.len - b->fresh_at;
+        uint32_t room, fresh = b->window.len - b->fresh_at, n = BODY_PIECE - fresh;
 
-        if (fresh >= BODY_PIECE) {
-            on = body_flush(a, b, tx);
-            continue;
-        }
-        room = window_room(a, b, s.len < BODY_PIECE - fresh ? s.len : BODY_PIECE - fresh);
-        if (room == 0) {
-            uint32_t n = s.len < BODY_PIECE ? s.len : BODY_PIECE;
-
+        n = s.len < n ? s.len : n;
+        room = body_room(a, b, n);
+        if (room > 0) {
+            n = room;
+            memcpy(b->window.p + b->window.len, s.p, n);
+            b->window.len += n;
+            on = fresh + n < BODY_PIECE || body_flush(a, b, tx);
+        } else {
             on = body_flush(a, b, tx) && add_unkept(a, b, tx, span_sub(s, 0, n));
-            s = span_sub(s, n, s.len);
-            continue;
         }
-        memcpy(b->window.p + b->window.len, s.p, room);
-        b->window.len += room;
-        s = span_sub(s, room, s.len);
+        s = span_sub(s, n, s.len);
     }
     return on;
 }
@@ -115,16 +118,16 @@ bool body_begin(struct app *a, struct body *b, struct app_tx *tx, const struct b
     b->depth = about->depth ? about->depth : UINT64_MAX;
     for (unsigned i = 0; i < about->n_buffers; i++)
         b->buffers[b->n_buffers++] = (uint8_t)about->buffers[i];
+    b->over = !layers_open(a, b, about);
     return true;
 }
 
 bool body_gather(struct app *a, struct body *b, struct app_tx *tx, struct span raw)
 {
-    if (!b->there || b->ended)
+    if (!b->there || b->ended || b->over)
         return true;
-    if (raw.len > b->depth - body_size(b))
-        raw.len = (uint32_t)(b->depth - body_size(b));
-    return add_plain(a, b, tx, raw);
+    b->raw += raw.len;
+    return b->n_layers > 0 ? layers_push(a, b, tx, raw) : body_plain(a, b, tx, raw);
 }
 
 bool body_add(struct app *a, struct body *b, struct app_tx *tx, struct span raw)
@@ -136,10 +139,12 @@ bool body_end(struct app *a, struct body *b, struct app_tx *tx, bool whole)
 {
     if (!b->there || b->ended)
         return true;
+    bool on = layers_finish(a, b, tx, whole);
+    layers_free(a, b);
     b->ended = true;
-    if (body_size(b) == 0)
-        return true;
-    bool on = publish(a, b, tx, bytes_span(&b->window), false);
+    if (!on || body_size(b) == 0)
+        return on;
+    on = publish(a, b, tx, bytes_span(&b->window), false);
     b->fresh_at = b->window.len;
     b->closed = true;
     return on;
@@ -158,6 +163,7 @@ void body_show(struct app *a, const struct body *b, struct app_tx *tx)
 
 void body_free(struct app *a, struct body *b)
 {
+    layers_free(a, b);
     bytes_free(a, &b->window);
     *b = (struct body){0};
 }

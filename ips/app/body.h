@@ -37,18 +37,24 @@ struct body_about {
     uint64_t depth; /* bytes that rules look into; 0: all */
     struct span name, content_type;
     uint8_t coding[BODY_CODINGS_MAX]; /* enum body_coding, as the sender applied them, first to last */
-    unsigned n_codings;
-    bool file; /* it is a file: fileinfo, hashes, filestore */
+    unsigned n_codings; /* more than BODY_CODINGS_MAX: there were more, and nothing is decoded */
+    bool file;          /* it is a file: fileinfo, hashes, filestore */
 };
+
+struct layer;
 
 struct body {
     struct bytes window; /* decoded bytes from `origin` on */
     uint64_t origin;
     uint64_t depth;
-    uint32_t fresh_at; /* in window: what rules have not seen */
+    uint64_t raw;         /* bytes that came */
+    struct layer *layers; /* of compression, the outermost first */
+    uint32_t fresh_at;    /* in window: what rules have not seen */
     uint8_t buffers[BODY_BUFFERS_MAX];
     uint8_t n_buffers;
+    uint8_t n_layers;
     uint8_t dir;
+    bool over;   /* depth is reached, or it was given up: the rest is not looked into */
     bool there;  /* between body_begin() and body_free() */
     bool ended;  /* nothing is added any more */
     bool closed; /* rules were told so */

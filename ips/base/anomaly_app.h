@@ -117,7 +117,24 @@
     X(AN_HTTP_ABNORMAL_CE_HEADER, "http.abnormal_ce_header",                                                 \
       "*a content encoding that is not known, or not written as it should be")                               \
     X(AN_HTTP_CONNECT_EARLY_DATA, "http.connect_early_data", "*data for a tunnel that is not open yet")
-#define ANOMALIES_OF_BODIES(X)
+#define ANOMALIES_OF_BODIES(X)                                                                              \
+    X(AN_BODY_GZIP, "http.gzip_decompression_failed",                                                       \
+      "*a body is not the gzip or deflate that it claims to be: receivers show it raw, in part, or not")    \
+    X(AN_BODY_CODING, "http.decompression_failed",                                                          \
+      "*a body is not the brotli, zstd or lzma that it claims to be: shown raw, in part, or not")           \
+    X(AN_BODY_WINDOW, "http.lzma_memlimit_reached",                                                         \
+      "*a compressed body refers farther back than is kept: the rest is not understood")                    \
+    X(AN_BODY_LAYERS, "http.too_many_encoding_layers",                                                      \
+      "*more compressions on top of each other than are undone (app.layers)")                               \
+    X(AN_BODY_BOMB, "http.compression_bomb",                                                                \
+      "*a body grows too much when it is decompressed (app.decompress_ratio): the rest is not looked into") \
+    X(AN_BODY_HEADER, "http.compression_header", "*flags in a gzip header that mean nothing")               \
+    X(AN_BODY_CHECKSUM, "http.compression_checksum",                                                        \
+      "*a compressed body's checksum or length is wrong: some receivers refuse it")                         \
+    X(AN_BODY_MEMBERS, "http.compression_members",                                                          \
+      "*a second gzip stream behind the first: some receivers stop after one")                              \
+    X(AN_BODY_BEHIND, "http.compression_trailing", "*bytes behind the end of a compressed body")            \
+    X(AN_BODY_CUT, "http.compression_truncated", "a body ends before its compression does")
 #define ANOMALIES_OF_TLS(X)                                                                               \
     X(AN_TLS_SSL2_HEADER, "tls.invalid_sslv2_header", "an SSLv2 message that is none")                    \
     X(AN_TLS_HEADER, "tls.invalid_tls_header", "what should be the first record is none")                 \
