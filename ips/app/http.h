@@ -79,6 +79,10 @@ bool http_fields_line(struct app *a, struct http_fields *f, struct span line);
 bool http_fields_add(struct app *a, struct http_fields *f, struct span name, struct span value);
 /* The last value goes on: a folded line. */
 bool http_fields_fold(struct app *a, struct http_fields *f, struct span more);
+/* The last one was none: its value goes behind *value. */
+bool http_fields_take_back(struct app *a, struct http_fields *f, struct bytes *value);
+/* Whether the last one has a name. */
+bool http_fields_last_named(const struct http_fields *f);
 bool http_fields_finish(struct app *a, struct http_fields *f, enum app_dir dir);
 /* Buffers of both directions' kind (http.header ...) and of the direction's own, or only the latter. */
 void http_fields_put(struct app *a, const struct http_fields *f, struct app_tx *tx, enum app_dir dir,

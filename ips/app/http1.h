@@ -71,8 +71,10 @@ struct http1_way {
     struct http1_tx *tx; /* whose message is under way */
     uint64_t left;
     uint32_t head_bytes, head_lines;
-    uint8_t step;  /* enum http1_step */
-    bool mid_line; /* kept is not empty */
+    uint8_t step;    /* enum http1_step */
+    bool mid_line;   /* kept is not empty */
+    bool blank_line; /* the last line of the head was a blank and LF: the end, unless an empty line follows */
+    bool in_junk, after_junk; /* in or behind the first line, which was none of a message */
 };
 
 struct http1 {
@@ -130,6 +132,7 @@ struct span http1_part(const struct http1_message *m, struct http_part part);
 void http1_note_length(struct http1_run *r, struct span value);
 enum http1_next http1_body_begin(struct http1_run *r); /* the head is whole: what follows it */
 enum http1_next http1_junk(struct http1_run *r); /* bytes that begin no message are looked at as a body */
+void http1_forget_junk(struct http1_run *r);     /* a message begins behind it after all */
 enum http1_next http1_length(struct http1_run *r);
 enum http1_next http1_close(struct http1_run *r);
 enum http1_next http1_chunk_size(struct http1_run *r);

@@ -278,9 +278,9 @@ static enum http1_next response_begin(struct http1_run *r, struct body_about *ab
     struct http1_tx *t = r->w->tx;
     struct http1_message *m = http1_message_of(r);
 
-    if (t->status == 101)
+    if (t->status == 101 && (m->fields.ids >> HTTP_UPGRADE & 1))
         return upgraded(r);
-    if (t->status >= 100 && t->status < 200)
+    if (t->status >= 100 && t->status < 200 && t->status != 101)
         return interim(r);
     if (t->method == METHOD_CONNECT && t->status / 100 == 2)
         return switch_to(r, APP_N);
@@ -323,19 +323,42 @@ enum http1_next http1_tunnel(struct http1_run *r)
     return begin(r, &about, AT_CLOSE);
 }
 
+/*
+ * Bytes where a message should begin. Browsers show them; but when the line behind them is a response's first line, some begin
+ * there. So a response's first line of junk is a body up to its end, and then it is decided.
+ */
 enum http1_next http1_junk(struct http1_run *r)
 {
     struct body_about about = {0};
+    enum http1_next next = GO;
+    bool again = r->w->after_junk;
 
-    app_event(r->a, http1_which(r, AN_HTTP_REQUEST_BODY_UNEXPECTED, AN_HTTP_RESPONSE_BODY_UNEXPECTED));
-    enum http1_next next = http1_open(r);
-    if (next == GO)
-        next = begin(r, &about, AT_CLOSE);
+    if (!again) {
+        app_event(r->a, http1_which(r, AN_HTTP_REQUEST_BODY_UNEXPECTED, AN_HTTP_RESPONSE_BODY_UNEXPECTED));
+        next = http1_open(r);
+        if (next == GO)
+            next = begin(r, &about, AT_CLOSE);
+    }
+    r->w->step = AT_CLOSE;
+    r->w->in_junk = !again && r->dir == APP_TO_CLIENT;
+    r->w->after_junk = false;
     if (next == GO && r->w->mid_line)
         next = feed(r, bytes_span(&r->w->kept));
     r->w->mid_line = false;
     bytes_free(r->a, &r->w->kept);
     return next;
+}
+
+void http1_forget_junk(struct http1_run *r)
+{
+    struct http1_tx *t = r->w->tx;
+    struct http1_message *m = http1_message_of(r);
+
+    r->w->after_junk = false;
+    body_end(r->a, &m->body, &t->tx, false);
+    body_free(r->a, &m->body);
+    *m = (struct http1_message){0};
+    r->gathered = false;
 }
 
 /* --- steps within a body ----------------------------------------------------------------------------------------------- */
@@ -354,6 +377,13 @@ enum http1_next http1_close(struct http1_run *r)
 {
     if (r->in.len == 0)
         return r->end ? http1_finish(r, true) : WAIT;
+    const uint8_t *lf = r->w->in_junk ? memchr(r->in.p, '\n', r->in.len) : NULL;
+    if (lf) {
+        r->w->in_junk = false;
+        r->w->after_junk = true;
+        r->w->step = AT_LINE;
+        return feed(r, take_in(r, (uint64_t)(lf - r->in.p) + 1));
+    }
     return feed(r, take_in(r, r->in.len));
 }
 

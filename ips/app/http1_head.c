@@ -119,8 +119,10 @@ static bool take_target(struct app *a, struct http1_tx *t)
     struct http_uri uri = {.norm = target};
 
     if (t->method == METHOD_CONNECT) {
-        if (!http_host_split(target, &uri.host, &uri.port))
+        if (!http_host_split(target, &uri.host, &uri.port)) {
             app_event(a, AN_HTTP_INVALID_AUTHORITY_PORT);
+            uri.host = uri.port = span_of(NULL, 0);
+        }
     } else if (!http_uri_normalise(a, target, &t->uri_room, &uri)) {
         return false;
     }
@@ -236,13 +238,35 @@ static bool take_field(struct http1_run *r, struct http_fields *f, struct span l
     return true;
 }
 
+/* A field by itself, its first letters a name and a colon. */
+static bool is_field(struct span s)
+{
+    uint32_t n = 0;
+
+    while (n < s.len && token[s.p[n]])
+        n++;
+    return n > 0 && n < s.len && s.p[n] == ':';
+}
+
+/*
+ * A line that begins with a blank goes on with the one before it. That may have had no colon: then both are one field. Some who
+ * get responses take what looks like a field for one, blank or not.
+ */
 static bool take_folded(struct http1_run *r, struct http_fields *f, struct span line)
 {
+    struct span more = trim_white(line);
+    struct bytes both = {0};
+
     app_event(r->a,
               http1_which(r, AN_HTTP_INVALID_REQUEST_FIELD_FOLDING, AN_HTTP_INVALID_RESPONSE_FIELD_FOLDING));
-    if (f->n == 0)
-        return take_field(r, f, trim_white(line));
-    return http_fields_fold(r->a, f, trim_white(line));
+    if (f->n == 0 || (r->dir == APP_TO_CLIENT && http_fields_last_named(f) && is_field(more)))
+        return take_field(r, f, more);
+    if (http_fields_last_named(f))
+        return http_fields_fold(r->a, f, more);
+    bool ok = http_fields_take_back(r->a, f, &both) && bytes_add(r->a, &both, span_of(" ", 1)) &&
+              bytes_add(r->a, &both, more) && take_field(r, f, bytes_span(&both));
+    bytes_free(r->a, &both);
+    return ok;
 }
 
 /* A line without its end; CRs in it end lines, too, for who gets a response. */
@@ -362,6 +386,21 @@ static enum http1_next first_line(struct http1_run *r, struct span line)
     return GO;
 }
 
+/* What begins here may be no message. GO: it is, or there was not enough of it yet. */
+static enum http1_next look_ahead(struct http1_run *r)
+{
+    bool white = r->in.len > 0 && !r->w->mid_line && is_white(r->in.p[0]);
+    enum app_probe begins = begins_message(r);
+
+    if (!r->w->after_junk)
+        return r->in.len > 0 && begins == PROBE_NO ? http1_junk(r) : GO;
+    if (begins == PROBE_NO || white || (begins == PROBE_MORE && r->end))
+        return http1_junk(r);
+    if (begins != PROBE_MORE)
+        http1_forget_junk(r);
+    return GO;
+}
+
 enum http1_next http1_line(struct http1_run *r)
 {
     struct span line;
@@ -369,12 +408,14 @@ enum http1_next http1_line(struct http1_run *r)
 
     if (!r->w->mid_line) {
         r->w->head_bytes = r->w->head_lines = 0;
-        skip_empty_lines(r);
-        if (r->in.len == 0)
+        if (!r->w->after_junk)
+            skip_empty_lines(r);
+        if (r->in.len == 0 && !(r->w->after_junk && r->end))
             return WAIT;
     }
-    if (r->in.len > 0 && begins_message(r) == PROBE_NO)
-        return http1_junk(r);
+    enum http1_next ahead = look_ahead(r);
+    if (ahead != GO || r->w->step != AT_LINE)
+        return ahead;
     enum http1_next next = next_line(r, &line, &cut);
     if (next != GO)
         return next;
@@ -431,12 +472,18 @@ enum http1_next http1_headers(struct http1_run *r)
     struct span line;
     bool cut;
 
+    if (r->w->blank_line && (r->in.len > 0 || r->end)) { /* an empty line behind it would have been the end */
+        r->w->blank_line = false;
+        if (r->in.len == 0 || r->in.p[0] != '\n')
+            return head_is_whole(r);
+    }
     enum http1_next next = next_line(r, &line, &cut);
     if (next == WAIT && r->end)
         return head_is_whole(r); /* there is no more of it */
     if (next != GO)
         return next;
     struct span text = line_text(line);
+    r->w->blank_line = r->dir == APP_TO_CLIENT && line.len == 2 && http_blank(line.p[0]);
     if (text.len > 0 && http_blank(text.p[0]) && !keep_raw(r)) /* it changes the text in front of it */
         return http1_stop(r, APP_BAD);
     uint32_t before = m->fields.text.len;

@@ -60,8 +60,22 @@ bool http_list_next(struct span *rest, struct span *one)
     return true;
 }
 
+/* NULs in names are nothing to some receivers. */
+static enum http_id without_nuls(struct span name)
+{
+    uint8_t room[32];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < name.len && n < sizeof(room); i++)
+        if (name.p[i] != 0)
+            room[n++] = name.p[i];
+    return n > 0 ? http_id_of(span_of(room, n)) : HTTP_OTHER;
+}
+
 enum http_id http_id_of(struct span name)
 {
+    if (name.len > 0 && memchr(name.p, 0, name.len))
+        return without_nuls(name);
     for (unsigned i = 1; i < HTTP_IDS; i++)
         if (ids[i].len == name.len && lower(name.p[0]) == (uint8_t)ids[i].name[0] &&
             http_word_is(name, ids[i].name))
@@ -166,6 +180,23 @@ bool http_fields_fold(struct app *a, struct http_fields *f, struct span more)
     write_bytes(&f->text, more.p, more.len);
     write_bytes(&f->text, "\r\n", 2);
     h->value_len += more.len;
+    return true;
+}
+
+bool http_fields_last_named(const struct http_fields *f)
+{
+    return f->n > 0 && rows_of(f)[f->n - 1].name_len > 0;
+}
+
+bool http_fields_take_back(struct app *a, struct http_fields *f, struct bytes *value)
+{
+    struct http_header *h = &rows_of(f)[f->n - 1];
+
+    if (!bytes_add(a, value, value_of(f, h)))
+        return false;
+    f->text.len = h->at;
+    f->rows.len -= (uint32_t)sizeof(*h);
+    f->n--;
     return true;
 }
 
