@@ -67,6 +67,8 @@ struct keyword {
     X(content)              \
     X(datarep)              \
     X(dataset)              \
+    X(dce_iface)            \
+    X(dcerpc_iface)         \
     X(decode_event)         \
     X(depth)                \
     X(detection_filter)     \

@@ -96,6 +96,10 @@ static const struct number_row rows[] = {
         "TLSA=52 "
         "CDS=59 CDNSKEY=60 SVCB=64 HTTPS=65 SPF=99 TKEY=249 TSIG=250 IXFR=251 AXFR=252 ANY=255 URI=256 "
         "CAA=257"),
+    /* SMB and DCERPC */
+    ROW("smb.version", S, CONDITION, SMB_VERSION, NULL),
+    ROW("dcerpc.opnum", S, SET, DCERPC_OPNUM, NULL),
+    ROW("dce_opnum", A, SET, DCERPC_OPNUM, NULL),
     /* FTP */
     ROW("ftp.mode", S, CONDITION, FTP_MODE, "active=0 passive=1"),
     ROW("ftp.dynamic_port", S, CONDITION, FTP_DYNAMIC_PORT, NULL),

@@ -27,7 +27,6 @@ enum form {
     WORDS,   /* words of the row's list, with commas or bars between; '!' may stand before each */
     NAME,    /* one, of letters, digits, '.', '_' and '-' */
     NAMES,   /* the same with commas between; '!' may stand before them */
-    UUID,    /* of a DCERPC interface, with a version condition and any_frag */
 };
 
 enum { DORMANT = 1 << 0, LOOKS = 1 << 1 /* into the sticky buffer in force */ };
@@ -83,11 +82,6 @@ static const struct later rows[] = {
     /* SSH, SMB, DCERPC, Kerberos, LDAP, SNMP, NFS, DHCP, RFB, IKE */
     ROW("ssh.protoversion", S, ANYTHING, DORMANT, NULL),
     ROW("ssh.softwareversion", S, ANYTHING, DORMANT, NULL),
-    ROW("smb.version", S, ANYTHING, DORMANT, NULL),
-    ROW("dce_iface", A, UUID, DORMANT, NULL),
-    ROW("dcerpc.iface", S, UUID, DORMANT, NULL),
-    ROW("dce_opnum", A, NUMBERS, DORMANT, NULL),
-    ROW("dcerpc.opnum", S, NUMBERS, DORMANT, NULL),
     ROW("krb5_msg_type", S, NUMBERS, DORMANT, NULL),
     ROW("krb5_err_code", S, NUMBERS, DORMANT, NULL),
     ROW("krb5.weak_encryption", S, NOTHING, DORMANT, NULL),
@@ -243,36 +237,6 @@ static bool check_numbers(struct draft *d, const struct option *o, struct span v
            draft_fail(d, value.p, o->kw->usage, "%s: '%.*s' is no number", o->kw->name, TEXT_ARG(value));
 }
 
-/* uuid 4b324fc8-1670-01d3-1278-5a47bf6ee188, <2, any_frag; Snort 3 writes the word uuid, the others do not. */
-static bool check_uuid(struct draft *d, const struct option *o, struct span value)
-{
-    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    struct span rest = value, uuid, word;
-    bool ok;
-
-    text_split(&rest, ',', &uuid);
-    if (uuid.len > 5 && memcmp(uuid.p, "uuid ", 5) == 0)
-        uuid = span_sub(uuid, 5, uuid.len);
-    uuid = text_trim(uuid);
-    ok = uuid.len == sizeof(form) - 1;
-    for (uint32_t i = 0; ok && i < uuid.len; i++)
-        ok = form[i] == 'x' ? isxdigit(uuid.p[i]) : uuid.p[i] == '-';
-    if (!ok)
-        return draft_fail(d, value.p, "write it as 4b324fc8-1670-01d3-1278-5a47bf6ee188",
-                          "%s: '%.*s' is no interface's UUID", o->kw->name, TEXT_ARG(uuid));
-    while (rest.len > 0) {
-        text_split(&rest, ',', &word);
-        word = text_trim(word);
-        if (span_eq_str(word, "any_frag"))
-            continue;
-        if (word.len > 8 && memcmp(word.p, "version ", 8) == 0)
-            word = text_trim(span_sub(word, 8, word.len));
-        if (!check_numbers(d, o, word))
-            return false;
-    }
-    return true;
-}
-
 static struct span without_quotes(struct span v)
 {
     if (v.len > 0 && v.p[0] == '!')
@@ -298,8 +262,6 @@ static bool parse_later(struct draft *d, const struct option *o)
         ok = check_name(d, o, o->value); /* a '!' is not taken off */
     else if (row->form == NAMES)
         ok = check_names(d, o, plain.value);
-    else if (row->form == UUID)
-        ok = check_uuid(d, o, plain.value);
     if (row->flags & DORMANT)
         draft_dormant(d, o->kw->name);
     if (row->flags & LOOKS)

@@ -7,8 +7,8 @@
  *     multiplier N · align [2|4] · from_beginning, from_end · post_offset N        where the keyword has them
  *
  * The order of work is extract, bitmask and shift, multiply, align (RULES.md 2A, 11 to 13). Numbers are unsigned, 64
- * bits wide in Suricata's rules and 32 in Snort's. dce takes the byte order from a DCERPC header: until there is a
- * parser for it a rule that asks for it sleeps (14). Matching runs in workers.
+ * bits wide in Suricata's rules and 32 in Snort's. dce takes the byte order from the header of the DCERPC call in hand,
+ * and the test fails where there is none (14). Matching runs in workers.
  */
 #include "rules/kw/places.h"
 
@@ -98,8 +98,7 @@ static bool word_little(struct word_reader *r)
 
 static bool word_dce(struct word_reader *r)
 {
-    draft_dormant(r->d, "dce");
-    return true;
+    return r->op->dce = true;
 }
 
 static bool word_endian(struct word_reader *r)
@@ -111,8 +110,7 @@ static bool word_endian(struct word_reader *r)
         return draft_fail(r->d, r->word.p, r->o->kw->usage, "%s: endian wants big, little or dce",
                           r->o->kw->name);
     r->op->little = row == 1;
-    if (row == 2)
-        draft_dormant(r->d, "dce");
+    r->op->dce = row == 2;
     return row < 3;
 }
 
@@ -270,6 +268,19 @@ static uint64_t read_binary(struct span s, bool little)
     return v;
 }
 
+/* Of the call in hand; false: there is none. */
+static bool dce_order(struct eval *e, bool *little)
+{
+    struct span b = eval_buffer(e, BUF_DCERPC_LITTLE);
+    uint64_t v;
+
+    if (b.len != sizeof(v))
+        return false;
+    memcpy(&v, b.p, sizeof(v));
+    *little = v != 0;
+    return true;
+}
+
 /* 99: no digit */
 static uint32_t digit_value(uint8_t c)
 {
@@ -309,6 +320,7 @@ bool byte_op_read(const struct step *s, struct eval *e, uint64_t *v, uint32_t *e
     struct span b = eval_buffer(e, s->buffer);
     uint64_t n = operand_get(op->n_bytes, e);
     int64_t from = operand_place(op->offset, e) + (s->relative ? e->cursor : -eval_origin(e, s->buffer));
+    bool little = op->little;
     uint32_t took;
 
     if (b.p == NULL || b.len == 0 || from < 0 || from > b.len || (s->relative && from == b.len) ||
@@ -323,8 +335,10 @@ bool byte_op_read(const struct step *s, struct eval *e, uint64_t *v, uint32_t *e
     }
     b = span_sub(b, (uint32_t)from, (uint32_t)n);
     took = (uint32_t)n;
+    if (op->dce && !dce_order(e, &little))
+        return false;
     if (op->base == 0)
-        *v = read_binary(b, op->little);
+        *v = read_binary(b, little);
     else if ((took = read_string(b, op->base, v)) == 0)
         return false;
     if (op->has_mask && !op->mask_last)

@@ -23,6 +23,7 @@ struct byte_op {
     uint8_t var;  /* byte_extract, byte_math: the variable set */
     uint8_t from; /* byte_jump: enum byte_from */
     bool little, has_mask, negated;
+    bool dce;       /* as the DCERPC header says: BUF_DCERPC_LITTLE */
     bool mask_last; /* byte_math in Suricata: the mask is for the result */
     bool cut_short; /* Snort: fewer digits when the buffer ends (RULES.md 2A, 12) */
     bool
