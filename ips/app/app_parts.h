@@ -12,6 +12,7 @@
  *   table.c      the parsers
  */
 #include "ips/app/app.h"
+#include "ips/app/digest.h"
 #include "ips/app/cipher.h"
 #include "ips/app/memory.h"
 #include "ips/base/pool.h"
@@ -81,6 +82,7 @@ struct app {
     bool switched;
     bool memcap; /* a limit was hit while the parser ran */
     bool took;   /* bytes of a stream were parsed */
+    struct digest_lately lately[DIGESTS_LATELY];
     struct app_view view;
     uint64_t shown[(BUF_N + 63) / 64];
     bool showing;

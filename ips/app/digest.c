@@ -3,7 +3,10 @@
  * Digests for fingerprints, with OpenSSL's low-level functions: their state is on the stack. The functions that replaced
  * them (EVP) allocate one for each digest, which a worker must not do, and take twice the time for a few bytes.
  *
- * Worker thread. Owns nothing.
+ * Many clients are of one kind, and so are their fingerprints: what was hashed lately is compared as a whole and not
+ * hashed again.
+ *
+ * Worker thread. Owns app.lately.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
@@ -11,6 +14,9 @@
 
 #include <openssl/md5.h>
 #include <openssl/sha.h>
+#include <xxhash.h>
+
+#include "ips/app/app_parts.h"
 
 uint32_t app_digest(struct app *a, enum digest_kind kind, struct span s, uint8_t out[DIGEST_BYTES_MAX])
 {
@@ -53,4 +59,21 @@ uint32_t app_digest_hex(struct app *a, enum digest_kind kind, struct span s,
         out[2 * i + 1] = (uint8_t)digits[raw[i] & 15];
     }
     return 2 * n;
+}
+
+uint32_t app_digest_hex_again(struct app *a, enum digest_kind kind, struct span s,
+                              uint8_t out[2 * DIGEST_BYTES_MAX])
+{
+    struct digest_lately *r = &a->lately[(XXH3_64bits(s.p, s.len) + kind) & (DIGESTS_LATELY - 1)];
+
+    if (s.len == 0 || s.len > DIGEST_LATELY_MAX)
+        return app_digest_hex(a, kind, s, out);
+    if (r->len != s.len || r->kind != kind || memcmp(r->text, s.p, s.len) != 0) {
+        r->len = (uint16_t)s.len;
+        r->kind = (uint8_t)kind;
+        r->hex_len = (uint8_t)app_digest_hex(a, kind, s, r->hex);
+        memcpy(r->text, s.p, s.len);
+    }
+    memcpy(out, r->hex, r->hex_len);
+    return r->hex_len;
 }

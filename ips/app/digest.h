@@ -10,9 +10,22 @@ enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_N };
 #define DIGEST_BYTES_MAX 32
 
 struct app;
+
+/* A digest that was made lately, by what it was made of: app_digest_hex_again(). A place is taken by whoever comes. */
+#define DIGESTS_LATELY    256 /* a power of two */
+#define DIGEST_LATELY_MAX 480 /* bytes of text */
+
+struct digest_lately {
+    uint16_t len; /* of text; 0: none */
+    uint8_t kind, hex_len;
+    uint8_t hex[2 * DIGEST_BYTES_MAX], text[DIGEST_LATELY_MAX];
+};
 /* The digest of s, 16, 20 or 32 bytes; the number of them. */
 uint32_t app_digest(struct app *a, enum digest_kind kind, struct span s, uint8_t out[DIGEST_BYTES_MAX]);
 /* The same as lower-case hexadecimal digits, without an end. */
 uint32_t app_digest_hex(struct app *a, enum digest_kind kind, struct span s,
                         uint8_t out[2 * DIGEST_BYTES_MAX]);
+/* The same, out of those it made lately when it was asked before: fingerprints are few, and those who have them many. */
+uint32_t app_digest_hex_again(struct app *a, enum digest_kind kind, struct span s,
+                              uint8_t out[2 * DIGEST_BYTES_MAX]);
 #endif

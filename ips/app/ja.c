@@ -185,7 +185,7 @@ static void put_list(struct text *t, const struct values *l)
 static void put_digest(struct app *a, struct text *t, struct span of)
 {
     uint8_t digits[2 * DIGEST_BYTES_MAX];
-    uint32_t n = of.len > 0 ? app_digest_hex(a, DIGEST_SHA256, of, digits) : 0;
+    uint32_t n = of.len > 0 ? app_digest_hex_again(a, DIGEST_SHA256, of, digits) : 0;
 
     for (uint32_t i = 0; i < PART_CHARS; i++)
         put(t, n > i ? digits[i] : '0');

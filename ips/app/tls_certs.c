@@ -85,14 +85,17 @@ static bool make_texts(struct app *a, struct tls_certs *c)
     return true;
 }
 
-/* The first certificate is read; false: no memory. */
+/* The first certificate is read; false: no memory, and there is nothing to show. */
 static bool read_leaf(struct app *a, struct tls_certs *c)
 {
     enum x509_part broken = x509_parse(c->leaf, &c->x);
 
     if (broken != X509_WHOLE)
         app_event(a, event_of[broken]);
-    return make_texts(a, c);
+    if (make_texts(a, c))
+        return true;
+    c->n = 0;
+    return false;
 }
 
 /* Place for the direction's certificates, with a copy of the message, or the one that was collected. */

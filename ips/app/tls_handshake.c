@@ -108,8 +108,9 @@ static bool keep_hello(struct app *a, struct tls *t, struct tls_way *w, struct t
     uint32_t n = 0;
 
     memset(&s->print, 0, sizeof(s->print));
+    memset(&s->hello, 0, sizeof(s->hello)); /* it may lie in what goes back now */
     if (app_limits(a)->ja3 && !v2 && (n = ja3_text(h, text)) > 0) {
-        s->print.ja3_len = (uint8_t)app_digest_hex(a, DIGEST_MD5, span_of(text, n), ja3);
+        s->print.ja3_len = (uint8_t)app_digest_hex_again(a, DIGEST_MD5, span_of(text, n), ja3);
         memcpy(s->print.ja3, ja3, sizeof(s->print.ja3));
     }
     if (app_limits(a)->ja4 && !v2)
@@ -126,9 +127,9 @@ static bool keep_hello(struct app *a, struct tls *t, struct tls_way *w, struct t
     s->ja3_at = s->kept.len;
     if (!bytes_add(a, &s->kept, span_of(text, n)))
         return false;
-    if (v2)
-        return tls_hello_parse_v2(span_sub(bytes_span(&s->kept), 0, s->ja3_at), &s->hello);
-    return tls_hello_parse(span_sub(bytes_span(&s->kept), 0, s->ja3_at), &s->hello);
+    s->hello = *h;
+    tls_hello_moved(&s->hello, message.p, s->kept.p);
+    return true;
 }
 
 static bool client_hello_again(struct app *a, const struct tls *t, const struct tls_hello *now)

@@ -213,6 +213,16 @@ bool tls_hello_parse_v2(struct span s, struct tls_hello *h)
     return true;
 }
 
+void tls_hello_moved(struct tls_hello *h, const uint8_t *from, const uint8_t *to)
+{
+    struct span *spans[] = {&h->random, &h->session_id, &h->ciphers, &h->extensions, &h->sni,
+                            &h->alpn,   &h->groups,     &h->points,  &h->algorithms};
+
+    for (unsigned i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+        if (spans[i]->p)
+            spans[i]->p = to + (spans[i]->p - from);
+}
+
 bool tls_alpn_next(struct span *list, struct span *name)
 {
     while (list->len > 0) {

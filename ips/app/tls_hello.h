@@ -56,6 +56,8 @@ struct tls_hello {
 bool tls_hello_parse(struct span message, struct tls_hello *h);
 /* SSLv2's ClientHello (RFC 5246 E.2) from the message type on; ciphers are 3 bytes each, and JA3 and JA4 are not made of it. */
 bool tls_hello_parse_v2(struct span message, struct tls_hello *h);
+/* The bytes that *h was made of begin at `to` now. */
+void tls_hello_moved(struct tls_hello *h, const uint8_t *from, const uint8_t *to);
 /* The next name of h->alpn; false when there is none. */
 bool tls_alpn_next(struct span *list, struct span *name);
 /* Values that mean nothing (RFC 8701). */
