@@ -95,7 +95,10 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(HTTP2_WINDOW, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                                  \
     X(HTTP2_SIZE_UPDATE, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI)                             \
     X(HTTP2_SETTINGS, "", "", "", 0, APP_BIT(HTTP2), BOTH_WAYS, LIVE | MULTI) /* id << 32 | value */         \
-    X(WEBSOCKET_PAYLOAD, "websocket.payload", "", "", 0, APP_BIT(WEBSOCKET), BOTH_WAYS, 0)
+    X(WEBSOCKET_FLAGS, "", "", "", 0, APP_BIT(WEBSOCKET), BOTH_WAYS, LIVE | MULTI)                           \
+    X(WEBSOCKET_MASK, "", "", "", 0, APP_BIT(WEBSOCKET), BOTH_WAYS, LIVE | MULTI)                            \
+    X(WEBSOCKET_OPCODE, "", "", "", 0, APP_BIT(WEBSOCKET), BOTH_WAYS, LIVE | MULTI)                          \
+    X(WEBSOCKET_PAYLOAD, "websocket.payload", "", "", 0, APP_BIT(WEBSOCKET), BOTH_WAYS, LIVE)
 
 #define BUFFERS_OF_FILES(X)                                                             \
     X(FILE_DATA, "file.data file_data", "file_data", "", 0, 0, BOTH_WAYS, LIVE | MULTI) \

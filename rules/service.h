@@ -40,7 +40,7 @@
     X(SIP, "sip", "sip", "sip", IP, 1)                                                     \
     X(RTSP, "rtsp", "", "rtsp", TCP, 1)                                                    \
     X(MQTT, "mqtt", "mqtt", "mqtt", TCP, 1)                                                \
-    X(WEBSOCKET, "websocket", "websocket", "", TCP, 0)                                     \
+    X(WEBSOCKET, "websocket", "websocket", "", TCP, 1)                                     \
     X(LDAP, "ldap", "ldap", "ldap", IP, 0)                                                 \
     X(PGSQL, "pgsql", "pgsql", "postgresql", TCP, 0)                                       \
     X(MYSQL, "mysql", "", "mysql", TCP, 1)                                                 \

@@ -8,6 +8,7 @@
     X(http1)           \
     X(tls)             \
     X(http2)           \
+    X(websocket)       \
     X(ssh)             \
     X(quic)            \
     X(dhcp)            \

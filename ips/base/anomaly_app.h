@@ -204,7 +204,17 @@
       "*blanks or other odd bytes in the method, path or host")                                              \
     X(AN_HTTP2_CONTENT_LENGTH, "http2.content_length_mismatch", "*content-length is not what comes")         \
     X(AN_HTTP2_DATA_OUT_OF_PLACE, "http2.data_out_of_place",                                                 \
-      "*DATA behind its stream's end, or in front of its headers")
+      "*DATA behind its stream's end, or in front of its headers")                                           \
+    X(AN_WEBSOCKET_MASK, "websocket.invalid_mask",                                                           \
+      "*a client's frame without a mask, or a server's with one")                                            \
+    X(AN_WEBSOCKET_RESERVED, "websocket.reserved_bits", "*bits of a frame that mean nothing there")          \
+    X(AN_WEBSOCKET_OPCODE, "websocket.invalid_opcode", "a frame of an unknown kind")                         \
+    X(AN_WEBSOCKET_LENGTH, "websocket.invalid_length", "*a length in more bytes than it needs")              \
+    X(AN_WEBSOCKET_CONTROL, "websocket.invalid_control_frame",                                               \
+      "*a control frame that is long, or one of several")                                                    \
+    X(AN_WEBSOCKET_FRAGMENTS, "websocket.invalid_fragments", "*frames that do not make a message")           \
+    X(AN_WEBSOCKET_AFTER_CLOSE, "websocket.data_after_close", "*frames behind the one that closes")          \
+    X(AN_WEBSOCKET_UNPACKING, "websocket.failed_decompression", "*a packed message that cannot be unpacked")
 #define ANOMALIES_OF_QUIC(X)                                                                                \
     X(AN_QUIC_FAILED_DECRYPT, "quic.failed_decrypt",                                                        \
       "an Initial packet that no key of its connection opens")                                              \

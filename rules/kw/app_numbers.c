@@ -152,6 +152,11 @@ static const struct number_row rows[] = {
     ROW("dnp3.func", S, SET, DNP3_FUNC, DNP3_FUNCTIONS),
     ROW("dnp3_ind", A, ANY_BIT, DNP3_IND, DNP3_INDICATIONS),
     ROW("dnp3.ind", S, ANY_BIT, DNP3_IND, DNP3_INDICATIONS),
+    /* WebSocket */
+    ROW("websocket.flags", S, ALL_BITS, WEBSOCKET_FLAGS, "fin=7 comp=6"),
+    ROW("websocket.mask", S, CONDITION, WEBSOCKET_MASK, NULL),
+    ROW("websocket.opcode", S, SET, WEBSOCKET_OPCODE,
+        "continuation=0 text=1 binary=2 connection_close=8 ping=9 pong=10"),
 };
 
 /* --- parsing -------------------------------------------------------------------------------------------------------- */

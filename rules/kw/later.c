@@ -76,9 +76,6 @@ static const struct later rows[] = {
     ROW("http_num_headers", S3, NUMBERS, DORMANT, NULL),
     ROW("http_num_trailers", S3, NUMBERS, DORMANT, NULL),
     ROW("http_version_match", S3, ANYTHING, DORMANT, NULL),
-    ROW("websocket.flags", S, ANYTHING, DORMANT, NULL),
-    ROW("websocket.mask", S, NUMBER, DORMANT, NULL),
-    ROW("websocket.opcode", S, ANYTHING, DORMANT, NULL),
     /* SSH, SMB, DCERPC, Kerberos, LDAP, SNMP, NFS, DHCP, RFB, IKE */
     ROW("ssh.protoversion", S, ANYTHING, DORMANT, NULL),
     ROW("ssh.softwareversion", S, ANYTHING, DORMANT, NULL),
