@@ -248,12 +248,20 @@ static bool is_field(struct span s)
     return n > 0 && n < s.len && s.p[n] == ':';
 }
 
+/* A NUL in front of a line is a blank to some. */
+static bool folds(uint8_t c)
+{
+    return http_blank(c) || c == 0;
+}
+
 /*
  * A line that begins with a blank goes on with the one before it. That may have had no colon: then both are one field. Some who
  * get responses take what looks like a field for one, blank or not.
  */
 static bool take_folded(struct http1_run *r, struct http_fields *f, struct span line)
 {
+    while (line.len > 0 && folds(line.p[0]))
+        line = span_sub(line, 1, line.len);
     struct span more = trim_white(line);
     struct bytes both = {0};
 
@@ -279,7 +287,7 @@ static bool take_header_text(struct http1_run *r, struct http_fields *f, struct 
 
         if (cr)
             app_event(r->a, AN_HTTP_BARE_CR);
-        if (one.len > 0 && !(http_blank(one.p[0]) ? take_folded(r, f, one) : take_field(r, f, one)))
+        if (one.len > 0 && !(folds(one.p[0]) ? take_folded(r, f, one) : take_field(r, f, one)))
             return false;
         text = span_sub(text, n + 1, text.len);
     }
@@ -484,7 +492,7 @@ enum http1_next http1_headers(struct http1_run *r)
         return next;
     struct span text = line_text(line);
     r->w->blank_line = r->dir == APP_TO_CLIENT && line.len == 2 && http_blank(line.p[0]);
-    if (text.len > 0 && http_blank(text.p[0]) && !keep_raw(r)) /* it changes the text in front of it */
+    if (text.len > 0 && folds(text.p[0]) && !keep_raw(r)) /* it changes the text in front of it */
         return http1_stop(r, APP_BAD);
     uint32_t before = m->fields.text.len;
     if (!take_header_text(r, &m->fields, text) || !note_raw(r, line, before))
