@@ -277,11 +277,20 @@ static bool take_folded(struct http1_run *r, struct http_fields *f, struct span 
     return ok;
 }
 
+/* A call costs more than a short line. */
+static inline const uint8_t *short_find(struct span s, uint8_t c)
+{
+    for (uint32_t i = 0; i < s.len; i++)
+        if (s.p[i] == c)
+            return s.p + i;
+    return NULL;
+}
+
 /* A line without its end; CRs in it end lines, too, for who gets a response. */
 static bool take_header_text(struct http1_run *r, struct http_fields *f, struct span text)
 {
     while (text.len > 0) {
-        const uint8_t *cr = memchr(text.p, '\r', text.len);
+        const uint8_t *cr = text.len < 32 ? short_find(text, '\r') : memchr(text.p, '\r', text.len);
         uint32_t n = cr && r->dir == APP_TO_CLIENT ? (uint32_t)(cr - text.p) : text.len;
         struct span one = span_sub(text, 0, n);
 
@@ -497,7 +506,7 @@ enum http1_next http1_headers(struct http1_run *r)
     uint32_t before = m->fields.text.len;
     if (!take_header_text(r, &m->fields, text) || !note_raw(r, line, before))
         return http1_stop(r, APP_BAD);
-    if (memchr(text.p, 0, text.len))
+    if (text.len < 32 ? short_find(text, 0) != NULL : memchr(text.p, 0, text.len) != NULL)
         app_event(r->a, AN_HTTP_NUL_IN_HEAD);
     if (r->w->head_lines == app_limits(r->a)->headers + 2) /* the first line is none of them */
         app_event(r->a, http1_which(r, AN_HTTP_REQUEST_TOO_MANY_HEADERS, AN_HTTP_RESPONSE_TOO_MANY_HEADERS));

@@ -24,6 +24,9 @@ static const struct {
 #undef X
 };
 
+#define ID_LEN_MIN 4 /* of their names: "host" and "content-disposition" */
+#define ID_LEN_MAX 19
+
 static uint8_t lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
@@ -60,6 +63,16 @@ bool http_list_next(struct span *rest, struct span *one)
     return true;
 }
 
+enum http_id http_id_of(struct span name)
+{
+    uint8_t first = name.len > 0 ? lower(name.p[0]) : 0;
+
+    for (unsigned i = 1; i < HTTP_IDS; i++)
+        if (ids[i].len == name.len && first == (uint8_t)ids[i].name[0] && http_word_is(name, ids[i].name))
+            return (enum http_id)i;
+    return HTTP_OTHER;
+}
+
 /* NULs in names are nothing to some receivers. */
 static enum http_id without_nuls(struct span name)
 {
@@ -70,17 +83,6 @@ static enum http_id without_nuls(struct span name)
         if (name.p[i] != 0)
             room[n++] = name.p[i];
     return n > 0 ? http_id_of(span_of(room, n)) : HTTP_OTHER;
-}
-
-enum http_id http_id_of(struct span name)
-{
-    if (name.len > 0 && memchr(name.p, 0, name.len))
-        return without_nuls(name);
-    for (unsigned i = 1; i < HTTP_IDS; i++)
-        if (ids[i].len == name.len && lower(name.p[0]) == (uint8_t)ids[i].name[0] &&
-            http_word_is(name, ids[i].name))
-            return (enum http_id)i;
-    return HTTP_OTHER;
 }
 
 static uint32_t hash_of(struct span name)
@@ -121,8 +123,10 @@ static struct span value_of(const struct http_fields *f, const struct http_heade
 
 #define TEXT_FIRST 512 /* bytes of text at first */
 
-static bool text_room(struct app *a, struct bytes *b, uint32_t more)
+static inline bool text_room(struct app *a, struct bytes *b, uint32_t more)
 {
+    if (b->cap - b->len >= more)
+        return true;
     return bytes_reserve(a, b, b->len + more < TEXT_FIRST ? TEXT_FIRST : b->len + more);
 }
 
@@ -149,13 +153,17 @@ bool http_fields_add(struct app *a, struct http_fields *f, struct span name, str
     struct http_header h = {.at = f->text.len, .name_len = name.len, .value_len = value.len};
 
     if (!text_room(a, &f->text, name.len + value.len + 4) ||
-        !bytes_reserve(a, &f->rows, f->rows.len + (uint32_t)sizeof(h)))
+        (f->rows.cap - f->rows.len < sizeof(h) &&
+         !bytes_reserve(a, &f->rows, f->rows.len + (uint32_t)sizeof(h))))
         return false;
     write_bytes(&f->text, name.p, name.len);
     write_bytes(&f->text, ": ", 2);
     write_bytes(&f->text, value.p, value.len);
     write_bytes(&f->text, "\r\n", 2);
-    h.id = name.len > 0 ? http_id_of(name) : HTTP_OTHER;
+    if (name.len > 0 && memchr(name.p, 0, name.len))
+        h.id = without_nuls(name);
+    else if (name.len >= ID_LEN_MIN && name.len <= ID_LEN_MAX)
+        h.id = http_id_of(name);
     h.hash = hash & 0xffffff;
     write_bytes(&f->rows, &h, sizeof(h));
     f->n++;
