@@ -438,15 +438,21 @@ static enum look settle(struct detect *d, struct packet *p)
     return LOOK;
 }
 
-/* Rules that ask for what parsers found odd, which was not known when the packet was looked at. */
-static void ask_again(struct detect *d)
+bool detect_is_odd(const struct detect *d)
 {
-    struct candidates found;
     bool more = false;
 
     for (unsigned i = 0; i < sizeof(d->asked.bits) / sizeof(d->asked.bits[0]); i++)
         more |= (d->p->anomalies.bits[i] & ~d->asked.bits[i]) != 0;
-    if (!more || d->look != LOOK)
+    return more;
+}
+
+/* Rules that ask for what parsers found odd, which was not known when the packet was looked at. */
+static void ask_again(struct detect *d)
+{
+    struct candidates found;
+
+    if (!detect_is_odd(d) || d->look != LOOK)
         return;
     prefilter_run_anomalous(d->rs, &found);
     d->facts.apps = d->app ? app_of(d->app, d->p) : 0;
@@ -458,7 +464,7 @@ static void ask_again(struct detect *d)
             before |= d->matches[k].rule == i;
         enum match match = before || i > d->pass_rank ? NO_MATCH : confirm(d, d->rs, i);
         if (match != NO_MATCH)
-            act_note(d, i, match, 0);
+            act_note(d, i, match, d->event_note);
     }
 }
 
@@ -474,6 +480,7 @@ void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p)
         return;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */
     d->n_alerts = d->n_matches = d->n_wanted = d->n_notes = d->notes_used = 0;
+    d->event_note = 0;
     d->has_drop = d->inspected = d->unfinished = false;
     d->pass_rank = UINT32_MAX;
     d->hit_step_limit = d->hit_pcre_limit = false;

@@ -87,6 +87,7 @@ struct detect {
     bool inspected;     /* a pass rule has acted */
     bool tagged;
     uint32_t n_notes, notes_used;
+    uint8_t event_note; /* of the transaction in which a parser found something odd; 0: none */
     struct note notes[NOTES_MAX];
     uint8_t notes_room[NOTES_BYTES];
 };
@@ -94,6 +95,8 @@ struct detect {
 /* Whether what is found in the packet may decide about its flow. */
 bool act_speaks_for_flow(const struct packet *p);
 /* A rule has matched: what it remembers and rewrites is done, the rest waits for act_all(). */
+/* Parsers found something odd since the packet was looked at. */
+bool detect_is_odd(const struct detect *d);
 void act_note(struct detect *d, uint32_t rule, enum match match, uint8_t note);
 /* All matches, in order. */
 void act_all(struct detect *d);

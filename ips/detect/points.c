@@ -228,6 +228,8 @@ void detect_point(void *detect, struct app *a, const struct app_view *v)
     struct prefilter_point hints = {.view = v, .memo = memo, .wanted = d->wanted, .n_wanted = d->n_wanted};
 
     memo_begin(memo, d->rs->generation);
+    if (!d->event_note && detect_is_odd(d)) /* rules about events are asked when the packet is done */
+        d->event_note = take_note(d, a, v);
     if (turned)
         turn_round(&d->facts);
     d->facts.apps = app_of(a, d->p);
