@@ -7,6 +7,7 @@
  * dormant while nothing fills it, all like any other buffer.
  *
  *     CONDITION   N, =N, !N, <N, >=N, a-b, a<>b as in number.h; or one of the row's words
+ *                 behind a comma, of several instances: any, all, all1, a number from 0 on or from -1 back (Suricata 8)
  *     SET         a list of N, a-b, <N, >N and words, of which one must hold; '!' before a word or number: not it
  *     BITS        words with commas or bars between, each a bit; one of them must be set (ANY_BIT) or all (ALL_BITS);
  *                 '!' before one: it must not be set; a number stands for its bits
@@ -192,7 +193,8 @@ struct range_set { /* in the arena */
     struct number_cond v[];
 };
 
-#define SET_MAX 64
+#define SET_MAX       64
+#define APP_INDEX_MAX 65535
 
 /* One member of a set, or a condition that is a word. */
 static bool read_member(struct draft *d, const struct option *o, const struct number_row *row,
@@ -234,6 +236,49 @@ static bool match_range(const struct step *s, struct eval *e)
         return false;
     memcpy(&v, b.p, sizeof(v));
     return number_match(s, v < UINT32_MAX ? (uint32_t)v : UINT32_MAX);
+}
+
+enum which {
+    WHICH_ALL,
+    WHICH_AT
+}; /* of several instances; any of them needs nothing: they are tried in turn */
+
+struct indexed { /* in the arena */
+    struct number_cond c;
+    uint8_t which; /* enum which */
+    int64_t at;    /* WHICH_AT: from 0 on, or from the end: -1 is the last */
+};
+
+static bool holds(const struct number_cond *c, struct span b)
+{
+    uint64_t v;
+
+    if (b.len != sizeof(v))
+        return false;
+    memcpy(&v, b.p, sizeof(v));
+    return (v >= c->lo && v <= c->hi) != c->negated;
+}
+
+/* The instances of the buffer, whichever is tried at the moment. */
+static bool match_indexed(const struct step *s, struct eval *e)
+{
+    const struct indexed *x = s->data;
+    int64_t n = 0, i = 0;
+
+    if (e->instances == NULL || !(e->is_set[s->buffer / 64] >> s->buffer % 64 & 1))
+        return false;
+    for (uint16_t at = e->first[s->buffer]; at != 0; at = e->instances[at - 1].next)
+        n++;
+    int64_t wanted = x->at < 0 ? n + x->at : x->at;
+    for (uint16_t at = e->first[s->buffer]; at != 0; at = e->instances[at - 1].next, i++) {
+        bool match = holds(&x->c, e->instances[at - 1].bytes);
+
+        if (x->which == WHICH_AT && i == wanted)
+            return match;
+        if (x->which == WHICH_ALL && !match)
+            return false;
+    }
+    return x->which == WHICH_ALL;
 }
 
 static bool match_set(const struct step *s, struct eval *e)
@@ -360,6 +405,27 @@ static bool parse_bits(struct draft *d, const struct option *o, const struct num
     return true;
 }
 
+/* Suricata's condition on one of several: N,any  N,all  N,all1  N,0  N,-1. */
+static bool parse_indexed(struct draft *d, const struct option *o, const struct number_row *row,
+                          struct draft_step *s, struct span text, struct span index)
+{
+    struct indexed *x = arena_alloc(d->b->arena, sizeof(*x));
+    struct option one = *o;
+
+    if (x == NULL)
+        return draft_no_memory(d);
+    if (!read_member(d, o, row, text, &x->c))
+        return false;
+    s->step.data = x;
+    s->step.match = match_indexed;
+    x->which = WHICH_ALL;
+    if (span_eq_str(index, "all") || span_eq_str(index, "all1"))
+        return true;
+    x->which = WHICH_AT;
+    one.value = index;
+    return number_read(d, &one, -APP_INDEX_MAX, APP_INDEX_MAX, &x->at);
+}
+
 static bool parse_number(struct draft *d, const struct option *o)
 {
     const struct number_row *row =
@@ -382,7 +448,16 @@ static bool parse_number(struct draft *d, const struct option *o)
         return parse_named(d, o, row, s);
     if (row->form != CONDITION)
         return parse_bits(d, o, row, s);
-    if (!read_member(d, o, row, text_trim(o->value), &c))
+    struct span rest = o->value, text;
+    bool has_index = text_split(&rest, ',', &text);
+    struct span index = text_trim(rest);
+    if (has_index && (buffer_table[row->buffer].flags & BUFFER_MULTI) && !span_eq_str(index, "any"))
+        return parse_indexed(d, o, row, s, text_trim(text), index);
+    if (has_index && (buffer_table[row->buffer].flags & BUFFER_MULTI))
+        rest = text;
+    else
+        rest = o->value;
+    if (!read_member(d, o, row, text_trim(rest), &c))
         return false;
     s->step.a = (int32_t)c.lo;
     s->step.b = (int32_t)c.hi;
