@@ -211,7 +211,7 @@ struct worker *worker_new(const struct worker_place *place, const struct config 
         .malformed_drop = cfg->decode.malformed_drop,
         .inline_mode = place->inline_mode,
         .poll = place->poll,
-        .decode = {.verify_checksums = cfg->decode.checksums},
+        .decode = {.verify_checksums = cfg->decode.checksums, .any_udp_checksum = !place->inline_mode},
         .rss = place->rss,
         .on_defrag_memcap =
             on_exception(EXC_DEFRAG_MEMCAP, cfg->defrag.memcap_policy, cfg, place->inline_mode),

@@ -35,6 +35,7 @@ struct decode_port {
 
 struct decode_config {
     bool verify_checksums;
+    bool any_udp_checksum; /* but not of UDP: what was recorded on its sender has none yet */
     unsigned n_ports;
     struct decode_port ports[DECODE_PORTS_MAX];
     struct packet_pool *pool; /* NULL: tunnels stay closed */

@@ -140,9 +140,9 @@ static void decode_udp(struct decode *d, struct span l4, uint32_t len)
     p->sport = load_be16(l4.p);
     p->dport = load_be16(l4.p + 2);
     set_payload(p, UDP_HDR_LEN, l4);
-    if (load_be16(l4.p + 6) != 0)
+    if (!d->cfg->any_udp_checksum && load_be16(l4.p + 6) != 0)
         verify(d, l4, len, pseudo(d, len));
-    else if (p->ip_version == 6 && d->l4_checksum)
+    else if (!d->cfg->any_udp_checksum && p->ip_version == 6 && d->l4_checksum)
         decode_bad_checksum(d, CTR_DECODE_L4_CHECKSUM);
     if (d->cfg->n_ports)
         decode_udp_tunnel(d, len);
