@@ -56,7 +56,7 @@
     X(OPCUA, "opcua", "", "opcua", TCP, 0)                                                 \
     X(GTP, "gtp", "", "gtp", UDP, 0)                                                       \
     X(FILE, "file", "", "file", TCP, 0) /* Snort 3: bytes of a file, whoever carried it */ \
-    X(DOH2, "doh2", "doh2", "", TCP, 0)
+    X(DOH2, "doh2", "doh2", "", TCP, 1)
 
 enum app_proto {
 #define X(id, name, suricata, snort, transport, live) APP_##id,

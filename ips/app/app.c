@@ -544,6 +544,11 @@ void app_switch(struct app *a, uint32_t consumed, enum app_proto proto)
     a->switch_to = (uint8_t)proto;
 }
 
+void app_also(struct app *a, enum app_proto proto)
+{
+    a->flow->apps |= 1ull << proto;
+}
+
 void app_bypass(struct app *a)
 {
     if (!a->p || a->p->flow->verdict != FLOW_INSPECT)

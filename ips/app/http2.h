@@ -13,6 +13,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "ips/app/body.h"
+#include "ips/app/doh.h"
 #include "ips/app/http.h"
 
 #define H2_EXPANSION_MAX     16    /* times its bytes that a block may grow to beyond the limit of headers */
@@ -48,6 +49,7 @@ struct h2_message { /* one direction of a stream */
     struct bytes line, uri,
         host; /* made of them: first line, http.uri, http.host where they are not in fields */
     struct body body;
+    struct doh doh;
     struct span uri_norm, host_norm; /* in uri, host, or fields */
     uint64_t length, got;            /* content-length, and bytes of DATA */
     uint32_t number[H2_NUMBERS];

@@ -204,5 +204,7 @@ bool h2_message_begin(struct app *a, struct h2 *h, struct h2_stream *t, enum app
         m->whole = false;
         return true;
     }
+    doh_begin(a, &m->doh, http_fields_find(&m->fields, HTTP_CONTENT_TYPE),
+              dir == APP_TO_SERVER ? h2_get(&m->fields, ":path") : span_of(NULL, 0));
     return ends || take_body(a, t, dir);
 }

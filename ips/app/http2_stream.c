@@ -53,6 +53,7 @@ static void message_free(struct app *a, struct h2_message *m)
     bytes_free(a, &m->uri);
     bytes_free(a, &m->host);
     body_free(a, &m->body);
+    doh_free(a, &m->doh);
 }
 
 static void close_stream(struct app *a, struct h2 *h, struct h2_stream *t)
@@ -142,6 +143,7 @@ void h2_stream_end(struct app *a, struct h2 *h, struct h2_stream *t, enum app_di
             app_event(a, AN_HTTP2_CONTENT_LENGTH);
         body_end(a, &m->body, &t->tx, true);
         m->ended = true;
+        doh_end(a, &m->doh, &t->tx, dir);
         h2_inspect(a, h, &t->tx, dir, true);
     }
     if (t->way[0].ended && t->way[1].ended)
@@ -164,6 +166,7 @@ void h2_stream_data(struct app *a, struct h2 *h, const struct h2_side *s, struct
         h2_flush(a, h);
     h->gathered = s->stream;
     m->got += bytes.len;
+    doh_add(a, &m->doh, (enum app_dir)h->dir, bytes);
     body_gather(a, &m->body, &t->tx, bytes);
 }
 

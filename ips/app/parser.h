@@ -137,6 +137,8 @@ void app_log(struct app *a, const char *event, const char *object, const struct 
 /* From `consumed` bytes of this piece on the flow speaks `proto`; APP_N: it is recognised anew. In both directions: what
  * the other direction sends next is the new protocol's, too. Then return APP_SWITCH. */
 void app_switch(struct app *a, uint32_t consumed, enum app_proto proto);
+/* The flow speaks that, too: one protocol inside another. For rules, from the next app_inspect() on. */
+void app_also(struct app *a, enum app_proto proto);
 /* The flow needs no more inspection at all (what follows is encrypted, app.encryption is bypass). */
 void app_bypass(struct app *a);
 /* A connection that this one has agreed on (FTP's data): the next one between these hosts to `port` of the end `dir` points

@@ -186,6 +186,8 @@
     X(AN_HTTP2_TOO_MANY_STREAMS, "http2.too_many_streams", "more streams open than app.transactions")        \
     X(AN_HTTP2_AUTHORITY_HOST, "http2.authority_host_mismatch", "*:authority and Host name different hosts") \
     X(AN_HTTP2_USERINFO, "http2.userinfo_in_uri", "a user's name in :authority")                             \
+    X(AN_HTTP2_DNS_REQUEST_TOO_LONG, "http2.dns_request_too_long", "a DNS message that is longer than any")  \
+    X(AN_HTTP2_DNS_RESPONSE_TOO_LONG, "http2.dns_response_too_long", "a DNS answer that is longer than any") \
     X(AN_HTTP2_DATA_STREAM_ZERO, "http2.data_stream_zero", "DATA of no stream")                              \
     X(AN_HTTP2_TOO_MANY_FRAMES, "http2.too_many_frames",                                                     \
       "a flood of frames that carry nothing of a message")                                                   \

@@ -225,6 +225,43 @@ static void the_answer_to_an_upgraded_request(void **state)
     end(l);
 }
 
+/* RFC 8484: a question in the target, and one in a body; the answer to it. */
+static void dns_over_https(void **state)
+{
+    static const uint8_t asked[] = "\0\0\1\0\0\1\0\0\0\0\0\0\4evil\4test\0\0\1\0\1",
+                         told[] = "\0\0\x81\x80\0\1\0\0\0\0\0\0\4evil\4test\0\0\1\0\1";
+
+    (void)state;
+    begin();
+    wire_headers(&c, 1, H2_END_STREAM,
+                 GET("/dns-query?x=1&dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB"));
+    wire_headers(&c, 3, 0,
+                 ":method: POST\n:path: /dns-query\n:scheme: http\ncontent-type: application/dns-message\n");
+    wire_frame(&c, H2_DATA, 0, 3, asked, 9);
+    wire_frame(&c, H2_DATA, H2_END_STREAM, 3, asked + 9, sizeof(asked) - 1 - 9);
+    wire_headers(&s, 3, 0, ":status: 200\ncontent-type: application/dns-message\n");
+    wire_frame(&s, H2_DATA, H2_END_STREAM, 3, told, sizeof(told) - 1);
+    struct app_lab *l = tell(&web);
+
+    assert_true(lab_saw(l, BUF_DNS_QUERY, "www.example.com"));
+    assert_true(lab_saw(l, BUF_DNS_QUERY, "evil.test"));
+    assert_true(lab_speaks(l, APP_DOH2));
+    assert_true(lab_speaks(l, APP_DNS));
+    assert_true(lab_speaks(l, APP_HTTP2));
+    assert_false(anomaly_any(&l->events));
+    end(l);
+
+    begin();
+    wire_headers(&c, 1, 0,
+                 ":method: POST\n:path: /dns-query\n:scheme: http\ncontent-type: application/dns-message\n");
+    for (int i = 0; i < 66; i++)
+        wire_frame(&c, H2_DATA, 0, 1, c.block, 1000);
+    l = lab_new(&web);
+    lab_send(l, APP_TO_SERVER, c.b, c.n);
+    assert_true(lab_event(l, AN_HTTP2_DNS_REQUEST_TOO_LONG));
+    end(l);
+}
+
 /* --- what is odd ------------------------------------------------------------------------------------------------------ */
 
 static void odd_fields(void **state)
@@ -446,6 +483,7 @@ int main(void)
         cmocka_unit_test(padding_and_continuations),
         cmocka_unit_test(interim_responses_trailers_and_pushes),
         cmocka_unit_test(the_answer_to_an_upgraded_request),
+        cmocka_unit_test(dns_over_https),
         cmocka_unit_test(odd_fields),
         cmocka_unit_test(odd_frames),
         cmocka_unit_test(a_preface_that_is_none),
