@@ -2,7 +2,8 @@
 /*
  * impair: a bad cable. Every frame that comes in on one interface leaves on the other, unless it is lost; some are sent
  * twice, some are held back so that later ones overtake them, some have a bit turned over. All of it is drawn from a
- * seed. It runs in a namespace between two others, and says at its end how many frames met which fate.
+ * seed. With --cut N it is no worse than a sender that has little to say at a time: TCP segments leave as segments of N
+ * bytes. It runs in a namespace between two others, and says at its end how many frames met which fate.
  *
  * One thread, two packet sockets, one heap of frames that wait for their time. SIGTERM ends it.
  */
@@ -35,12 +36,12 @@ struct waiting {
 };
 
 static struct {
-    uint64_t seed, delay_us, reorder_us;
+    uint64_t seed, delay_us, reorder_us, cut;
     double loss, twice, reorder, corrupt; /* percent */
 } opt = {.seed = 1, .delay_us = 0, .reorder_us = 1000};
 
 static struct {
-    unsigned long long in, out, lost, twice, reordered, corrupted, full, refused;
+    unsigned long long in, out, lost, twice, reordered, corrupted, full, refused, cut;
 } n;
 
 static struct waiting *heap[WAITING_MAX], *spare[WAITING_MAX];
@@ -187,6 +188,88 @@ static void decide(uint8_t *b, size_t len, unsigned to, uint64_t now)
     }
 }
 
+/* --- cutting --------------------------------------------------------------------------------------------------- */
+
+static uint16_t get16(const uint8_t *b)
+{
+    return (uint16_t)(b[0] << 8 | b[1]);
+}
+
+static void put16(uint8_t *b, uint32_t v)
+{
+    b[0] = (uint8_t)(v >> 8);
+    b[1] = (uint8_t)v;
+}
+
+static uint32_t add(uint32_t sum, const uint8_t *b, size_t len)
+{
+    for (size_t i = 0; i + 1 < len; i += 2)
+        sum += get16(b + i);
+    return len & 1 ? sum + (uint32_t)(b[len - 1] << 8) : sum;
+}
+
+static uint16_t folded(uint32_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+/* Lengths and checksums of a piece: IP at ip, TCP at tcp, end at end. */
+static void mend(uint8_t *ip, uint8_t *tcp, const uint8_t *end)
+{
+    size_t tcp_len = (size_t)(end - tcp), addresses = ip[0] >> 4 == 4 ? 8 : 32;
+    const uint8_t *from = ip[0] >> 4 == 4 ? ip + 12 : ip + 8;
+
+    if (ip[0] >> 4 == 4) {
+        put16(ip + 2, (uint32_t)(end - ip));
+        put16(ip + 10, 0);
+        put16(ip + 10, folded(add(0, ip, (size_t)(tcp - ip))));
+    } else {
+        put16(ip + 4, (uint32_t)tcp_len);
+    }
+    put16(tcp + 16, 0);
+    put16(tcp + 16, folded(add(add((uint32_t)tcp_len + 6, from, addresses), tcp, tcp_len)));
+}
+
+/* Where TCP begins in a frame with a whole segment; 0: it is something else. */
+static size_t tcp_at(const uint8_t *b, size_t len)
+{
+    size_t ip_len = 0;
+
+    if (len >= 54 && get16(b + 12) == 0x0800 && b[23] == 6 && !(get16(b + 20) & 0x3fff))
+        ip_len = (b[14] & 15) * 4u;
+    else if (len >= 74 && get16(b + 12) == 0x86dd && b[20] == 6)
+        ip_len = 40;
+    return ip_len && len >= 14 + ip_len + 20 ? 14 + ip_len : 0;
+}
+
+static void pass_on(uint8_t *b, size_t len, unsigned to, uint64_t now)
+{
+    static uint8_t piece[FRAME_MAX];
+    size_t tcp = opt.cut ? tcp_at(b, len) : 0, head = tcp ? tcp + (b[tcp + 12] >> 4) * 4u : 0;
+    size_t end = !tcp ? 0 : b[14] >> 4 == 4 ? 14u + get16(b + 16) : 54u + get16(b + 18);
+
+    if (!tcp || end > len || end <= head + opt.cut) {
+        decide(b, len, to, now);
+        return;
+    }
+    uint32_t seq = (uint32_t)get16(b + tcp + 4) << 16 | get16(b + tcp + 6);
+    n.cut++;
+    for (size_t at = head; at < end; at += opt.cut) {
+        size_t part = end - at < opt.cut ? end - at : opt.cut;
+
+        memcpy(piece, b, head);
+        memcpy(piece + head, b + at, part);
+        put16(piece + tcp + 4, (seq + (uint32_t)(at - head)) >> 16);
+        put16(piece + tcp + 6, seq + (uint32_t)(at - head));
+        if (at + part < end)
+            piece[tcp + 13] &= 0xf6; /* FIN and PSH are the last one's */
+        mend(piece + 14, piece + tcp, piece + head + part);
+        decide(piece, head + part, to, now);
+    }
+}
+
 static unsigned receive(unsigned from)
 {
     static uint8_t b[FRAME_MAX];
@@ -195,7 +278,7 @@ static unsigned receive(unsigned from)
         ssize_t len = recv(port[from], b, sizeof b, 0);
         if (len <= 14)
             break;
-        decide(b, (size_t)len, !from, now);
+        pass_on(b, (size_t)len, !from, now);
     }
     return i;
 }
@@ -221,10 +304,10 @@ static void run(void)
 
 int main(int argc, char **argv)
 {
-    static const struct option table[] = {{"seed", 1, NULL, 's'},       {"loss", 1, NULL, 'l'},
-                                          {"twice", 1, NULL, 't'},      {"reorder", 1, NULL, 'r'},
-                                          {"corrupt", 1, NULL, 'c'},    {"delay-us", 1, NULL, 'd'},
-                                          {"reorder-us", 1, NULL, 'o'}, {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"seed", 1, NULL, 's'},       {"loss", 1, NULL, 'l'},    {"twice", 1, NULL, 't'},
+        {"reorder", 1, NULL, 'r'},    {"corrupt", 1, NULL, 'c'}, {"delay-us", 1, NULL, 'd'},
+        {"reorder-us", 1, NULL, 'o'}, {"cut", 1, NULL, 'n'},     {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
         double *percent = c == 'l'   ? &opt.loss
@@ -233,6 +316,8 @@ int main(int argc, char **argv)
                                      : &opt.corrupt;
         if (c == 's')
             opt.seed = strtoull(optarg, NULL, 0);
+        else if (c == 'n')
+            opt.cut = strtoull(optarg, NULL, 0);
         else if (c == 'd')
             opt.delay_us = strtoull(optarg, NULL, 0);
         else if (c == 'o')
@@ -243,9 +328,10 @@ int main(int argc, char **argv)
             *percent = strtod(optarg, NULL);
     }
     if (argc - optind != 2 || opt.reorder_us == 0) {
-        fprintf(stderr, "usage: impair [--seed N] [--loss PERCENT] [--twice PERCENT] [--reorder PERCENT] "
-                        "[--reorder-us MOST]\n"
-                        "              [--corrupt PERCENT] [--delay-us MOST] INTERFACE INTERFACE\n");
+        fprintf(stderr,
+                "usage: impair [--seed N] [--loss PERCENT] [--twice PERCENT] [--reorder PERCENT] "
+                "[--reorder-us MOST]\n"
+                "              [--corrupt PERCENT] [--delay-us MOST] [--cut BYTES] INTERFACE INTERFACE\n");
         return 2;
     }
     signal(SIGTERM, on_signal);
@@ -256,7 +342,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     run();
     printf("in %llu out %llu lost %llu twice %llu reordered %llu corrupted %llu full %llu refused %llu "
-           "waiting %u\n",
-           n.in, n.out, n.lost, n.twice, n.reordered, n.corrupted, n.full, n.refused, n_heap);
+           "waiting %u cut %llu\n",
+           n.in, n.out, n.lost, n.twice, n.reordered, n.corrupted, n.full, n.refused, n_heap, n.cut);
     return 0;
 }

@@ -89,7 +89,7 @@ class Host:
         for key in ('all', 'default'):
             base = f'net.ipv6.conf.{key}'
             self.run(['sysctl', '-qw', f'{base}.accept_dad=0', f'{base}.dad_transmits=0', f'{base}.accept_ra=0',
-                      f'{base}.router_solicitations=0', f'{base}.disable_ipv6={int(role in ("appliance", "hop"))}'])
+                      f'{base}.router_solicitations=0', f'{base}.disable_ipv6={int(role in ("appliance", "hop", "hop2"))}'])
         self.ip('link', 'set', 'lo', 'up')
 
     def argv(self, cmd):
@@ -227,7 +227,7 @@ def frame(ethertype, payload, dst=SERVER_MAC, src=CLIENT_MAC, tags=()):
 class Lab:
     count = 0
 
-    def __init__(self, queues=1, mtu=1500, second_cable_pair=False, hop=False):
+    def __init__(self, queues=1, mtu=1500, second_cable_pair=False, hop=False, hops=False):
         Lab.count += 1
         self.number = Lab.count
         self.processes, self.sockets, self.hosts, self.daemons = [], [], [], []
@@ -235,13 +235,19 @@ class Lab:
         self.dir.chmod(0o755)
         try:
             self.client, self.appliance, self.server = (self._host(r) for r in ('client', 'appliance', 'server'))
+            hop = hop or hops
             if hop:  # one more box between client and appliance: two cables meet there, as hop0 and hop1
                 self.hop = self._host('hop')
                 self._cable(self.client, 'wan0', 'hop0', queues, mtu, CLIENT_MAC, (CLIENT4, CLIENT6), self.hop)
                 self._cable(self.hop, 'hop1', 'in0', queues, mtu, '02:00:00:09:00:03', ())
             else:
                 self._cable(self.client, 'wan0', 'in0', queues, mtu, CLIENT_MAC, (CLIENT4, CLIENT6))
-            self._cable(self.server, 'lan0', 'in1', queues, mtu, SERVER_MAC, (SERVER4, SERVER6))
+            if hops:  # and one between appliance and server
+                self.far_hop = self._host('hop2')
+                self._cable(self.server, 'lan0', 'hop0', queues, mtu, SERVER_MAC, (SERVER4, SERVER6), self.far_hop)
+                self._cable(self.far_hop, 'hop1', 'in1', queues, mtu, '02:00:00:09:00:04', ())
+            else:
+                self._cable(self.server, 'lan0', 'in1', queues, mtu, SERVER_MAC, (SERVER4, SERVER6))
             if second_cable_pair:  # the same hosts once more, for a second bridge
                 self._cable(self.client, 'wan1', 'in2', queues, mtu, '02:00:00:0a:00:01', ('10.10.0.1', 'fd00:a::1'))
                 self._cable(self.server, 'lan1', 'in3', queues, mtu, '02:00:00:0a:00:02', ('10.10.0.2', 'fd00:a::2'))
@@ -266,6 +272,14 @@ class Lab:
             host.ip('addr', 'add', f'{addresses[1]}/64', 'dev', ifname, 'nodad')
         host.ip('link', 'set', ifname, 'up')
         far.ip('link', 'set', appliance_ifname, 'up')
+
+    def cut_segments(self, size=1):
+        """Between two hops, TCP reaches the appliance in segments of so many bytes, from both ends."""
+        for host in (self.hop, self.far_hop):
+            said = self.dir / f'cut-{host.role}'
+            with open(said, 'wb') as out:
+                host.start([BUILD / 'tests/net/impair', '--cut', str(size), 'hop0', 'hop1'], stdout=out, stderr=out)
+            wait_until(lambda: 'ready' in said.read_text(), 'impair to be ready')
 
     def write(self, name, content):
         path = self.dir / name
