@@ -61,7 +61,7 @@ static void test_fragments(void **state)
     /* a fragment in two frames */
     t.n = 0;
     frame(&t, 0x40 | 9, CROB, 10);
-    frame(&t, 0x80 | 10, CROB + 10, sizeof(CROB) - 1 - 10);
+    frame(&t, 0x80 | 10, &CROB[10], sizeof(CROB) - 1 - 10);
     lab_send(l, APP_TO_SERVER, t.b, t.n);
     assert_true(lab_speaks(l, APP_DNP3));
     assert_true(lab_saw_bytes(l, BUF_DNP3_DATA, CROB, sizeof(CROB) - 1));
@@ -95,8 +95,8 @@ static void test_cuts(void **state)
     struct said talk[2];
 
     frame(&t[0], 0x40 | 62, CROB, 18);
-    frame(&t[0], 63, CROB + 18, 1);
-    frame(&t[0], 0x80, CROB + 19, 1);
+    frame(&t[0], 63, &CROB[18], 1);
+    frame(&t[0], 0x80, &CROB[19], 1);
     frame(&t[0], 0xc0, CLASSES, sizeof(CLASSES) - 1);
     frame(&t[1], 0xc0, RESPONSE, sizeof(RESPONSE) - 1);
     talk[0] = (struct said){APP_TO_SERVER, t[0].b, t[0].n};
@@ -133,7 +133,7 @@ static void test_broken(void **state)
     lab_forget(l);
     t.n = 0;
     frame(&t, 0x40 | 1, CROB, 10);
-    frame(&t, 0x80 | 3, CROB + 10, 10);
+    frame(&t, 0x80 | 3, &CROB[10], 10);
     lab_send(l, APP_TO_SERVER, t.b, t.n);
     assert_true(lab_event(l, AN_DNP3_MALFORMED));
     assert_int_equal(lab_count(l, BUF_DNP3_DATA), 0);
