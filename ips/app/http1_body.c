@@ -250,6 +250,9 @@ static enum http1_next upgraded(struct http1_run *r)
     struct span rest = http_fields_find(&http1_message_of(r)->fields, HTTP_UPGRADE), one;
     enum app_proto proto = APP_N;
 
+    if (!(r->w->tx->way[APP_TO_SERVER].fields.ids >> HTTP_UPGRADE & 1))
+        app_event(r->a, AN_HTTP_FAILED_PROTOCOL_CHANGE); /* nobody asked for it */
+
     while (http_list_next(&rest, &one) && proto == APP_N)
         proto = http_word_is(one, "h2c") ? APP_HTTP2 : http_word_is(one, "websocket") ? APP_WEBSOCKET : APP_N;
     return switch_to(r, proto);

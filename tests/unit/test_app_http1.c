@@ -224,6 +224,34 @@ static void tunnels(void **state)
     lab_free(l);
 }
 
+static void upgrades(void **state)
+{
+    static const struct {
+        const char *word;
+        enum app_proto proto;
+    } to[] = {{"h2c", APP_HTTP2}, {"x, H2C", APP_HTTP2}};
+
+    for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+        struct app_lab *l = lab_new(&(struct lab_setup){.dport = 80});
+
+        lab_say(l, APP_TO_SERVER, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: ");
+        lab_say(l, APP_TO_SERVER, to[i].word);
+        lab_say(l, APP_TO_SERVER, "\r\n\r\n");
+        lab_say(l, APP_TO_CLIENT, "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: ");
+        lab_say(l, APP_TO_CLIENT, to[i].word);
+        assert_true(lab_speaks(l, APP_HTTP1));
+        lab_say(l, APP_TO_CLIENT, "\r\n\r\n");
+        assert_true(lab_speaks(l, to[i].proto));
+        assert_false(lab_event(l, AN_HTTP_FAILED_PROTOCOL_CHANGE));
+        lab_free(l);
+    }
+    struct app_lab *l = lab_new(&(struct lab_setup){.dport = 80});
+    lab_say(l, APP_TO_SERVER, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    lab_say(l, APP_TO_CLIENT, "HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n");
+    assert_true(lab_event(l, AN_HTTP_FAILED_PROTOCOL_CHANGE));
+    lab_free(l);
+}
+
 static void absolute_target(void **state)
 {
     struct app_lab *l = talk(CLIENT("GET http://u:p@Abs.Example:81/p?q HTTP/1.1\r\nHost: other\r\n\r\n"));
@@ -281,6 +309,7 @@ int main(void)
         cmocka_unit_test(until_the_connection_ends),
         cmocka_unit_test(unasked_response),
         cmocka_unit_test(tunnels),
+        cmocka_unit_test(upgrades),
         cmocka_unit_test(absolute_target),
         cmocka_unit_test(nothing_is_left_of_an_idle_flow),
         cmocka_unit_test(not_http),
