@@ -178,44 +178,93 @@ static bool empty_buffer(struct draft *d)
         "nothing looks into the buffer %s", d->sticky);
 }
 
-/*
- * Snort 3's arguments: http_header:field user-agent, request; http_uri:path; http_param:"name",nocase. They pick a
- * part of the buffer, which nothing here can do yet, so such a rule sleeps even when its buffer does not.
- */
-static bool parse_arguments(struct draft *d, const struct buffer_name *n, struct span value)
+/* A part of the buffer, as a transform; name is lower-cased there when its case does not count. */
+static bool add_part(struct draft *d, const struct buffer_name *n, struct transform part, struct span name)
 {
-    static const char *const words[] = {"request", "with_header", "with_body", "with_trailer",
-                                        "scheme",  "host",        "port",      "path",
-                                        "query",   "fragment",    "nocase"};
-    struct span rest = value, one, name;
-    bool more = true, first = true;
-    char *reason;
+    uint8_t *text = arena_alloc(d->b->arena, (size_t)name.len + 1);
 
-    for (; more; first = false) {
-        size_t i = 0;
-
-        more = text_split(&rest, ',', &one);
-        name = one = text_trim(one);
-        text_split(&one, ' ', &name);
-        while (i < sizeof(words) / sizeof(words[0]) && !span_eq_str(name, words[i]))
-            i++;
-        if (i < sizeof(words) / sizeof(words[0]) && text_trim(one).len == 0)
-            continue;
-        if (span_eq_str(name, "field") && text_trim(one).len > 0)
-            continue;
-        if (first && (buffer_table[n->buffer].flags & BUFFER_NEEDS_ARG))
-            continue; /* a parameter's name may be anything */
-        return draft_fail(d, name.p,
-                          "write a word Snort 3 has there, such as field NAME, request, path or query",
-                          "%s: unknown argument '%.*s'", n->name, TEXT_ARG(name));
+    if (text == NULL)
+        return draft_no_memory(d);
+    if (name.len > UINT8_MAX || d->buffer.n == TRANSFORMS_MAX)
+        return draft_fail(d, name.p, "shorten it", "%s: the argument is too long", n->name);
+    if (name.len > 0) {
+        memcpy(text, name.p, name.len);
+        part.data = text;
+        part.len = (uint8_t)name.len;
     }
-    reason = arena_alloc(d->b->arena, n->len + 1 + value.len + 1);
+    d->buffer.list[d->buffer.n++] = part;
+    return true;
+}
+
+static bool sleeps(struct draft *d, const struct buffer_name *n, struct span value)
+{
+    char *reason = arena_alloc(d->b->arena, n->len + 1 + value.len + 1);
+
     if (reason == NULL)
         return draft_no_memory(d);
     snprintf(reason, n->len + 1 + value.len + 1, "%s:%.*s", n->name, (int)value.len, (const char *)value.p);
     d->info.dormant = reason;
     draft_dormant(d, reason);
     return true;
+}
+
+static struct span unquoted(struct span s)
+{
+    return s.len >= 2 && s.p[0] == '"' && s.p[s.len - 1] == '"' ? span_sub(s, 1, s.len - 2) : s;
+}
+
+/*
+ * Snort 3's arguments: http_header:field user-agent; http_uri:path; http_param:"name",nocase. They pick a part of the buffer.
+ * with_body and its like only say when the rule is looked at, which is whenever there is something new. What asks a
+ * response's rule to look into the request's fields (request), or a decoded target for what it has lost, sleeps.
+ */
+static bool parse_arguments(struct draft *d, const struct buffer_name *n, struct span value)
+{
+    static const char *const parts[URI_PARTS] = {"scheme", "host", "port", "path", "query", "fragment"};
+    static const char *const times[] = {"with_header", "with_body", "with_trailer"};
+    bool raw = n->buffer == BUF_HTTP_URI_RAW, uri = raw || n->buffer == BUF_HTTP_URI,
+         both = buffer_table[n->buffer].direction == BOTH_WAYS;
+    struct span rest = value, one, name;
+    bool more = true, dormant = false;
+
+    if (buffer_table[n->buffer].flags & BUFFER_NEEDS_ARG) {
+        more = text_split(&rest, ',', &one);
+        bool nocase = span_eq_str(text_trim(rest), "nocase");
+        if (more && !nocase)
+            return draft_fail(d, rest.p, "write http_param:\"name\",nocase;", "%s: unknown argument '%.*s'",
+                              n->name, TEXT_ARG(rest));
+        return add_part(d, n, (struct transform){.kind = TRANSFORM_HTTP_PARAM, .from = nocase},
+                        unquoted(text_trim(one)));
+    }
+    while (more) {
+        size_t part = 0, time = 0;
+
+        more = text_split(&rest, ',', &one);
+        name = one = text_trim(one);
+        text_split(&one, ' ', &name);
+        one = text_trim(one);
+        while (part < URI_PARTS && !span_eq_str(name, parts[part]))
+            part++;
+        while (time < 3 && !span_eq_str(name, times[time]))
+            time++;
+        if (span_eq_str(name, "field") && one.len > 0) {
+            if (!add_part(d, n, (struct transform){.kind = TRANSFORM_HTTP_FIELD}, one))
+                return false;
+            dormant |= uri;
+        } else if (part < URI_PARTS && one.len == 0) {
+            if (!add_part(d, n, (struct transform){.kind = TRANSFORM_HTTP_URI, .key_at = (uint16_t)part},
+                          span_of(NULL, 0)))
+                return false;
+            dormant |= !uri || (!raw && part < URI_PATH);
+        } else if (span_eq_str(name, "request") && one.len == 0) {
+            dormant |= both;
+        } else if (time == 3 || one.len > 0) {
+            return draft_fail(d, name.p,
+                              "write a word Snort 3 has there, such as field NAME, request, path or query",
+                              "%s: unknown argument '%.*s'", n->name, TEXT_ARG(name));
+        }
+    }
+    return !dormant || sleeps(d, n, value);
 }
 
 static bool check_value(struct draft *d, const struct buffer_name *n, const struct option *o)
@@ -226,7 +275,7 @@ static bool check_value(struct draft *d, const struct buffer_name *n, const stru
         return (flags & BUFFER_NEEDS_ARG) == 0 ||
                draft_fail(d, o->name.p, "write http_param:\"name\";", "%s needs a value", n->name);
     if (d->dialect == DIALECT_SNORT3 && (flags & BUFFER_ARGS))
-        return parse_arguments(d, n, o->value);
+        return true; /* parse_arguments() */
     if (d->dialect == DIALECT_SNORT2 && n->buffer == BUF_FILE_DATA && span_eq_str(o->value, "mime"))
         return true;
     if (d->both_ways && buffer_table[n->buffer].direction == BOTH_WAYS &&
@@ -246,7 +295,8 @@ static bool name_sticky(struct draft *d, const struct buffer_name *n, const stru
     d->sticky_at = o->name.p;
     d->sticky_steps = d->n_steps;
     take_buffer(d, n->buffer, n->name);
-    return true;
+    return o->value.len == 0 || d->dialect != DIALECT_SNORT3 ||
+           !(buffer_table[n->buffer].flags & BUFFER_ARGS) || parse_arguments(d, n, o->value);
 }
 
 void buffers_look(struct draft *d, struct draft_step *s, enum buffer_id b)

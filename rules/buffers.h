@@ -82,7 +82,7 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(HTTP_CONTENT_TYPE, "http.content_type http_content_type", "", "", 0, APP_HTTP, BOTH_WAYS, LIVE)        \
     X(HTTP_SERVER, "http.server", "", "", 0, APP_HTTP, TO_CLIENT, LIVE)                                      \
     X(HTTP_LOCATION, "http.location", "", "", 0, APP_HTTP, TO_CLIENT, LIVE)                                  \
-    X(HTTP_PARAM, "", "http_param", "", 0, APP_HTTP, TO_SERVER, ARGS | NEEDS_ARG)                            \
+    X(HTTP_PARAM, "", "http_param", "", 0, APP_HTTP, TO_SERVER, LIVE | ARGS | NEEDS_ARG)                     \
     X(HTTP_TRAILER, "", "http_trailer", "", 0, APP_HTTP, BOTH_WAYS, LIVE | ARGS)                             \
     X(HTTP_TRAILER_RAW, "", "http_raw_trailer", "", 0, APP_HTTP, BOTH_WAYS, LIVE | ARGS)                     \
     X(HTTP_TRUE_IP, "", "http_true_ip", "", 0, APP_HTTP, TO_SERVER, LIVE | ARGS)                             \

@@ -84,6 +84,9 @@ static const char *const transform_words[TRANSFORM_N] = {
     [TRANSFORM_TO_SHA1] = "to_sha1",
     [TRANSFORM_TO_SHA256] = "to_sha256",
     [TRANSFORM_PCREXFORM] = "pcrexform",
+    [TRANSFORM_HTTP_FIELD] = "the value of one field",
+    [TRANSFORM_HTTP_URI] = "a part of the target",
+    [TRANSFORM_HTTP_PARAM] = "the value of one parameter",
 };
 
 const char *explain_buffer(struct arena *a, const struct builder *b, uint16_t slot)

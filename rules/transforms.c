@@ -173,6 +173,21 @@ static int64_t pcrexform(const struct transform *t, uint8_t *p, uint32_t n, stru
     return (int64_t)(ends[3] - ends[2]);
 }
 
+static int64_t http_field(const struct transform *t, uint8_t *p, uint32_t n, struct eval_scratch *s)
+{
+    return http_part_field(t, p, n);
+}
+
+static int64_t http_uri(const struct transform *t, uint8_t *p, uint32_t n, struct eval_scratch *s)
+{
+    return http_part_uri(t, p, n);
+}
+
+static int64_t http_param(const struct transform *t, uint8_t *p, uint32_t n, struct eval_scratch *s)
+{
+    return http_part_param(t, p, n);
+}
+
 static const transform_fn functions[TRANSFORM_N] = {
     [TRANSFORM_DOTPREFIX] = dotprefix,
     [TRANSFORM_TO_LOWERCASE] = to_lowercase,
@@ -187,6 +202,9 @@ static const transform_fn functions[TRANSFORM_N] = {
     [TRANSFORM_TO_SHA1] = digest,
     [TRANSFORM_TO_SHA256] = digest,
     [TRANSFORM_PCREXFORM] = pcrexform,
+    [TRANSFORM_HTTP_FIELD] = http_field,
+    [TRANSFORM_HTTP_URI] = http_uri,
+    [TRANSFORM_HTTP_PARAM] = http_param,
 };
 
 _Static_assert(DIGEST_MAX + TRANSFORMS_MAX <= TRANSFORM_ROOM_MIN, "a digest and dots fit");
@@ -200,7 +218,7 @@ bool buffer_ref_eq(const struct buffer_ref *a, const struct buffer_ref *b)
 
         if (x->kind != y->kind || x->len != y->len || x->from != y->from || x->key_at != y->key_at)
             return false;
-        if (x->data != y->data && (x->kind != TRANSFORM_XOR || x->data == NULL || y->data == NULL ||
+        if (x->data != y->data && (x->kind == TRANSFORM_PCREXFORM || x->data == NULL || y->data == NULL ||
                                    memcmp(x->data, y->data, x->len) != 0))
             return false;
     }

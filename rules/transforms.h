@@ -24,7 +24,10 @@ enum transform_kind {
     TRANSFORM_TO_MD5,               /* raw digests */
     TRANSFORM_TO_SHA1,
     TRANSFORM_TO_SHA256,
-    TRANSFORM_PCREXFORM, /* what the first group of an expression captured */
+    TRANSFORM_PCREXFORM,  /* what the first group of an expression captured */
+    TRANSFORM_HTTP_FIELD, /* Snort 3's arguments (http_parts.c): the value of one field of a header block */
+    TRANSFORM_HTTP_URI,   /* a part of a request's target */
+    TRANSFORM_HTTP_PARAM, /* the value of one parameter */
     TRANSFORM_N
 };
 
@@ -33,11 +36,12 @@ enum transform_kind {
 #define TRANSFORM_ROOM_MIN 64         /* beyond the input: a digest, a few dots */
 
 struct transform {
-    const void *data; /* XOR: the key, NULL: it is in the buffer; PCREXFORM: pcre2_code; else NULL */
-    uint16_t from;    /* XOR: the first byte that is decoded */
-    uint16_t key_at;  /* XOR: where the key is in the buffer */
-    uint8_t len;      /* of the key */
-    uint8_t kind;     /* enum transform_kind */
+    /* XOR: the key, NULL: it is in the buffer; PCREXFORM: pcre2_code; HTTP_FIELD, HTTP_PARAM: the name; else NULL */
+    const void *data;
+    uint16_t from;   /* XOR: the first byte that is decoded; HTTP_PARAM: the name's case does not count */
+    uint16_t key_at; /* XOR: where the key is in the buffer; HTTP_URI: enum uri_part */
+    uint8_t len;     /* of the key or name */
+    uint8_t kind;    /* enum transform_kind */
 };
 
 struct buffer_ref {
@@ -45,6 +49,13 @@ struct buffer_ref {
     uint8_t n;
     uint16_t base; /* enum buffer_id */
 };
+
+enum uri_part { URI_SCHEME, URI_HOST, URI_PORT, URI_PATH, URI_QUERY, URI_FRAGMENT, URI_PARTS };
+
+/* http_parts.c: n bytes at p become a part of them; its length, or -1: there is none. */
+int64_t http_part_field(const struct transform *t, uint8_t *p, uint32_t n);
+int64_t http_part_uri(const struct transform *t, uint8_t *p, uint32_t n);
+int64_t http_part_param(const struct transform *t, uint8_t *p, uint32_t n);
 
 struct eval_scratch;
 

@@ -146,6 +146,13 @@ static void put_word(struct app *a, struct http1_tx *t, enum buffer_id b, struct
         app_put(a, &t->tx, b, s);
 }
 
+static struct span query_of(struct span uri)
+{
+    const uint8_t *at = uri.len > 0 ? memchr(uri.p, '?', uri.len) : NULL;
+
+    return at ? span_sub(uri, (uint32_t)(at + 1 - uri.p), uri.len) : span_of(NULL, 0);
+}
+
 /* dir's own buffers; all: and those that both directions have. */
 void http1_put_line(struct app *a, struct http1_tx *t, enum app_dir dir, bool all)
 {
@@ -160,6 +167,7 @@ void http1_put_line(struct app *a, struct http1_tx *t, enum app_dir dir, bool al
         put_word(a, t, BUF_HTTP_METHOD, http1_word(m, 0));
         put_word(a, t, BUF_HTTP_URI, http1_uri(t));
         put_word(a, t, BUF_HTTP_URI_RAW, http1_word(m, 1));
+        put_word(a, t, BUF_HTTP_PARAM, query_of(http1_uri(t)));
         app_put(a, &t->tx, BUF_HTTP_REQUEST_LINE, line);
         if (all)
             put_word(a, t, BUF_HTTP_PROTOCOL, http1_word(m, 2));

@@ -36,6 +36,49 @@ static void assert_becomes(enum transform_kind kind, const char *in, const char 
     assert_becomes_n(kind, in, (uint32_t)strlen(in), want, (uint32_t)strlen(want));
 }
 
+/* Snort 3's arguments: want NULL: there is no such part. */
+static void assert_part(struct transform part, const char *in, const char *want)
+{
+    struct buffer_ref ref = {.list = {part}, .n = 1};
+    uint32_t len = (uint32_t)strlen(in);
+    uint8_t *out = malloc(len + TRANSFORM_ROOM_MIN);
+
+    if (part.data != NULL)
+        ref.list[0].len = (uint8_t)strlen(part.data);
+    struct span r = run(&ref, in, len, out);
+    if (want == NULL)
+        assert_null(r.p);
+    else
+        assert_true(span_eq_str(r, want));
+    free(out);
+}
+
+static void parts_of_http(void **state)
+{
+    static const char head[] = "Host: a\r\nUser-Agent:  x y \r\nX-User-Agent: no\r\n";
+    static const char target[] = "http://h.x:81/p/q?a=1&b=2#f";
+    const struct transform agent = {.kind = TRANSFORM_HTTP_FIELD, .data = "user-agent"},
+                           empty = {.kind = TRANSFORM_HTTP_FIELD, .data = "user"},
+                           id = {.kind = TRANSFORM_HTTP_PARAM, .data = "id"},
+                           any_id = {.kind = TRANSFORM_HTTP_PARAM, .data = "id", .from = 1};
+    static const char *const parts[URI_PARTS] = {"http", "h.x", "81", "/p/q", "a=1&b=2", "f"};
+
+    assert_part(agent, head, "x y");
+    assert_part(empty, head, NULL);
+    assert_part(agent, "user-agent", NULL);
+    assert_part(agent, "user-agent:", "");
+    for (uint16_t i = 0; i < URI_PARTS; i++) {
+        assert_part((struct transform){.kind = TRANSFORM_HTTP_URI, .key_at = i}, target, parts[i]);
+        assert_part((struct transform){.kind = TRANSFORM_HTTP_URI, .key_at = i}, "", NULL);
+    }
+    assert_part((struct transform){.kind = TRANSFORM_HTTP_URI, .key_at = URI_PATH}, "/a://b", "/a://b");
+    assert_part(id, "a=1&id=2&ID=3&id=&xid=4", "2, ");
+    assert_part(any_id, "a=1&id=2&ID=3&id=&xid=4", "2, 3, ");
+    assert_part(id, "id", NULL);
+    assert_part(id, "id=", "");
+    assert_part(id, "id=id=1", "id=1");
+}
+
 static void each(void **state)
 {
     assert_becomes(TRANSFORM_DOTPREFIX, "evil.example", ".evil.example");
@@ -270,9 +313,10 @@ static void life(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each),     cmocka_unit_test(chained), cmocka_unit_test(no_memory_taken),
-        cmocka_unit_test(in_rules), cmocka_unit_test(refused), cmocka_unit_test(slots),
-        cmocka_unit_test(life),
+        cmocka_unit_test(each),     cmocka_unit_test(parts_of_http),
+        cmocka_unit_test(chained),  cmocka_unit_test(no_memory_taken),
+        cmocka_unit_test(in_rules), cmocka_unit_test(refused),
+        cmocka_unit_test(slots),    cmocka_unit_test(life),
     };
 
     return cmocka_run_group_tests_name("rules: transforms", tests, NULL, NULL);
