@@ -236,6 +236,8 @@ bool h2_block_end(struct app *a, struct h2 *h, struct h2_side *s)
     }
     if (!part_ends(a, h, s))
         return false;
+    if (t && b->push)
+        t->way[APP_TO_SERVER].ended = true;
     if (t && b->ends)
         h2_stream_end(a, h, t, dir);
     return true;

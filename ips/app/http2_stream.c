@@ -119,6 +119,7 @@ struct h2_stream *h2_open(struct app *a, struct h2 *h, uint32_t id, bool push, b
     h2_flush(a, h);
     app_tx_open(a, &t->tx);
     t->id = id;
+    t->way[APP_TO_SERVER].ended = dir == APP_TO_CLIENT && !push; /* it came in HTTP/1, or was not seen */
     t->next = h->bucket[bucket_of(id)];
     h->bucket[bucket_of(id)] = t;
     h->n_streams++;

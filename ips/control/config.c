@@ -67,7 +67,7 @@ const struct config_default config_defaults[] = {
     {"app.header_line", "18432"},
     {"app.headers_bytes", "65536"},
     {"app.headers", "512"},
-    {"app.transactions", "64"},
+    {"app.transactions", "256"},
     {"log.events", "all"},
     {"normalise.urgent", "on"},
     {"defrag.memcap_policy", "default"},

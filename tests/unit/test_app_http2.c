@@ -205,6 +205,7 @@ static void interim_responses_trailers_and_pushes(void **state)
     assert_true(lab_saw(l, BUF_HTTP_URI, "/pushed"));
     assert_true(span_eq_str(lab_grown(l, BUF_HTTP_RESPONSE_BODY), "pushed body"));
     assert_true(lab_saw_number(l, BUF_HTTP2_FRAMETYPE, H2_PUSH_PROMISE));
+    assert_non_null(strstr(l->logged, "http2={stream_id=2 ")); /* it is over */
     assert_false(anomaly_any(&l->events));
     end(l);
 }
@@ -222,6 +223,7 @@ static void the_answer_to_an_upgraded_request(void **state)
     assert_true(lab_saw(l, BUF_HTTP_STAT_CODE, "200"));
     assert_true(span_eq_str(lab_grown(l, BUF_HTTP_RESPONSE_BODY), "answer"));
     assert_true(lab_saw(l, BUF_HTTP_URI, "/next"));
+    assert_non_null(strstr(l->logged, "http2={stream_id=1 ")); /* it is over */
     end(l);
 }
 
