@@ -28,20 +28,20 @@
     X(SMB, "smb", "smb", "netbios-ssn", TCP, 1)                                            \
     X(DCERPC, "dcerpc", "dcerpc", "dcerpc", IP, 1)                                         \
     X(NFS, "nfs", "nfs", "", IP, 0)                                                        \
-    X(SUNRPC, "sunrpc", "", "sunrpc", IP, 0)                                               \
+    X(SUNRPC, "sunrpc", "", "sunrpc", IP, 1)                                               \
     X(TFTP, "tftp", "tftp", "tftp", UDP, 1)                                                \
-    X(KRB5, "krb5", "krb5", "kerberos", IP, 0)                                             \
+    X(KRB5, "krb5", "krb5", "kerberos", IP, 1)                                             \
     X(IKE, "ike", "ike ikev2", "ikev2", UDP, 0)                                            \
     X(NTP, "ntp", "ntp", "ntp", UDP, 1)                                                    \
     X(DHCP, "dhcp", "dhcp", "dhcp", UDP, 1)                                                \
     X(SNMP, "snmp", "snmp", "snmp", UDP, 1)                                                \
     X(RFB, "rfb", "rfb", "vnc-server", TCP, 1)                                             \
-    X(RDP, "rdp", "rdp", "rdp", TCP, 0)                                                    \
+    X(RDP, "rdp", "rdp", "rdp", TCP, 1)                                                    \
     X(SIP, "sip", "sip", "sip", IP, 1)                                                     \
     X(RTSP, "rtsp", "", "rtsp", TCP, 1)                                                    \
     X(MQTT, "mqtt", "mqtt", "mqtt", TCP, 1)                                                \
     X(WEBSOCKET, "websocket", "websocket", "", TCP, 1)                                     \
-    X(LDAP, "ldap", "ldap", "ldap", IP, 0)                                                 \
+    X(LDAP, "ldap", "ldap", "ldap", IP, 1)                                                 \
     X(PGSQL, "pgsql", "pgsql", "postgresql", TCP, 0)                                       \
     X(MYSQL, "mysql", "", "mysql", TCP, 1)                                                 \
     X(TELNET, "telnet", "telnet", "telnet", TCP, 1)                                        \

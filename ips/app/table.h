@@ -32,7 +32,11 @@
     X(mysql)           \
     X(rfb)             \
     X(rtsp)            \
-    X(dht)
+    X(dht)             \
+    X(krb5)            \
+    X(ldap)            \
+    X(rdp)             \
+    X(sunrpc)
 
 #define X(name) extern const struct app_parser parser_##name;
 APP_PARSERS(X)
