@@ -13,7 +13,8 @@
  *     ip-only        header only, no negated address, no flow option   the flow; tested once per direction
  *     like ip-only   the same with a negated address                   the flow
  *     app-layer      names an application protocol, or looks into      the flow
- *                    what its parser publishes
+ *                    what its parser publishes; no keyword about
+ *                    one packet
  *     stream         looks into the payload of TCP, and has no         the flow when it matched in its stream
  *                    keyword about one packet
  *     packet         everything else                                   the packet
@@ -167,7 +168,7 @@ static uint32_t reach(const struct draft *d)
         header_only &= d->posts[i].ip_only;
     if (header_only && !(d->rule.flags & RULE_NEEDS_FLOW))
         return RULE_DROPS_FLOW | (d->addr_negated ? 0 : RULE_IP_ONLY);
-    if (d->rule.flags & (RULE_APP | RULE_TX) || d->asks_app)
+    if ((d->rule.flags & RULE_TX) || (!d->packet_only && ((d->rule.flags & RULE_APP) || d->asks_app)))
         return RULE_DROPS_FLOW;
     return d->rule.flags & RULE_STREAM ? RULE_DROPS_STREAM : 0;
 }
