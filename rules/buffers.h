@@ -102,8 +102,9 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
 
 #define BUFFERS_OF_FILES(X)                                                             \
     X(FILE_DATA, "file.data file_data", "file_data", "", 0, 0, BOTH_WAYS, LIVE | MULTI) \
-    X(FILE_NAME, "file.name", "", "", 0, 0, BOTH_WAYS, MULTI)                           \
-    X(FILE_MAGIC, "file.magic", "", "", 0, 0, BOTH_WAYS, MULTI)                         \
+    X(FILE_NAME, "file.name", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                    \
+    X(FILE_MAGIC, "file.magic", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                  \
+    X(FILE_SIZE, "", "", "", 0, 0, BOTH_WAYS, LIVE)                                     \
     X(JS_DATA, "", "js_data", "", 0, 0, BOTH_WAYS, 0)                                   \
     X(VBA_DATA, "", "vba_data", "", 0, 0, BOTH_WAYS, 0)
 

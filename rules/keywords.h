@@ -80,6 +80,10 @@ struct keyword {
     X(endswith)             \
     X(engine_event)         \
     X(fast_pattern)         \
+    X(fileext)              \
+    X(filemagic)            \
+    X(filename)             \
+    X(filesize)             \
     X(flags)                \
     X(flow)                 \
     X(flowbits)             \

@@ -12,6 +12,7 @@
  * Worker thread. Owns the window, which dies in body_free(); the layers of compression are body_layers.c's.
  */
 #include "ips/app/body_parts.h"
+#include "ips/app/multipart.h"
 
 static uint32_t window_max(const struct app *a)
 {
@@ -28,7 +29,11 @@ static bool publish(struct app *a, struct body *b, struct app_tx *tx, struct spa
 
     for (unsigned i = 0; i < b->n_buffers; i++)
         app_put_growing(a, tx, (enum buffer_id)b->buffers[i], &w);
-    return app_inspect(a, tx, (enum app_dir)b->dir, false);
+    if (b->origin == 0)
+        file_look(&b->file, bytes, !more);
+    file_put(a, &b->file, tx);
+    return app_inspect(a, tx, (enum app_dir)b->dir, false) &&
+           (!b->parts || multipart_take(a, b->parts, tx, span_sub(bytes, b->fresh_at, bytes.len)));
 }
 
 bool body_flush(struct app *a, struct body *b, struct app_tx *tx)
@@ -116,8 +121,13 @@ bool body_begin(struct app *a, struct body *b, struct app_tx *tx, const struct b
     b->there = true;
     b->dir = (uint8_t)about->dir;
     b->depth = about->depth ? about->depth : UINT64_MAX;
+    if (about->file && about->dir == APP_TO_SERVER)
+        b->parts = multipart_new(a, about);
     for (unsigned i = 0; i < about->n_buffers; i++)
-        b->buffers[b->n_buffers++] = (uint8_t)about->buffers[i];
+        if (!b->parts || about->buffers[i] != BUF_FILE_DATA)
+            b->buffers[b->n_buffers++] = (uint8_t)about->buffers[i];
+    if (about->file && !b->parts)
+        file_begin(a, &b->file, about->name);
     b->over = !layers_open(a, b, about);
     return true;
 }
@@ -144,10 +154,13 @@ bool body_end(struct app *a, struct body *b, struct app_tx *tx, bool whole)
     b->ended = true;
     if (!on || body_size(b) == 0)
         return on;
+    if (b->origin == 0)
+        file_look(&b->file, bytes_span(&b->window), true);
+    file_end(a, &b->file, tx, body_size(b), whole && !b->over);
     on = publish(a, b, tx, bytes_span(&b->window), false);
     b->fresh_at = b->window.len;
     b->closed = true;
-    return on;
+    return on && (!b->parts || multipart_end(a, b->parts, tx, whole));
 }
 
 void body_show(struct app *a, const struct body *b, struct app_tx *tx)
@@ -155,8 +168,11 @@ void body_show(struct app *a, const struct body *b, struct app_tx *tx)
     struct app_window w = {
         .bytes = bytes_span(&b->window), .fresh_at = b->fresh_at, .origin = b->origin, .more = !b->closed};
 
-    if (!b->there || b->window.len == 0)
+    if (!b->there || body_size(b) == 0)
         return;
+    file_show(a, &b->file, tx);
+    if (b->parts)
+        multipart_show(a, b->parts, tx);
     for (unsigned i = 0; i < b->n_buffers; i++)
         app_put_growing(a, tx, (enum buffer_id)b->buffers[i], &w);
 }
@@ -164,6 +180,8 @@ void body_show(struct app *a, const struct body *b, struct app_tx *tx)
 void body_free(struct app *a, struct body *b)
 {
     layers_free(a, b);
+    file_free(a, &b->file);
+    multipart_free(a, b->parts);
     bytes_free(a, &b->window);
     *b = (struct body){0};
 }

@@ -18,10 +18,12 @@
  *
  * What is published grows (app_put_growing): the first limits.body_start bytes stay together, behind that at least the last
  * limits.body_window bytes are still there in front of the new ones. Whatever comes at once, at most BODY_PIECE bytes are
- * new in one inspection.
+ * new in one inspection. Form data in a request is taken apart: each part with a file's name is a file in file.data, and
+ * the body itself is not.
  *
  * Worker thread; memory of the flow in hand.
  */
+#include "ips/app/file.h"
 #include "ips/app/memory.h"
 
 #define BODY_BUFFERS_MAX 4
@@ -42,14 +44,17 @@ struct body_about {
 };
 
 struct layer;
+struct multipart;
 
 struct body {
     struct bytes window; /* decoded bytes from `origin` on */
     uint64_t origin;
     uint64_t depth;
-    uint64_t raw;         /* bytes that came */
-    struct layer *layers; /* of compression, the outermost first */
-    uint32_t fresh_at;    /* in window: what rules have not seen */
+    uint64_t raw;            /* bytes that came */
+    struct layer *layers;    /* of compression, the outermost first */
+    struct multipart *parts; /* of form data; NULL: it is none */
+    struct file file;
+    uint32_t fresh_at; /* in window: what rules have not seen */
     uint8_t buffers[BODY_BUFFERS_MAX];
     uint8_t n_buffers;
     uint8_t n_layers;

@@ -163,7 +163,7 @@ static void take_transfer(struct http1_run *r, struct body_about *about)
 
 /* --- bodies -------------------------------------------------------------------------------------------------------------- */
 
-/* The last part of the path, or what Content-Disposition says. */
+/* The path, as rules expect it of a file's name, or what Content-Disposition says. */
 static struct span file_name(const struct http1_tx *t, const struct http1_message *m)
 {
     struct span d = http_fields_find(&m->fields, HTTP_CONTENT_DISPOSITION), path = http1_uri(t);
@@ -183,8 +183,7 @@ static struct span file_name(const struct http1_tx *t, const struct http1_messag
     end = path.len > 0 ? memchr(path.p, '?', path.len) : NULL;
     if (end)
         path.len = (uint32_t)(end - path.p);
-    at = path.len > 0 ? memrchr(path.p, '/', path.len) : NULL;
-    return at ? span_sub(path, (uint32_t)(at + 1 - path.p), path.len) : path;
+    return path;
 }
 
 static enum http1_next begin(struct http1_run *r, struct body_about *about, enum http1_step step)

@@ -155,17 +155,14 @@ static void take_codings(const struct http_fields *f, struct body_about *about)
                 about->coding[about->n_codings++] = codings[i].coding;
 }
 
-/* The last part of the path. */
+/* The path, as rules expect it of a file's name. */
 static struct span file_name(struct span path)
 {
-    uint32_t end = 0, begin = 0;
+    uint32_t end = 0;
 
     while (end < path.len && path.p[end] != '?' && path.p[end] != '#')
         end++;
-    for (uint32_t i = 0; i < end; i++)
-        if (path.p[i] == '/')
-            begin = i + 1;
-    return span_sub(path, begin, end - begin);
+    return span_sub(path, 0, end);
 }
 
 static bool take_body(struct app *a, struct h2_stream *t, enum app_dir dir)

@@ -134,7 +134,13 @@
     X(AN_BODY_MEMBERS, "http.compression_members",                                                          \
       "*a second gzip stream behind the first: some receivers stop after one")                              \
     X(AN_BODY_BEHIND, "http.compression_trailing", "*bytes behind the end of a compressed body")            \
-    X(AN_BODY_CUT, "http.compression_truncated", "a body ends before its compression does")
+    X(AN_BODY_CUT, "http.compression_truncated", "a body ends before its compression does")                 \
+    X(AN_BODY_MULTIPART, "http.multipart_generic_error",                                                    \
+      "*form data without a boundary, or that does not end with it")                                        \
+    X(AN_BODY_MULTIPART_HEADER, "http.multipart_invalid_header",                                            \
+      "*a part of form data with odd fields, or a file's name twice")                                       \
+    X(AN_BODY_MULTIPART_EMPTY, "http.multipart_no_filedata",                                                \
+      "a part of form data that should be a file is empty")
 #define ANOMALIES_OF_TLS(X)                                                                               \
     X(AN_TLS_SSL2_HEADER, "tls.invalid_sslv2_header", "an SSLv2 message that is none")                    \
     X(AN_TLS_HEADER, "tls.invalid_tls_header", "what should be the first record is none")                 \

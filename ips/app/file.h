@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SLUICE_APP_FILE_H
+#define SLUICE_APP_FILE_H
+/*
+ * A file that a body carries: its name, its type by its first bytes, its size, and EVE's fileinfo. Part of struct body, and
+ * called by body.c alone. Worker thread; memory of the flow in hand.
+ */
+#include "ips/app/memory.h"
+
+struct file {
+    struct bytes name;
+    const char *magic; /* a constant; NULL: not known yet */
+    uint64_t size;
+    bool there;
+    bool named, typed, sized; /* was published since the file began */
+    bool logged;
+};
+
+void file_begin(struct app *a, struct file *f, struct span name);
+/* Its first bytes, as far as they have come; last: no more will come that tell something. */
+void file_look(struct file *f, struct span start, bool last);
+/* What became known and was not published. */
+void file_put(struct app *a, struct file *f, struct app_tx *tx);
+/* For the parser's show(). */
+void file_show(struct app *a, const struct file *f, struct app_tx *tx);
+void file_end(struct app *a, struct file *f, struct app_tx *tx, uint64_t size, bool whole);
+void file_free(struct app *a, struct file *f);
+
+#define MAGIC_BYTES 1024 /* from a file's start, that tell its type */
+/* A file's type in the words of file(1), or the beginning of them. NULL: more bytes could tell. */
+const char *magic_of(struct span start, bool last);
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bodies of every coding, in layers and as form data, cut anywhere. The first bytes choose which. */
+#include "tests/unit/body_lab.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct app_limits limits = {.body_window = 256,
+                                             .body_start = 1024,
+                                             .decompress_ratio = 100,
+                                             .decompress_bytes = 1u << 18,
+                                             .layers = 4};
+    struct body_about about = {.buffers = {BUF_HTTP_REQUEST_BODY, BUF_FILE_DATA},
+                               .n_buffers = 2,
+                               .name = span_str("name"),
+                               .file = true};
+
+    if (size < 5)
+        return 0;
+    about.dir = data[0] & 1 ? APP_TO_CLIENT : APP_TO_SERVER;
+    about.n_codings = data[0] >> 1 & 3;
+    for (unsigned i = 0; i < 3; i++)
+        about.coding[i] = data[1 + i] % (BODY_LZMA + 1);
+    about.depth = data[0] & 8 ? 1000 : 0;
+    about.content_type = span_str(data[0] & 16 ? "multipart/form-data; boundary=X" : "text/html");
+
+    struct app_lab *l = body_lab_new(&limits);
+    body_lab_begin(l, &about);
+    body_lab_add(l, data + 5, size - 5, 1u + data[4] * 4u);
+    body_lab_end(l, data[0] & 32);
+    body_lab_free(l);
+    return 0;
+}
