@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TFTP (RFC 1350, 2347). A request goes to port 69, and the server answers from a port of its own: that flow is expected
- * (app_expect), so that rules with tftp in their header see the data as well. Rules look into the payload; the log has
- * the request. Worker thread.
+ * TFTP (RFC 1350, 2347): recognised by its requests, on any port, and by its port. A server answers from a port of its
+ * own: rules see that flow as one of UDP, because what app_expect() remembers does not tell UDP from TCP. Rules look into
+ * the payload; the log has the request. Worker thread.
  */
 #include "ips/app/table.h"
-#include "ips/flow/flow.h"
 
-enum { PORT = 69, READ = 1, WRITE = 2, DATA = 3, LAST_OPCODE = 6 };
+enum { PORT = 69, READ = 1, WRITE = 2, LAST_OPCODE = 6 };
 
 struct tftp_tx {
     struct app_tx tx; /* first */
@@ -69,8 +68,6 @@ static enum app_answer take(struct app *a, void *state, const struct app_in *in)
     app_tx_open(a, &t.tx);
     if (!read_message(in->bytes, &t))
         app_event(a, AN_TFTP_MALFORMED);
-    else if (t.opcode <= WRITE && in->dir == APP_TO_SERVER)
-        app_expect(a, APP_TO_CLIENT, app_flow_of(a)->port[0], APP_TFTP, span_of(NULL, 0));
     app_inspect(a, &t.tx, (enum app_dir)in->dir, true);
     if (t.opcode == READ || t.opcode == WRITE)
         app_tx_close(a, &t.tx);
