@@ -385,6 +385,8 @@ static inline void lab_end_flow(struct app_lab *l)
                 (unsigned long long)app_bytes(l->app));
         abort();
     }
+    for (unsigned b = 0; b < BUF_N; b++)
+        l->grown[b].began = false;
     l->flow = NULL;
     l->sent[0] = l->sent[1] = 0;
 }
