@@ -4,7 +4,7 @@
  *
  * http.uri is the path, with '?' and query, and '#' and fragment. In the path percent signs are decoded once (%2e, and %u002e as
  * IIS does), a backslash is a slash, several slashes are one, and dot segments are gone, whatever they were written as; in
- * the query only percent signs are decoded, and '+' stays. An absolute target loses scheme and host. Whoever would decode
+ * the query only percent signs are decoded, and '+' stays. Overlong UTF-8 in the path is the character it stands for. An absolute target loses scheme and host. Whoever would decode
  * twice, or take bytes of invalid UTF-8 for characters, gets something else: those are events.
  *
  * One pass, linear: a dot segment takes back what was written, once. Targets with nothing to do stay where they are.
@@ -47,7 +47,7 @@ static uint8_t best_fit(uint32_t c)
     return c < 256 ? (uint8_t)c : '?';
 }
 
-enum { ODD_U = 1, ODD_ENCODED = 2 };
+enum { ODD_U = 1, ODD_ENCODED = 2, ODD_OVERLONG = 4 };
 
 /* The character at *at, which moves on. */
 static uint8_t next_char(struct span s, uint32_t *at, unsigned *odd)
@@ -67,6 +67,31 @@ static uint8_t next_char(struct span s, uint32_t *at, unsigned *odd)
         (*at)++;
     }
     return c;
+}
+
+/*
+ * An ASCII character in two or three bytes, as UTF-8 forbids and old servers read it: c was the first byte, *at is behind it. Any
+ * other byte is what it is.
+ */
+static uint8_t overlong(struct span s, uint8_t c, uint32_t *at, unsigned *odd)
+{
+    uint32_t more = c == 0xc0 || c == 0xc1 ? 1 : c == 0xe0 ? 2 : 0, next = *at, v = c & 0x1f;
+    unsigned ignored;
+
+    if (more == 0)
+        return c;
+    for (uint32_t i = 0; i < more; i++) {
+        uint8_t b = next < s.len ? next_char(s, &next, &ignored) : 0;
+
+        if ((b & 0xc0) != 0x80)
+            return c;
+        v = v << 6 | (b & 0x3f);
+    }
+    if (v >= 0x80)
+        return c;
+    *at = next;
+    *odd |= ODD_OVERLONG;
+    return (uint8_t)v;
 }
 
 /* --- the path -------------------------------------------------------------------------------------------------------- */
@@ -99,6 +124,8 @@ static uint32_t decode_path(struct span s, uint8_t *out, unsigned *seen)
     while (at < s.len) {
         uint8_t c = next_char(s, &at, &odd);
 
+        if (c >= 0xc0)
+            c = overlong(s, c, &at, &odd);
         *seen |= odd;
         if (c == '\\')
             c = '/';
@@ -291,7 +318,7 @@ bool http_uri_normalise(struct app *a, struct span target, struct bytes *room, s
         app_event(a, AN_HTTP_URI_U_ENCODED);
     if ((seen & ODD_ENCODED) && is_encoded_twice(u->norm))
         app_event(a, AN_HTTP_DOUBLE_ENCODED_URI);
-    if ((seen & ODD_ENCODED) && !is_utf8(u->norm))
+    if ((seen & ODD_OVERLONG) || ((seen & ODD_ENCODED) && !is_utf8(u->norm)))
         app_event(a, AN_HTTP_URI_NOT_UTF8);
     return true;
 }

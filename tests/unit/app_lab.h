@@ -60,6 +60,7 @@ struct app_lab {
         uint8_t *p;
         uint32_t len;
         uint64_t tx, next;
+        uint8_t dir;
         bool began;
     } grown[BUF_N];
     struct {
@@ -129,15 +130,21 @@ static inline void lab_grow(struct app_lab *l, const struct app_view *v, unsigne
     struct span fresh = span_sub(s, v->fresh_at[b], s.len);
     uint64_t at = v->origin[b] + v->fresh_at[b];
 
-    uint64_t *next = &l->goes_on[b][v->tx->id % 64].next, *of = &l->goes_on[b][v->tx->id % 64].tx;
+    uint64_t who = v->tx->id * 2 + v->dir; /* a message of each direction */
+    uint64_t *next = &l->goes_on[b][who % 64].next, *of = &l->goes_on[b][who % 64].tx;
 
-    if (*of != v->tx->id + 1 || at == 0)
+    if (*of != who + 1 || at == 0)
         *next = 0;
-    *of = v->tx->id + 1;
+    *of = who + 1;
     if (!l->grown[b].began || at == 0 || l->grown[b].tx != v->tx->id) {
         l->grown[b].len = 0;
         l->grown[b].began = true;
         l->grown[b].tx = v->tx->id;
+        l->grown[b].dir = v->dir;
+    }
+    if (l->grown[b].dir != v->dir) { /* both directions' bodies go on: only one of them is put together */
+        l->grown[b].dir = v->dir;
+        l->grown[b].len = 0;
     }
     if (at != *next) {
         fprintf(stderr, "%s: bytes from %llu on, after %llu\n", buffers_name((enum buffer_id)b),
