@@ -61,19 +61,42 @@ uint32_t app_digest_hex(struct app *a, enum digest_kind kind, struct span s,
     return 2 * n;
 }
 
+static struct digest_lately *place_of(struct app *a, uint8_t kind, struct span text)
+{
+    return &a->lately[(XXH3_64bits(text.p, text.len) + kind) & (DIGESTS_LATELY - 1)];
+}
+
+uint32_t app_lately(struct app *a, uint8_t kind, struct span text, uint8_t out[2 * DIGEST_BYTES_MAX])
+{
+    if (text.len == 0 || text.len > DIGEST_LATELY_MAX)
+        return 0;
+    const struct digest_lately *r = place_of(a, kind, text);
+    if (r->len != text.len || r->kind != kind || memcmp(r->text, text.p, text.len) != 0)
+        return 0;
+    memcpy(out, r->value, r->n);
+    return r->n;
+}
+
+void app_lately_keep(struct app *a, uint8_t kind, struct span text, struct span value)
+{
+    if (text.len == 0 || text.len > DIGEST_LATELY_MAX || value.len > 2 * DIGEST_BYTES_MAX)
+        return;
+    struct digest_lately *r = place_of(a, kind, text);
+    r->len = (uint16_t)text.len;
+    r->kind = kind;
+    r->n = (uint8_t)value.len;
+    memcpy(r->value, value.p, value.len);
+    memcpy(r->text, text.p, text.len);
+}
+
 uint32_t app_digest_hex_again(struct app *a, enum digest_kind kind, struct span s,
                               uint8_t out[2 * DIGEST_BYTES_MAX])
 {
-    struct digest_lately *r = &a->lately[(XXH3_64bits(s.p, s.len) + kind) & (DIGESTS_LATELY - 1)];
+    uint32_t n = app_lately(a, (uint8_t)kind, s, out);
 
-    if (s.len == 0 || s.len > DIGEST_LATELY_MAX)
-        return app_digest_hex(a, kind, s, out);
-    if (r->len != s.len || r->kind != kind || memcmp(r->text, s.p, s.len) != 0) {
-        r->len = (uint16_t)s.len;
-        r->kind = (uint8_t)kind;
-        r->hex_len = (uint8_t)app_digest_hex(a, kind, s, r->hex);
-        memcpy(r->text, s.p, s.len);
-    }
-    memcpy(out, r->hex, r->hex_len);
-    return r->hex_len;
+    if (n > 0)
+        return n;
+    n = app_digest_hex(a, kind, s, out);
+    app_lately_keep(a, (uint8_t)kind, s, span_of(out, n));
+    return n;
 }

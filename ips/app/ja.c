@@ -6,6 +6,8 @@
  * formats; JA3S is version, cipher, extensions, with GREASE as it comes. JA4 sorts ciphers and extensions, so that a
  * client which shuffles them stays itself, and hashes both lists; JA4S hashes the extensions in their order.
  *
+ * A client of a kind that came lately has the JA4 that was made then: what it is made of is compared, in its order.
+ *
  * Sorting is a merge sort over at most VALUES_MAX values; a hello with more has no fingerprint. Worker thread. Owns nothing.
  */
 #include "ips/app/digest.h"
@@ -28,27 +30,39 @@ static void put(struct text *t, uint8_t c)
         t->full = true;
 }
 
-static void put_decimal(struct text *t, uint32_t v)
+static void put_decimal(struct text *t, uint16_t v)
 {
-    uint8_t digits[10];
-    unsigned n = 0;
+    static const uint16_t tens[] = {10000, 1000, 100, 10};
+    unsigned i = 0;
 
-    do {
-        digits[n++] = (uint8_t)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    while (n)
-        put(t, digits[--n]);
+    if (t->cap - t->len < 5) {
+        t->full = true;
+        return;
+    }
+    while (i < 4 && v < tens[i])
+        i++;
+    for (; i < 4; i++) {
+        uint8_t digit = (uint8_t)(v / tens[i]);
+
+        t->p[t->len++] = (uint8_t)('0' + digit);
+        v = (uint16_t)(v - digit * tens[i]);
+    }
+    t->p[t->len++] = (uint8_t)('0' + v);
 }
 
 static const char hex[] = "0123456789abcdef";
 
 static void put_hex(struct text *t, uint16_t v)
 {
-    put(t, (uint8_t)hex[v >> 12]);
-    put(t, (uint8_t)hex[v >> 8 & 15]);
-    put(t, (uint8_t)hex[v >> 4 & 15]);
-    put(t, (uint8_t)hex[v & 15]);
+    const uint8_t digits[4] = {(uint8_t)hex[v >> 12], (uint8_t)hex[v >> 8 & 15], (uint8_t)hex[v >> 4 & 15],
+                               (uint8_t)hex[v & 15]};
+
+    if (t->cap - t->len < 4) {
+        t->full = true;
+        return;
+    }
+    memcpy(t->p + t->len, digits, 4);
+    t->len += 4;
 }
 
 static void put_two_digits(struct text *t, unsigned v)
@@ -261,7 +275,42 @@ static uint32_t ja4s(struct app *a, const struct tls_hello *h, bool quic, uint8_
     return t.len;
 }
 
-uint32_t ja4_make(struct app *a, const struct tls_hello *h, bool quic, uint8_t out[JA4_BYTES])
+/* All that a client's JA4 is made of, in its order, without GREASE. */
+static void put_ingredients(struct text *t, const struct tls_hello *h, bool quic)
+{
+    const struct span lists[] = {h->ciphers, h->algorithms};
+    struct span left = h->extensions, alpn = h->alpn, name;
+    uint16_t type;
+
+    put(t, (uint8_t)(quic << 1 | h->has_sni));
+    put(t, (uint8_t)(h->version >> 8));
+    put(t, (uint8_t)h->version);
+    if (tls_alpn_next(&alpn, &name)) {
+        put(t, 1);
+        put(t, name.p[0]);
+        put(t, name.p[name.len - 1]);
+    } else {
+        put(t, 0);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        for (uint32_t k = 0; k + 2 <= lists[i].len && !t->full; k += 2) {
+            if (tls_grease(load_be16(lists[i].p + k)))
+                continue;
+            put(t, lists[i].p[k]);
+            put(t, lists[i].p[k + 1]);
+        }
+        put(t, 0x0a); /* no list holds 0x0a0a */
+        put(t, 0x0a);
+    }
+    while (!t->full && next_extension(&left, &type)) {
+        if (tls_grease(type))
+            continue;
+        put(t, (uint8_t)(type >> 8));
+        put(t, (uint8_t)type);
+    }
+}
+
+static uint32_t ja4(struct app *a, const struct tls_hello *h, bool quic, uint8_t *out)
 {
     struct text t = {.p = out, .cap = JA4_BYTES};
     struct values ciphers, types, algorithms;
@@ -271,8 +320,6 @@ uint32_t ja4_make(struct app *a, const struct tls_hello *h, bool quic, uint8_t o
     unsigned n_extensions = 0;
     uint16_t type;
 
-    if (!h->client)
-        return ja4s(a, h, quic, out);
     ciphers.n = types.n = algorithms.n = 0; /* not zeroed: this runs for every hello */
     ciphers.full = types.full = algorithms.full = false;
     for (uint32_t i = 0; i + 2 <= h->ciphers.len && !ciphers.full; i += 2)
@@ -310,4 +357,27 @@ uint32_t ja4_make(struct app *a, const struct tls_hello *h, bool quic, uint8_t o
     }
     put_digest(a, &t, span_of(raw, r.len));
     return t.len;
+}
+
+#define JA4_KIND DIGEST_N /* of app_lately() */
+
+uint32_t ja4_make(struct app *a, const struct tls_hello *h, bool quic, uint8_t out[JA4_BYTES])
+{
+    uint8_t room[DIGEST_LATELY_MAX], value[2 * DIGEST_BYTES_MAX];
+    struct text made_of = {.p = room, .cap = sizeof(room)};
+    uint32_t n;
+
+    if (!h->client)
+        return ja4s(a, h, quic, out);
+    put_ingredients(&made_of, h, quic);
+    if (made_of.full)
+        return ja4(a, h, quic, out);
+    n = app_lately(a, JA4_KIND, span_of(room, made_of.len), value);
+    if (n > 0) {
+        memcpy(out, value, n);
+        return n;
+    }
+    n = ja4(a, h, quic, out);
+    app_lately_keep(a, JA4_KIND, span_of(room, made_of.len), span_of(out, n));
+    return n;
 }

@@ -403,6 +403,33 @@ static void known_ja4(void **state)
     lab_free(l);
 }
 
+/* What was made lately belongs to just the hello it was made of: one byte elsewhere is another fingerprint. */
+static void fingerprints_are_not_mixed_up(void **state)
+{
+    struct span s = bytes_of(tls12_client_1);
+    static uint8_t copy[4096];
+    struct app_lab *l = lab();
+
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t at = 45; at < s.len; at++) {
+            uint8_t first[JA4_BYTES], again[JA4_BYTES];
+            struct tls_hello h;
+            uint32_t n, m;
+
+            memcpy(copy, s.p, s.len);
+            copy[at] ^= 0x10;
+            if (!tls_hello_parse(span_of(copy + 5, s.len - 5), &h))
+                continue;
+            n = ja4_make(l->app, &h, false, first);
+            memset(l->app->lately, 0, round ? sizeof(l->app->lately) : 0);
+            m = ja4_make(l->app, &h, false, again);
+            assert_int_equal(n, m);
+            assert_memory_equal(first, again, n);
+        }
+    }
+    lab_free(l);
+}
+
 static void no_fingerprints_when_they_are_off(void **state)
 {
     struct app_limits limits = APP_LIMITS_DEFAULT;
@@ -823,6 +850,7 @@ int main(void)
         cmocka_unit_test(encryption_can_be_bypassed),
         cmocka_unit_test(known_ja3),
         cmocka_unit_test(known_ja4),
+        cmocka_unit_test(fingerprints_are_not_mixed_up),
         cmocka_unit_test(no_fingerprints_when_they_are_off),
         cmocka_unit_test(records_of_any_length),
         cmocka_unit_test(a_name_behind_much_padding),
