@@ -472,7 +472,7 @@ static void streams_in_turn(void **state)
     struct app_lab *l = tell(&web);
 
     assert_int_equal(lab_count(l, BUF_HTTP_METHOD), 30);
-    assert_int_equal(l->goes_on[BUF_HTTP_REQUEST_BODY][1].next, 39); /* SETTINGS went before */
+    assert_int_equal(l->goes_on[BUF_HTTP_REQUEST_BODY][2].next, 39); /* SETTINGS went before */
     assert_false(anomaly_any(&l->events));
     end(l);
 }
