@@ -20,8 +20,8 @@
     X(TLS, "tls", "tls ssl", "ssl", TCP, 1)                                                \
     X(QUIC, "quic", "quic", "quic", UDP, 1)                                                \
     X(SMTP, "smtp", "smtp", "smtp", TCP, 1)                                                \
-    X(IMAP, "imap", "imap", "imap", TCP, 0)                                                \
-    X(POP3, "pop3", "pop3", "pop3", TCP, 0)                                                \
+    X(IMAP, "imap", "imap", "imap", TCP, 1)                                                \
+    X(POP3, "pop3", "pop3", "pop3", TCP, 1)                                                \
     X(FTP, "ftp", "ftp", "ftp", TCP, 1)                                                    \
     X(FTP_DATA, "ftp-data", "ftp-data", "ftp-data", TCP, 1)                                \
     X(SSH, "ssh", "ssh", "ssh", TCP, 1)                                                    \

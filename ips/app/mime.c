@@ -38,6 +38,8 @@ bool mime_list_next(struct span *list, struct span *one)
     return true;
 }
 
+#define BARE_BASE64 40 /* characters of a first line that are no word */
+
 /* --- parts ---------------------------------------------------------------------------------------------------------- */
 
 void mime_part_bytes(struct app *a, struct mime *m, struct span bytes)
@@ -211,6 +213,26 @@ static void header_line(struct app *a, struct mime *m, struct span text, bool be
     m->bad |= !bytes_add(a, &m->field, text);
 }
 
+/* The first line of a part whose header is not known: a boundary, or base64, or neither. */
+static void first_line(struct app *a, struct mime *m, struct span text)
+{
+    struct mime_part *p = &m->part;
+    uint32_t digits = 0;
+
+    if (text.len > 2 && text.len <= 2 + MIME_BOUNDARY_MAX && text.p[0] == '-' && text.p[1] == '-') {
+        p->boundary_len = (uint8_t)(text.len - 2);
+        memcpy(p->boundary, text.p + 2, text.len - 2);
+        if (push(a, m))
+            return;
+    }
+    while (digits < text.len && mime_base64_value(text.p[digits]) <= 63)
+        digits++;
+    if (text.len >= BARE_BASE64 && digits == text.len)
+        p->coding = MIME_BASE64;
+    m->state = MIME_BODY;
+    mime_part_begin(a, m, span_of(NULL, 0), false);
+}
+
 /* A line, or a piece of one: begins and ends say which. */
 static void one_line(struct app *a, struct mime *m, struct span line, bool begins, bool ends)
 {
@@ -218,6 +240,8 @@ static void one_line(struct app *a, struct mime *m, struct span line, bool begin
 
     if (begins && text.len > 998)
         app_event(a, AN_MIME_LONG_LINE);
+    if (m->state == MIME_BARE)
+        first_line(a, m, text);
     if (begins && take_boundary(a, m, text))
         return;
     if (m->state == MIME_HEADER)
@@ -264,6 +288,12 @@ void mime_begin(struct app *a, struct mime *m, struct app_tx *tx, enum app_dir d
     m->dir = (uint8_t)dir;
     m->email = email;
     enter_header(m, false);
+}
+
+void mime_begin_bare(struct app *a, struct mime *m)
+{
+    m->top = false;
+    m->state = MIME_BARE;
 }
 
 bool mime_end(struct app *a, struct mime *m, bool whole)

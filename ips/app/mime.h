@@ -21,7 +21,7 @@
 #define MIME_LINE_MAX     2048 /* bytes of a line that are handled at a time */
 #define MIME_NAME_MAX     255  /* bytes of a file's name; the end of a longer one is kept */
 
-enum mime_state { MIME_HEADER, MIME_BODY, MIME_BETWEEN };
+enum mime_state { MIME_HEADER, MIME_BODY, MIME_BETWEEN, MIME_BARE };
 enum mime_coding { MIME_IDENTITY, MIME_BASE64, MIME_QUOTED, MIME_UU };
 enum mime_field {
     MIME_FROM,
@@ -81,6 +81,8 @@ struct mime {
 };
 
 void mime_begin(struct app *a, struct mime *m, struct app_tx *tx, enum app_dir dir, bool email);
+/* After mime_begin(): a part without its header, or several, follow. What they are is guessed from the first line. */
+void mime_begin_bare(struct app *a, struct mime *m);
 bool mime_add(struct app *a, struct mime *m, struct span bytes);
 /* What mime_add() has left for later is looked at; before the parser returns from take(), because the bytes leave then. */
 bool mime_flush(struct app *a, struct mime *m);

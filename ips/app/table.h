@@ -22,6 +22,8 @@
     X(smtp)            \
     X(ftp)             \
     X(ftp_data)        \
+    X(pop3)            \
+    X(imap)            \
     X(smb)             \
     X(dcerpc)          \
     X(mqtt)            \

@@ -282,6 +282,12 @@
     X(AN_MIME_LIKE_BOUNDARY, "smtp.mime_like_boundary", "*a line that begins like a boundary and goes on")   \
     X(AN_MIME_DEEP, "smtp.mime_too_deep",                                                                    \
       "*more than 16 multiparts inside each other: the rest is looked at as it is")                          \
+    X(AN_POP3_MANY_COMMANDS, "pop3.too_many_commands", "more than 64 commands wait for answers")             \
+    X(AN_POP3_PIPELINED, "pop3.stls_pipelined", "*sent behind STLS without waiting for the answer")          \
+    X(AN_POP3_UNMATCHED, "pop3.unmatched_answer", "an answer to no command")                                 \
+    X(AN_POP3_ODD_END, "pop3.ambiguous_end", "*a dot on a line of its own, but without CR LF around it")     \
+    X(AN_IMAP_PIPELINED, "imap.starttls_pipelined", "*sent behind STARTTLS without waiting for the answer")  \
+    X(AN_IMAP_LONG_LINE, "imap.long_line", "a line of more than 8192 bytes")                                 \
     X(AN_SMTP_NO_WELCOME, "smtp.no_server_welcome_message", "the client speaks before the server")           \
     X(AN_SMTP_TLS_REJECTED, "smtp.tls_rejected", "the server refused STARTTLS")                              \
     X(AN_SMTP_DATA_REJECTED, "smtp.data_command_rejected", "the server refused DATA")
