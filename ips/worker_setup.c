@@ -118,6 +118,7 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
                    .headers_bytes = cfg->app.headers_bytes,
                    .headers = cfg->app.headers,
                    .transactions = cfg->app.transactions,
+                   .ftp_commands = cfg->app.ftp.max_tx,
                    .encryption_bypass = cfg->app.encryption_bypass,
                    .ja3 = cfg->app.ja3,
                    .ja4 = cfg->app.ja4,

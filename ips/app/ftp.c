@@ -68,7 +68,7 @@ static struct command *add(struct app *a, struct ftp *f)
 {
     struct command *c;
 
-    if (f->n >= app_limits(a)->transactions) {
+    if (f->n >= app_limits(a)->ftp_commands) {
         if (!f->too_many)
             app_event(a, AN_FTP_TOO_MANY);
         f->too_many = true;

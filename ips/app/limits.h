@@ -21,6 +21,7 @@ struct app_limits {
     uint32_t headers_bytes;    /* of all headers of a message */
     uint32_t headers;          /* lines of them */
     uint32_t transactions;     /* of a flow that are open at a time */
+    uint32_t ftp_commands;     /* of a control connection that wait for their replies */
     bool encryption_bypass;    /* after a handshake the flow is bypassed */
     bool ja3, ja4, hassh;      /* fingerprints are made */
 };
@@ -29,6 +30,7 @@ struct app_limits {
         .body_window = 8192, .body_start = 32768, .request_body = 0, .response_body = 0, .file_depth = 0, \
         .decompress_ratio = 2048, .decompress_bytes = 16u << 20, .layers = 4, .header_line = 18432,       \
         .headers_bytes = 65536, .headers = 512, .transactions = 256, .ja3 = true, .ja4 = true,            \
-        .hassh = true,                                                                                    \
+        .hassh = true, .headers_bytes = 65536, .headers = 512, .transactions = 64, .ftp_commands = 256,   \
+        .ja3 = true, .ja4 = true, .hassh = true,                                                          \
     }
 #endif

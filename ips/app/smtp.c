@@ -179,11 +179,17 @@ static void fields(void *state, const struct app_tx *tx, struct fields *f)
         fields_text(f, "helo", bytes_span(&s->helo));
     if (s->from.len > 0)
         fields_text(f, "mail_from", bytes_span(&s->from));
-    if (list.len == 0)
+    if (list.len > 0) {
+        fields_list(f, "rcpt_to");
+        while (mime_list_next(&list, &one))
+            fields_text(f, NULL, one);
+        fields_close(f);
+    }
+    if (!s->mime.there)
         return;
-    fields_list(f, "rcpt_to");
-    while (mime_list_next(&list, &one))
-        fields_text(f, NULL, one);
+    fields_beside(f);
+    fields_object(f, "email");
+    mime_fields(&s->mime, f);
     fields_close(f);
 }
 

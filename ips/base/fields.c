@@ -148,6 +148,11 @@ void fields_close(struct fields *f)
     f->p[f->len++] = 0;
 }
 
+void fields_beside(struct fields *f)
+{
+    (void)begin(f, FIELD_BESIDE, NULL, 0); /* where this finds no room, nothing that follows does */
+}
+
 struct field fields_next(const uint8_t **at, const uint8_t *end)
 {
     struct field f = {.kind = FIELD_END};

@@ -28,7 +28,8 @@ enum field_kind {
     FIELD_HEX,
     FIELD_OBJECT,
     FIELD_LIST,
-    FIELD_CLOSE
+    FIELD_CLOSE,
+    FIELD_BESIDE
 };
 
 struct fields {
@@ -49,6 +50,8 @@ void fields_mac(struct fields *f, const char *key, struct span a);     /* 02:00:
 void fields_object(struct fields *f, const char *key);
 void fields_list(struct fields *f, const char *key);
 void fields_close(struct fields *f);
+/* What follows stands beside the object that all this is the members of: email beside smtp. Once, with nothing open. */
+void fields_beside(struct fields *f);
 
 struct field {         /* as the logger reads it */
     uint8_t kind;      /* enum field_kind */

@@ -83,14 +83,17 @@ struct config {
         bool bypass_at_depth, conflict_drop, ignored_forward;
     } stream;
     struct {
-        unsigned memory_bytes, flow_bytes;                    /* per worker, per flow */
+        unsigned memory_bytes, flow_bytes;                      /* per worker, per flow */
         uint32_t memcap_policy, error_policy, ambiguous_policy; /* enum exception_action */
         bool encryption_bypass, ja3, ja4, hassh;
-        char *off;              /* protocols that are not to be recognised, with commas */
+        char *off; /* protocols that are not to be recognised, with commas */
         unsigned body_window, body_start, file_depth;
         unsigned decompress_ratio, decompress_bytes, layers;
         unsigned header_line, headers_bytes, headers, transactions;
         unsigned http_request_body, http_response_body;
+        struct {
+            unsigned max_tx;
+        } ftp;
     } app;
     struct {
         unsigned ttl_floor;
@@ -108,7 +111,7 @@ struct config {
         char *dir;
         unsigned stats_interval_s;
         bool payload, packet, utc, anomalies;
-        char *events; /* of protocols, with commas; "all" */
+        char *events;        /* of protocols, with commas; "all" */
         unsigned ring_bytes; /* per worker */
         char *level;
     } log;

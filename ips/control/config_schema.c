@@ -197,6 +197,10 @@ static const cyaml_schema_field_t stream_rows[] = {
 
 static const cyaml_strval_t encryption_words[] = {{"track", 0}, {"bypass", 1}};
 
+static const cyaml_schema_field_t app_ftp_rows[] = {
+    {.key = "max_tx", .data_offset = IN(app.ftp, max_tx), .value = {CYAML_VALUE_UINT(OPT, unsigned)}},
+    CYAML_FIELD_END};
+
 static const cyaml_schema_field_t app_rows[] = {
     UINT_ROW("memory", app, memory_bytes),
     UINT_ROW("flow_memory", app, flow_bytes),
@@ -220,6 +224,12 @@ static const cyaml_schema_field_t app_rows[] = {
     UINT_ROW("transactions", app, transactions),
     UINT_ROW("request_body", app, http_request_body),
     UINT_ROW("response_body", app, http_response_body),
+    {.key = "ftp",
+     .data_offset = IN(app, ftp),
+     .value = {.type = CYAML_MAPPING,
+               .flags = OPT,
+               .data_size = SIZE(app, ftp),
+               .mapping = {.fields = app_ftp_rows}}},
     CYAML_FIELD_END};
 
 static const cyaml_schema_field_t normalise_rows[] = {

@@ -512,12 +512,13 @@ static void write_key(char *key, size_t size, struct span s)
     snprintf(key, size, "%.*s", (int)s.len, (const char *)s.p);
 }
 
-/* What a parser says: names and values as they are in the record. */
-static void write_fields(struct json_writer *w, struct span fields)
+/* What a parser says: names and values as they are in the record. False: the object that they are in is closed. */
+static bool write_fields(struct json_writer *w, struct span fields)
 {
     const uint8_t *at = fields.p, *end = fields.p + fields.len;
     char close[FIELDS_DEPTH_MAX];
     unsigned depth = 0;
+    bool inside = true;
 
     for (;;) {
         struct field f = fields_next(&at, end);
@@ -544,8 +545,12 @@ static void write_fields(struct json_writer *w, struct span fields)
         case FIELD_CLOSE:
             json_write_close(w, close[--depth]);
             break;
+        case FIELD_BESIDE:
+            json_write_close(w, '}');
+            inside = false;
+            break;
         default:
-            return;
+            return inside;
         }
     }
 }
@@ -560,8 +565,8 @@ static void write_app(struct json_writer *w, const struct event *ev, const struc
         return;
     write_key(key, sizeof(key), p->object);
     json_write_open(w, key, '{');
-    write_fields(w, p->fields);
-    json_write_close(w, '}');
+    if (write_fields(w, p->fields))
+        json_write_close(w, '}');
 }
 
 /* A flow that has ended; its name in the list is `flow`. */

@@ -89,7 +89,7 @@ static inline void lab_note_fields(struct app_lab *l, const struct fields *f)
 
         if (x.kind == FIELD_END)
             return;
-        if (x.kind == FIELD_CLOSE) {
+        if (x.kind == FIELD_CLOSE || x.kind == FIELD_BESIDE) {
             lab_note(l, "} ", 2);
             continue;
         }

@@ -104,7 +104,7 @@ static void test_events(void **state)
     struct app_lab *l;
     char text[6000];
 
-    few.transactions = 2;
+    few.ftp_commands = 2;
     l = talk_limited(21, &few);
     lab_say(l, S, "220 FTP\r\n");
     lab_say(l, C, "PWD\r\nPWD\r\n");

@@ -82,7 +82,8 @@ static void test_parts(void **state)
         {"Subject: x\r\n\r\nplain\r\ntext", {"plain\r\ntext\r\n"}, NULL},
         {"Subject: x\nFrom: y\n\nplain\ntext\n", {"plain\ntext\n\r\n"}, NULL},
         {MIXED(PART("Content-Type: text/plain", "one\r\ntwo") PART(ATTACHED CTE "base64", "TVqQ\r\nQUI=")),
-         {"one\r\ntwo", "MZ\x90" "AB"},
+         {"one\r\ntwo", "MZ\x90"
+                        "AB"},
          "a.exe"},
         /* nested, the inner one never closed; the last part without an end */
         {MIXED("--b\r\nContent-Type: multipart/alternative;\r\n boundary=\"b c\"\r\n\r\n--b c\r\n\r\nin "
@@ -189,6 +190,9 @@ static void test_header(void **state)
         assert_true(lab_saw(l, BUF_EMAIL_URL, "other.example/x"));
         assert_true(lab_saw(l, BUF_EMAIL_URL, "last"));
         assert_int_equal(lab_count(l, BUF_EMAIL_URL), 3);
+        assert_non_null(strstr(l->logged, "} email={status=PARSE_DONE from=A <a@example.net> subject="));
+        assert_non_null(strstr(l->logged, "to={=b@x =C <c@x> } cc={=d@x }"));
+        assert_non_null(strstr(l->logged, "url={=Example.com/a?b=c =other.example/x =last }"));
         lab_free(l);
     }
 }
