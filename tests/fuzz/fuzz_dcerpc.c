@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    lab_fuzz(&(struct lab_setup){.dport = 135, .udp = data[0] & 1}, data + 1, size - 1);
+    lab_fuzz(&(struct lab_setup){.dport = 135, .only = APP_BIT(DCERPC), .udp = data[0] & 1}, data + 1,
+             size - 1);
     return 0;
 }

@@ -10,6 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    lab_fuzz(&(struct lab_setup){.dport = ports[data[0] & 3], .udp = data[0] & 4}, data + 1, size - 1);
+    lab_fuzz(&(struct lab_setup){.dport = ports[data[0] & 3],
+                                 .only = APP_BIT(SUNRPC) | APP_BIT(RDP) | APP_BIT(LDAP) | APP_BIT(KRB5),
+                                 .udp = data[0] & 4},
+             data + 1, size - 1);
     return 0;
 }

@@ -6,6 +6,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    lab_fuzz(&(struct lab_setup){.dport = 445}, data, size);
+    lab_fuzz(&(struct lab_setup){.dport = 445, .only = APP_BIT(SMB)}, data, size);
     return 0;
 }

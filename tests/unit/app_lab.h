@@ -30,6 +30,7 @@ struct lab_setup {
     uint32_t flow_bytes;             /* 0: 1 MB */
     uint64_t memory_bytes;           /* 0: 16 MB */
     bool not_inline;
+    uint64_t only; /* APP_BIT()s that are recognised; 0: all */
     struct expect *expect;
 };
 
@@ -367,6 +368,7 @@ static inline struct app_lab *lab_new(const struct lab_setup *setup)
                              .flow_bytes = setup->flow_bytes ? setup->flow_bytes : 4u << 20,
                              .max_flows = 16,
                              .inline_mode = !setup->not_inline,
+                             .off = setup->only ? ~setup->only : 0,
                              .log = true,
                              .expect = setup->expect,
                              .limits = setup->limits ? *setup->limits : defaults};
