@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                              .decompress_ratio = 100,
                                              .decompress_bytes = 1u << 18,
                                              .layers = 4};
+    static struct app_lab *l;
     struct body_about about = {.buffers = {BUF_HTTP_REQUEST_BODY, BUF_FILE_DATA},
                                .n_buffers = 2,
                                .name = span_str("name"),
@@ -25,10 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     about.depth = data[0] & 8 ? 1000 : 0;
     about.content_type = span_str(data[0] & 16 ? "multipart/form-data; boundary=X" : "text/html");
 
-    struct app_lab *l = body_lab_new(&limits);
+    if (!l)
+        l = body_lab_new(&limits); /* kept from run to run */
     body_lab_begin(l, &about);
     body_lab_add(l, data + 5, size - 5, 1u + data[4] * 4u);
     body_lab_end(l, data[0] & 32);
-    body_lab_free(l);
+    body_lab_forget(l);
     return 0;
 }

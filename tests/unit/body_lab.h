@@ -33,7 +33,9 @@ static inline struct app_lab *body_lab_new(const struct app_limits *limits)
     struct app_lab *l =
         lab_new(&(struct lab_setup){.limits = limits, .memory_bytes = 64u << 20, .flow_bytes = 32u << 20});
 
-    lab_packet(l, APP_TO_CLIENT, span_of(NULL, 0), false);
+    static const uint8_t room[LAB_HEADERS + 1]; /* lab_packet() points in front of a payload */
+
+    lab_packet(l, APP_TO_CLIENT, span_of(room + LAB_HEADERS, 0), false);
     memset(&body_state, 0, sizeof(body_state));
     body_flow = (struct app_flow){.parser = &body_lab_parser, .state = &body_state};
     l->app->p = &l->pkt;
@@ -78,13 +80,20 @@ static inline void body_lab_end(struct app_lab *l, bool whole)
     body_lab_events(l);
 }
 
-static inline void body_lab_free(struct app_lab *l)
+/* The body goes; another one may come. */
+static inline void body_lab_forget(struct app_lab *l)
 {
     body_free(l->app, &body_state.body);
     if (body_flow.used != 0) {
         fprintf(stderr, "%u bytes of the flow were not given back\n", body_flow.used);
         abort();
     }
+    lab_forget(l);
+}
+
+static inline void body_lab_free(struct app_lab *l)
+{
+    body_lab_forget(l);
     lab_free(l);
 }
 #endif
