@@ -68,7 +68,6 @@ const struct config_default config_defaults[] = {
     {"app.headers_bytes", "65536"},
     {"app.headers", "512"},
     {"app.transactions", "256"},
-    {"app.transactions", "64"},
     {"app.ftp.max_tx", "256"},
     {"log.events", "all"},
     {"normalise.urgent", "on"},
