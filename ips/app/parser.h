@@ -25,7 +25,8 @@
  *
  * An event (app_event) is noticed by rules (app-layer-event), counted, and said in EVE. Rows of ips/base/anomaly.h whose
  * help begins with '*' are ambiguities: two receivers may read the bytes differently; app.ambiguous says what becomes
- * of the flow.
+ * of the flow. Rows whose help begins with '#' are limits behind which something is not looked into: what then happens
+ * is app.memcap_policy, so that no limit makes us blind and silent.
  *
  * Every loop over attacker's bytes is linear in them or bounded by a limit. Worker thread.
  */

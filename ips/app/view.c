@@ -210,4 +210,6 @@ void app_event(struct app *a, enum anomaly which)
     counter_anomaly(a->c, &a->p->anomalies, which);
     if (anomaly_info[which].help[0] == '*')
         exception_apply(EXC_APP_AMBIGUOUS, a->cfg.on_ambiguous, a->p, a->c);
+    else if (anomaly_info[which].help[0] == '#')
+        exception_apply(EXC_APP_MEMCAP, a->cfg.on_memcap, a->p, a->c);
 }

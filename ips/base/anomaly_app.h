@@ -4,7 +4,8 @@
 /*
  * Rows of ANOMALY_TABLE (anomaly.h) that parsers set, by protocol: X(id, "word", "what it means"). The word is that of
  * app-layer-event; a help that begins with '*' is an ambiguity: two receivers may read the bytes differently
- * (app.ambiguous). AN_APP_MISMATCH is the first of them.
+ * (app.ambiguous); one that begins with '#' is a limit of ours behind which something is not looked into
+ * (app.memcap_policy). AN_APP_MISMATCH is the first of them.
  */
 
 #define ANOMALIES_OF_ANY_APP(X)                                      \
@@ -53,9 +54,9 @@
     X(AN_HTTP_INVALID_RESPONSE_FIELD_FOLDING, "http.invalid_response_field_folding",                         \
       "*a response's header field that is folded, or one with nothing to fold")                              \
     X(AN_HTTP_REQUEST_FIELD_TOO_LONG, "http.request_field_too_long",                                         \
-      "a line or all lines of a request's head are longer than is looked at")                                \
+      "#a line or all lines of a request's head are longer than is looked at")                               \
     X(AN_HTTP_RESPONSE_FIELD_TOO_LONG, "http.response_field_too_long",                                       \
-      "a line or all lines of a response's head are longer than is looked at")                               \
+      "#a line or all lines of a response's head are longer than is looked at")                              \
     X(AN_HTTP_REQUEST_LINE_INVALID, "http.request_line_invalid", "*a request line that is none")             \
     X(AN_HTTP_REQUEST_LINE_INCOMPLETE, "http.request_line_incomplete",                                       \
       "the connection ended in a request line")                                                              \
@@ -113,7 +114,7 @@
     X(AN_HTTP_URI_U_ENCODED, "http.uri_u_encoded", "*%u in a request's target")                              \
     X(AN_HTTP_URI_NOT_UTF8, "http.uri_not_utf8", "a target whose bytes are no UTF-8, or overlong")           \
     X(AN_HTTP_TOO_MANY_TRANSACTIONS, "http.too_many_transactions",                                           \
-      "more requests wait for an answer than app limits say")                                                \
+      "#more requests wait for an answer than app limits say")                                               \
     X(AN_HTTP_ABNORMAL_CE_HEADER, "http.abnormal_ce_header",                                                 \
       "*a content encoding that is not known, or not written as it should be")                               \
     X(AN_HTTP_CONNECT_EARLY_DATA, "http.connect_early_data", "*data for a tunnel that is not open yet")
@@ -127,7 +128,7 @@
     X(AN_BODY_LAYERS, "http.too_many_encoding_layers",                                                      \
       "*more compressions on top of each other than are undone (app.layers)")                               \
     X(AN_BODY_BOMB, "http.compression_bomb",                                                                \
-      "*a body grows too much when it is decompressed (app.decompress_ratio): the rest is not looked into") \
+      "#a body grows too much when it is decompressed (app.decompress_ratio): the rest is not looked into") \
     X(AN_BODY_HEADER, "http.compression_header", "*flags in a gzip header that mean nothing")               \
     X(AN_BODY_CHECKSUM, "http.compression_checksum",                                                        \
       "*a compressed body's checksum or length is wrong: some receivers refuse it")                         \
@@ -189,19 +190,19 @@
     X(AN_HTTP2_INVALID_HEADER, "http2.invalid_header", "a header block that HPACK cannot decode")            \
     X(AN_HTTP2_LONG_FRAME, "http2.long_frame_data", "*a frame longer than was agreed")                       \
     X(AN_HTTP2_STREAM_ID_REUSE, "http2.stream_id_reuse", "*a header block on a stream that is over")         \
-    X(AN_HTTP2_TOO_MANY_STREAMS, "http2.too_many_streams", "more streams open than app.transactions")        \
+    X(AN_HTTP2_TOO_MANY_STREAMS, "http2.too_many_streams", "#more streams open than app.transactions")       \
     X(AN_HTTP2_AUTHORITY_HOST, "http2.authority_host_mismatch", "*:authority and Host name different hosts") \
     X(AN_HTTP2_USERINFO, "http2.userinfo_in_uri", "a user's name in :authority")                             \
     X(AN_HTTP2_DNS_REQUEST_TOO_LONG, "http2.dns_request_too_long", "a DNS message that is longer than any")  \
     X(AN_HTTP2_DNS_RESPONSE_TOO_LONG, "http2.dns_response_too_long", "a DNS answer that is longer than any") \
     X(AN_HTTP2_DATA_STREAM_ZERO, "http2.data_stream_zero", "DATA of no stream")                              \
     X(AN_HTTP2_TOO_MANY_FRAMES, "http2.too_many_frames",                                                     \
-      "a flood of frames that carry nothing of a message")                                                   \
+      "#a flood of frames that carry nothing of a message")                                                  \
     X(AN_HTTP2_BLOCK_INTERRUPTED, "http2.header_block_interrupted", "another frame inside a header block")   \
-    X(AN_HTTP2_CONTINUATION_FLOOD, "http2.continuation_flood", "a header block in too many frames")          \
+    X(AN_HTTP2_CONTINUATION_FLOOD, "http2.continuation_flood", "#a header block in too many frames")         \
     X(AN_HTTP2_RAPID_RESET, "http2.rapid_reset", "many requests called off as soon as they were made")       \
     X(AN_HTTP2_HEADERS_TOO_LARGE, "http2.headers_too_large", "headers beyond the limit, inspected in parts") \
-    X(AN_HTTP2_HEADER_BOMB, "http2.header_bomb", "a few bytes that stand for a flood of headers")            \
+    X(AN_HTTP2_HEADER_BOMB, "http2.header_bomb", "#a few bytes that stand for a flood of headers")           \
     X(AN_HTTP2_INVALID_PSEUDO, "http2.invalid_pseudo_header",                                                \
       "*a pseudo header that is missing, repeated or out of place")                                          \
     X(AN_HTTP2_INVALID_HEADER_BYTES, "http2.invalid_header_bytes",                                           \
@@ -230,9 +231,9 @@
     X(AN_QUIC_ERROR_ON_HEADER, "quic.error_on_header", "a header that is not whole")                        \
     X(AN_QUIC_CRYPTO_OVERLAP, "quic.crypto_overlap", "*bytes of the handshake come twice and differ")       \
     X(AN_QUIC_CRYPTO_TOO_LONG, "quic.crypto_too_long",                                                      \
-      "*more than 32 KB of a handshake that is not complete")                                               \
+      "#more than 32 KB of a handshake that is not complete")                                               \
     X(AN_QUIC_TOO_MANY_CONNECTIONS, "quic.too_many_connections",                                            \
-      "*more connections at a time than are kept apart")
+      "#more connections at a time than are kept apart")
 #define ANOMALIES_OF_DNS(X)                                                                            \
     X(AN_DNS_MALFORMED_DATA, "dns.malformed_data", "a question or answer that is not whole")           \
     X(AN_DNS_INVALID_AUTHORITIES, "dns.invalid_authorities", "an authority record that is not whole")  \
@@ -245,7 +246,7 @@
     X(AN_DNS_INFINITE_LOOP, "dns.infinite_loop", "the pointers of a name go round")                    \
     X(AN_DNS_TOO_MANY_LABELS, "dns.too_many_labels", "a name of more than 255 labels")                 \
     X(AN_DNS_FORWARD_POINTER, "dns.forward_pointer", "*a pointer to what comes later in the message")  \
-    X(AN_DNS_TOO_MANY_NAMES, "dns.too_many_names", "*the names together are 8 times longer than the message")
+    X(AN_DNS_TOO_MANY_NAMES, "dns.too_many_names", "#the names together are 8 times longer than the message")
 #define ANOMALIES_OF_MAIL(X)                                                                                 \
     X(AN_SMTP_INVALID_REPLY, "smtp.invalid_reply", "a line of the server that is no reply")                  \
     X(AN_SMTP_UNMATCHED_REPLY, "smtp.unable_to_match_reply_with_request", "a reply to no command")           \
@@ -317,13 +318,13 @@
     X(AN_SMB_REQUEST_TO_CLIENT, "smb.request_to_client", "a request to the client")                        \
     X(AN_SMB_ENCRYPTED, "smb.encrypted", "SMB 3 encrypts from here on: its messages are not looked into")  \
     X(AN_SMB_COMPRESSED, "smb.compressed", "SMB 3.1.1 compresses: a message that is not looked into")      \
-    X(AN_SMB_TOO_LONG, "smb.message_too_long", "a message that is too long to be put together")            \
+    X(AN_SMB_TOO_LONG, "smb.message_too_long", "#a message that is too long to be put together")           \
     X(AN_SMB_TOO_MANY_FILES, "smb.too_many_files",                                                         \
       "more files are open than are followed: the oldest is given up")                                     \
     X(AN_DCERPC_MALFORMED, "dcerpc.malformed", "lengths that cannot be, or no DCERPC")                     \
     X(AN_DCERPC_TOO_MANY_CALLS, "dcerpc.too_many_calls",                                                   \
-      "fragments of more calls are mixed than are put together")                                           \
-    X(AN_DCERPC_TOO_MANY_CONTEXTS, "dcerpc.too_many_contexts", "more contexts than are kept")              \
+      "#fragments of more calls are mixed than are put together")                                          \
+    X(AN_DCERPC_TOO_MANY_CONTEXTS, "dcerpc.too_many_contexts", "#more contexts than are kept")             \
     X(AN_DCERPC_FRAGMENT_ORDER, "dcerpc.fragment_order",                                                   \
       "a datagram's fragment that does not follow the one before")
 #define ANOMALIES_OF_VOICE(X)                                                                            \
@@ -344,7 +345,7 @@
     X(AN_MQTT_UNASSIGNED, "mqtt.unassigned_msg_type", "a message of a type that does not exist")             \
     X(AN_MQTT_MALFORMED, "mqtt.malformed_traffic", "lengths in a message contradict each other")             \
     X(AN_MQTT_TOO_LONG, "mqtt.message_too_long",                                                             \
-      "more than 256 KB that are no published text: what is behind is not read")                             \
+      "#more than 256 KB that are no published text: what is behind is not read")                            \
     X(AN_MODBUS_PROTOCOL, "modbus.invalid_protocol_id", "the protocol identifier is not 0")                  \
     X(AN_MODBUS_LENGTH, "modbus.invalid_length",                                                             \
       "a length that no message can have, or that does not fit its function")                                \
@@ -360,7 +361,7 @@
       "bytes that are no frame, or fragments that do not follow each other")                                 \
     X(AN_DNP3_OBJECT, "dnp3.unknown_object",                                                                 \
       "an object whose size is not known: what follows it is not read")                                      \
-    X(AN_DNP3_FLOODED, "dnp3.flooded", "a fragment beyond 64 KB, or more than 256 objects in one")
+    X(AN_DNP3_FLOODED, "dnp3.flooded", "#a fragment beyond 64 KB, or more than 256 objects in one")
 #define ANOMALIES_OF_DATAGRAMS(X)                                                                           \
     X(AN_DHCP_MALFORMED, "dhcp.malformed_options", "no header, or no cookie before the options")            \
     X(AN_DHCP_TRUNCATED_OPTIONS, "dhcp.truncated_options", "an option that runs out of the message")        \

@@ -16,6 +16,7 @@
     X(EXC_FLOW_MEMCAP, "flow_memcap", CTR_EXC_FLOW_MEMCAP, DROP_FLOW_MEMCAP, EXCEPTION_IGNORE)              \
     X(EXC_STREAM_MEMCAP, "stream_memcap", CTR_EXC_STREAM_MEMCAP, DROP_STREAM_MEMCAP, EXCEPTION_DROP_PACKET) \
     X(EXC_DEFRAG_MEMCAP, "defrag_memcap", CTR_EXC_DEFRAG_MEMCAP, DROP_DEFRAG_MEMCAP, EXCEPTION_DROP_PACKET) \
+    /* no memory, or another limit behind which a parser cannot go on */                                    \
     X(EXC_APP_MEMCAP, "app_memcap", CTR_EXC_APP_MEMCAP, DROP_APP_MEMCAP, EXCEPTION_AUTO)                    \
     X(EXC_APP_ERROR, "app_error", CTR_EXC_APP_ERROR, DROP_APP_ERROR, EXCEPTION_IGNORE)                      \
     X(EXC_APP_AMBIGUOUS, "app_ambiguous", CTR_EXC_APP_AMBIGUOUS, DROP_APP_AMBIGUOUS, EXCEPTION_IGNORE)
