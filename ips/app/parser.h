@@ -84,7 +84,7 @@ struct app_tx {
         uint8_t n;           /* rules below */
         bool all;            /* more rules than that wait: everything is searched again */
         uint16_t pad;
-        uint32_t rule[10]; /* index; MEMO_DONE: it has matched */
+        uint32_t rule[14]; /* index; MEMO_DONE: it has matched */
     } memo[2];             /* by direction */
 };
 #define MEMO_DONE (1u << 31)
