@@ -122,4 +122,10 @@ struct span http_trim(struct span s);                /* blanks and tabs at both 
 bool http_word_is(struct span s, const char *lower); /* without regard to case */
 /* The next of a list with commas, without blanks; false behind the last. */
 bool http_list_next(struct span *rest, struct span *one);
+/* The word somewhere in s, without regard to case and to NULs, as lenient receivers read it. *exact: it is all of s. */
+bool http_has_word(struct span s, const char *lower, bool *exact);
+struct body_about;
+/* One word of Content-Encoding or Transfer-Encoding. False: it is no coding that is known. *odd is set when it is known
+ * only to the lenient. One too many for struct body_about is counted in n_codings alone: body_begin() says so. */
+bool http_coding_add(struct span word, struct body_about *about, bool *odd);
 #endif

@@ -61,58 +61,6 @@ void http1_note_length(struct http1_run *r, struct span value)
                                     AN_HTTP_INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE));
 }
 
-/* The word somewhere in s, without regard to case and to NULs, as lenient receivers read it. */
-static bool has_word(struct span s, const char *word, bool *exact)
-{
-    uint32_t len = (uint32_t)strlen(word);
-
-    for (uint32_t at = 0; at < s.len; at++) {
-        uint32_t i = at, k = 0;
-
-        while (i < s.len && k < len) {
-            if (s.p[i] == 0)
-                i++;
-            else if ((s.p[i] | 0x20) == (uint8_t)word[k])
-                i++, k++;
-            else
-                break;
-        }
-        if (k == len) {
-            *exact = at == 0 && i == s.len;
-            return true;
-        }
-    }
-    return false;
-}
-
-static const struct coding_word {
-    const char *word, *other;
-    uint8_t coding;
-} coding_words[] = {
-    {"gzip", "x-gzip", BODY_GZIP}, {"deflate", "x-deflate", BODY_DEFLATE},
-    {"br", "br", BODY_BROTLI},     {"zstd", "zstd", BODY_ZSTD},
-    {"lzma", "lzma", BODY_LZMA},
-};
-
-static bool word_is_coding(struct span s, struct body_about *about, bool *odd)
-{
-    bool exact;
-
-    for (unsigned i = 0; i < sizeof(coding_words) / sizeof(coding_words[0]); i++) {
-        const struct coding_word *c = &coding_words[i];
-
-        if (c->coding == BODY_BROTLI ? !http_word_is(s, "br") : !has_word(s, c->word, &exact))
-            continue;
-        *odd |= c->coding != BODY_BROTLI && !exact && !http_word_is(s, c->other);
-        if (about->n_codings < BODY_CODINGS_MAX)
-            about->coding[about->n_codings++] = c->coding;
-        else
-            *odd = true;
-        return true;
-    }
-    return false;
-}
-
 /* Values of Content-Encoding, in the order in which they were applied. */
 static void take_codings(struct http1_run *r, struct body_about *about)
 {
@@ -120,7 +68,7 @@ static void take_codings(struct http1_run *r, struct body_about *about)
     bool odd = false;
 
     while (http_list_next(&rest, &one))
-        if (one.len > 0 && !word_is_coding(one, about, &odd) && !http_word_is(one, "identity") &&
+        if (one.len > 0 && !http_coding_add(one, about, &odd) && !http_word_is(one, "identity") &&
             !http_word_is(one, "none"))
             odd = true;
     if (odd)
@@ -137,7 +85,7 @@ static void take_transfer(struct http1_run *r, struct body_about *about)
     if (!(m->fields.ids >> HTTP_TRANSFER_ENCODING & 1))
         return;
     while (http_list_next(&rest, &one)) {
-        if (has_word(one, "chunked", &exact)) {
+        if (http_has_word(one, "chunked", &exact)) {
             odd |= !exact || m->chunked;
             m->chunked = true;
             continue;
@@ -146,7 +94,7 @@ static void take_transfer(struct http1_run *r, struct body_about *about)
         if (http_word_is(one, "identity") || one.len == 0)
             continue;
         other = true;
-        if (!word_is_coding(one, about, &odd))
+        if (!http_coding_add(one, about, &odd))
             odd = true;
     }
     if (odd || (r->dir == APP_TO_SERVER && !m->chunked))

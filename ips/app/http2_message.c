@@ -139,20 +139,13 @@ static void take_length(struct app *a, struct h2_message *m)
         app_event(a, AN_HTTP2_CONTENT_LENGTH);
 }
 
-static const struct {
-    const char *word;
-    uint8_t coding;
-} codings[] = {{"gzip", BODY_GZIP}, {"x-gzip", BODY_GZIP}, {"deflate", BODY_DEFLATE},
-               {"br", BODY_BROTLI}, {"zstd", BODY_ZSTD},   {"lzma", BODY_LZMA}};
-
 static void take_codings(const struct http_fields *f, struct body_about *about)
 {
     struct span list = http_fields_find(f, HTTP_CONTENT_ENCODING), one;
+    bool odd = false;
 
     while (http_list_next(&list, &one))
-        for (unsigned i = 0; i < sizeof(codings) / sizeof(codings[0]); i++)
-            if (http_word_is(one, codings[i].word) && about->n_codings < BODY_CODINGS_MAX)
-                about->coding[about->n_codings++] = codings[i].coding;
+        (void)http_coding_add(one, about, &odd);
 }
 
 /* The path, as rules expect it of a file's name. */

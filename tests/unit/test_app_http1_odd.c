@@ -349,6 +349,19 @@ static void every_oddity(void **state)
 }
 
 /* What everybody writes is no oddity. */
+/* The outermost of five codings is not left out: nothing is decoded, and that is said. */
+static void five_codings(void **state)
+{
+    static const struct says talk[] = {
+        GET, SERVER("HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip, br, x-deflate, gzip\r\n"
+                    "Content-Length: 5\r\n\r\nbytes")};
+    struct app_lab *l = talk_with(&(struct lab_setup){.dport = 80}, talk, 2);
+
+    assert_true(lab_event(l, AN_BODY_LAYERS));
+    assert_true(talk_body(l, BUF_FILE_DATA, "bytes"));
+    lab_free(l);
+}
+
 static void the_ordinary_is_not_odd(void **state)
 {
     struct app_lab *l = talk(
@@ -390,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_oddity),
         cmocka_unit_test(the_ordinary_is_not_odd),
+        cmocka_unit_test(five_codings),
         cmocka_unit_test(long_lines),
     };
 

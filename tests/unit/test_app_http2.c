@@ -380,6 +380,30 @@ static void data_behind_a_reset(void **state)
     end(l);
 }
 
+/* HTTP/1's names of codings are HTTP/2's. */
+static void codings(void **state)
+{
+    static const uint8_t stored[] = {1, 2, 0, 0xfd, 0xff, 'h', 'i'}; /* deflate without zlib's header */
+
+    (void)state;
+    begin();
+    wire_headers(&c, 1, H2_END_STREAM, GET("/"));
+    wire_headers(&s, 1, 0, ":status: 200\ncontent-encoding: x-deflate\n");
+    wire_frame(&s, H2_DATA, H2_END_STREAM, 1, stored, sizeof(stored));
+    struct app_lab *l = tell(&web);
+    assert_true(span_eq_str(lab_grown(l, BUF_FILE_DATA), "hi"));
+    end(l);
+
+    begin();
+    wire_headers(&c, 1, H2_END_STREAM, GET("/"));
+    wire_headers(&s, 1, 0, ":status: 200\ncontent-encoding: gzip, gzip, gzip, gzip, br\n");
+    wire_data(&s, 1, H2_END_STREAM, "raw");
+    l = tell(&web);
+    assert_true(lab_event(l, AN_BODY_LAYERS));
+    assert_true(span_eq_str(lab_grown(l, BUF_FILE_DATA), "raw"));
+    end(l);
+}
+
 /* --- floods ----------------------------------------------------------------------------------------------------------- */
 
 static void floods(void **state)
@@ -490,6 +514,7 @@ int main(void)
         cmocka_unit_test(odd_frames),
         cmocka_unit_test(a_preface_that_is_none),
         cmocka_unit_test(data_behind_a_reset),
+        cmocka_unit_test(codings),
         cmocka_unit_test(floods),
         cmocka_unit_test(large_headers),
         cmocka_unit_test(streams_in_turn),
