@@ -68,7 +68,7 @@ const struct config_default config_defaults[] = {
     {"app.headers_bytes", "65536"},
     {"app.headers", "512"},
     {"app.transactions", "256"},
-    {"app.ftp.max_tx", "256"},
+    {"app.ftp.max_tx", "1024"},
     {"log.events", "all"},
     {"normalise.urgent", "on"},
     {"defrag.memcap_policy", "default"},
@@ -287,7 +287,7 @@ struct config *config_load(const char *path, struct err *e)
     text = read_file(path, &len, e);
     if (text == NULL)
         return NULL;
-    if (config_scan(path, text, len, note_seen, seen, e) < 0) {
+    if (config_scan(path, &text, &len, note_seen, seen, e) < 0) {
         free(text);
         return NULL;
     }

@@ -90,7 +90,9 @@ struct config {
         unsigned body_window, body_start, file_depth;
         unsigned decompress_ratio, decompress_bytes, layers;
         unsigned header_line, headers_bytes, headers, transactions;
-        unsigned http_request_body, http_response_body;
+        struct {
+            unsigned request_body_bytes, response_body_bytes; /* 0: no limit */
+        } http;
         struct {
             unsigned max_tx;
         } ftp;

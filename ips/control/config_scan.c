@@ -9,9 +9,15 @@
  * stays its business.
  *
  * Owns the parser for the length of the call. The file is the operator's, but may be anything: depth is
- * bounded, aliases are refused (a few lines of them can name a billion nodes). Main thread.
+ * bounded, aliases are refused (a few lines of them can name a billion nodes).
+ *
+ * libcyaml knows digits only, so that the text is copied on the way, with "1mb" written out. Lines stay what they
+ * are; columns behind such a number do not. libyaml tells places in characters, hence its encoding is fixed. Main
+ * thread.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -35,12 +41,35 @@ struct scan {
     void (*seen)(const char *path, void *arg);
     void *arg;
     struct err *e;
+    const char *text; /* from here on it is not copied yet */
+    size_t left;
+    size_t index; /* of text, in characters */
+    FILE *plain;  /* the copy */
 };
 
 static int fail_at(struct scan *s, const yaml_mark_t *m, int rc)
 {
     err_at(s->e, s->file, (int)m->line + 1, (int)m->column + 1);
     return rc;
+}
+
+/* Passes over all characters in front of the one with that index; copies them, or not. */
+static void pass_to(struct scan *s, size_t index, bool copy)
+{
+    size_t n = 0;
+
+    while (n < s->left) {
+        bool first = ((unsigned char)s->text[n] & 0xc0) != 0x80; /* byte of a character, in UTF-8 */
+
+        if (first && s->index == index)
+            break;
+        s->index += first;
+        n++;
+    }
+    if (copy)
+        fwrite(s->text, 1, n, s->plain);
+    s->text += n;
+    s->left -= n;
 }
 
 static void path_add(struct scan *s, const char *dot, const char *text)
@@ -120,6 +149,7 @@ static int scan_value(struct scan *s, const yaml_event_t *ev)
 {
     const char *text = (const char *)ev->data.scalar.value;
     struct config_slot slot = {.type = &config_schema};
+    unsigned long bytes;
     int rc = 0;
 
     if (strlen(text) != ev->data.scalar.length)
@@ -134,9 +164,15 @@ static int scan_value(struct scan *s, const yaml_event_t *ev)
         return err_remedy(s->e, "it must be %s; see ips.yaml(5)", kind_of(slot.type)), -EINVAL;
     }
     rc = config_value_check(slot.type, s->path, text, s->e);
-    if (rc == 0)
-        s->seen(s->path, s->arg);
-    return rc;
+    if (rc < 0)
+        return rc;
+    s->seen(s->path, s->arg);
+    if (config_value_bytes(slot.type, text, &bytes)) {
+        pass_to(s, ev->start_mark.index, true);
+        pass_to(s, ev->end_mark.index, false);
+        fprintf(s->plain, "%lu", bytes);
+    }
+    return 0;
 }
 
 static int scan_event(struct scan *s, const yaml_event_t *ev)
@@ -174,32 +210,58 @@ static int scan_event(struct scan *s, const yaml_event_t *ev)
     }
 }
 
-int config_scan(const char *file, const char *text, size_t len, void (*seen)(const char *path, void *arg),
-                void *arg, struct err *e)
+/* Walks the events of the whole text. */
+static int scan_events(struct scan *s, yaml_parser_t *parser)
 {
-    struct scan s = {.file = file, .seen = seen, .arg = arg, .e = e};
     bool more = true;
-    yaml_parser_t parser;
     yaml_event_t ev;
     int rc = 0;
 
-    if (!yaml_parser_initialize(&parser))
-        return err_set(e, -ENOMEM, "no memory to read %s", file);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     while (rc == 0 && more) {
-        if (!yaml_parser_parse(&parser, &ev)) {
-            err_set(e, -EINVAL, "not YAML: %s", parser.problem != NULL ? parser.problem : "unreadable");
+        if (!yaml_parser_parse(parser, &ev)) {
+            err_set(s->e, -EINVAL, "not YAML: %s", parser->problem != NULL ? parser->problem : "unreadable");
             err_remedy(
-                e, "indent with blanks, never with tabs, and quote texts that hold ': ', '#' or brackets");
-            rc = fail_at(&s, &parser.problem_mark, -EINVAL);
-            break;
+                s->e, "indent with blanks, never with tabs, and quote texts that hold ': ', '#' or brackets");
+            return fail_at(s, &parser->problem_mark, -EINVAL);
         }
-        rc = scan_event(&s, &ev);
+        rc = scan_event(s, &ev);
         if (rc < 0)
-            fail_at(&s, &ev.start_mark, rc);
+            fail_at(s, &ev.start_mark, rc);
         more = ev.type != YAML_STREAM_END_EVENT;
         yaml_event_delete(&ev);
     }
-    yaml_parser_delete(&parser);
     return rc;
+}
+
+int config_scan(const char *file, char **text, size_t *len, void (*seen)(const char *path, void *arg),
+                void *arg, struct err *e)
+{
+    struct scan s = {.file = file, .seen = seen, .arg = arg, .e = e, .text = *text, .left = *len};
+    char *plain = NULL;
+    yaml_parser_t parser;
+    size_t plain_len = 0;
+    int rc;
+
+    if (!yaml_parser_initialize(&parser))
+        return err_set(e, -ENOMEM, "no memory to read %s", file);
+    s.plain = open_memstream(&plain, &plain_len);
+    if (s.plain == NULL) {
+        yaml_parser_delete(&parser);
+        return err_set(e, -ENOMEM, "no memory to read %s", file);
+    }
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)*text, *len);
+    rc = scan_events(&s, &parser);
+    yaml_parser_delete(&parser);
+    pass_to(&s, SIZE_MAX, true);
+    if (fclose(s.plain) != 0 && rc == 0)
+        rc = err_set(e, -ENOMEM, "no memory to read %s", file);
+    if (rc < 0) {
+        free(plain);
+        return rc;
+    }
+    free(*text);
+    *text = plain;
+    *len = plain_len;
+    return 0;
 }

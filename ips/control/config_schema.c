@@ -3,9 +3,9 @@
  * The table of configuration keys and what walks it.
  *
  * libcyaml reads a file by this table; `--set`, the defaults and the checks of single values find their keys
- * in it by dotted path, so a key is one row here and one paragraph in ips.yaml(5). Numbers are plain decimal;
- * words are lists below, the first word being the default. What depends on more than one value is
- * config_check.c's.
+ * in it by dotted path, so a key is one row here and one paragraph in ips.yaml(5). Numbers are plain decimal,
+ * those that count bytes may have a unit (the flag BYTES); words are lists below, the first word being the
+ * default. What depends on more than one value is config_check.c's.
  *
  * Strings belong to the configuration they are in and die in config_free(). Main thread.
  */
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bpf/shared.h"
 #include "ips/base/suggest.h"
@@ -23,6 +24,7 @@
 #define TEXT_MAX 4096
 #define LIST_MAX 1024
 #define OPT      CYAML_FLAG_OPTIONAL
+#define BYTES    ((enum cyaml_flag)(1 << 30)) /* ours: libcyaml's own end far below, and it looks at no other */
 #define OPT_WORD (CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT)
 /* Offset of a member within a group (a struct inside struct config). */
 #define IN(group, member)   (offsetof(struct config, group.member) - offsetof(struct config, group))
@@ -32,6 +34,10 @@
 #define UINT_ROW(k, group, member)                                                               \
     {                                                                                            \
         .key = k, .data_offset = IN(group, member), .value = { CYAML_VALUE_UINT(OPT, unsigned) } \
+    }
+#define BYTES_ROW(k, group, member)                                                                      \
+    {                                                                                                    \
+        .key = k, .data_offset = IN(group, member), .value = { CYAML_VALUE_UINT(OPT | BYTES, unsigned) } \
     }
 #define WORD_ROW(k, group, member, words)                           \
     {                                                               \
@@ -47,6 +53,16 @@
         .key = k, .data_offset = IN(group, member), .value = {                \
             CYAML_VALUE_STRING(OPT | CYAML_FLAG_POINTER, char *, 0, TEXT_MAX) \
         }                                                                     \
+    }
+/* A group in a group. */
+#define INNER_ROW(k, group, member, rows)                      \
+    {                                                          \
+        .key = k, .data_offset = IN(group, member), .value = { \
+            .type = CYAML_MAPPING,                             \
+            .flags = OPT,                                      \
+            .data_size = SIZE(group, member),                  \
+            .mapping = {.fields = rows}                        \
+        }                                                      \
     }
 #define GROUP_ROW(k, group, rows)                                           \
     {                                                                       \
@@ -186,10 +202,10 @@ static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("async", stream, async, bool_words),
     WORD_ROW("midstream_policy", stream, midstream_policy, exception_words),
     WORD_ROW("memcap_policy", stream, memcap_policy, exception_words),
-    UINT_ROW("memory", stream, memory_bytes),
-    UINT_ROW("flow_bytes", stream, flow_bytes),
-    UINT_ROW("window", stream, window_bytes),
-    UINT_ROW("depth", stream, depth_bytes),
+    BYTES_ROW("memory", stream, memory_bytes),
+    BYTES_ROW("flow_bytes", stream, flow_bytes),
+    BYTES_ROW("window", stream, window_bytes),
+    BYTES_ROW("depth", stream, depth_bytes),
     WORD_ROW("bypass_at_depth", stream, bypass_at_depth, bool_words),
     WORD_ROW("conflict", stream, conflict_drop, conflict_words),
     WORD_ROW("ignored", stream, ignored_forward, ignored_words),
@@ -197,13 +213,15 @@ static const cyaml_schema_field_t stream_rows[] = {
 
 static const cyaml_strval_t encryption_words[] = {{"track", 0}, {"bypass", 1}};
 
-static const cyaml_schema_field_t app_ftp_rows[] = {
-    {.key = "max_tx", .data_offset = IN(app.ftp, max_tx), .value = {CYAML_VALUE_UINT(OPT, unsigned)}},
-    CYAML_FIELD_END};
+static const cyaml_schema_field_t app_http_rows[] = {
+    BYTES_ROW("request_body_limit", app.http, request_body_bytes),
+    BYTES_ROW("response_body_limit", app.http, response_body_bytes), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t app_ftp_rows[] = {UINT_ROW("max_tx", app.ftp, max_tx), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t app_rows[] = {
-    UINT_ROW("memory", app, memory_bytes),
-    UINT_ROW("flow_memory", app, flow_bytes),
+    BYTES_ROW("memory", app, memory_bytes),
+    BYTES_ROW("flow_memory", app, flow_bytes),
     WORD_ROW("memcap_policy", app, memcap_policy, exception_words),
     WORD_ROW("error_policy", app, error_policy, exception_words),
     WORD_ROW("ambiguous", app, ambiguous_policy, exception_words),
@@ -212,24 +230,18 @@ static const cyaml_schema_field_t app_rows[] = {
     WORD_ROW("ja4", app, ja4, bool_words),
     WORD_ROW("hassh", app, hassh, bool_words),
     TEXT_ROW("off", app, off),
-    UINT_ROW("body_window", app, body_window),
-    UINT_ROW("body_start", app, body_start),
-    UINT_ROW("file_depth", app, file_depth),
+    BYTES_ROW("body_window", app, body_window),
+    BYTES_ROW("body_start", app, body_start),
+    BYTES_ROW("file_depth", app, file_depth),
     UINT_ROW("decompress_ratio", app, decompress_ratio),
-    UINT_ROW("decompress_bytes", app, decompress_bytes),
+    BYTES_ROW("decompress_bytes", app, decompress_bytes),
     UINT_ROW("layers", app, layers),
-    UINT_ROW("header_line", app, header_line),
-    UINT_ROW("headers_bytes", app, headers_bytes),
+    BYTES_ROW("header_line", app, header_line),
+    BYTES_ROW("headers_bytes", app, headers_bytes),
     UINT_ROW("headers", app, headers),
     UINT_ROW("transactions", app, transactions),
-    UINT_ROW("request_body", app, http_request_body),
-    UINT_ROW("response_body", app, http_response_body),
-    {.key = "ftp",
-     .data_offset = IN(app, ftp),
-     .value = {.type = CYAML_MAPPING,
-               .flags = OPT,
-               .data_size = SIZE(app, ftp),
-               .mapping = {.fields = app_ftp_rows}}},
+    INNER_ROW("http", app, http, app_http_rows),
+    INNER_ROW("ftp", app, ftp, app_ftp_rows),
     CYAML_FIELD_END};
 
 static const cyaml_schema_field_t normalise_rows[] = {
@@ -260,7 +272,7 @@ static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 WORD_ROW("anomalies", log, anomalies, bool_words),
                                                 TEXT_ROW("events", log, events),
                                                 WORD_ROW("utc", log, utc, bool_words),
-                                                UINT_ROW("ring_bytes", log, ring_bytes),
+                                                BYTES_ROW("ring_bytes", log, ring_bytes),
                                                 TEXT_ROW("level", log, level),
                                                 CYAML_FIELD_END};
 
@@ -389,15 +401,27 @@ int config_resolve(struct config *c, const char *path, struct config_slot *slot,
 
 /* --- single values -------------------------------------------------------------------------------------- */
 
-static bool number_parse(const char *text, unsigned long *v)
+static bool number_parse(const cyaml_schema_value_t *type, const char *text, unsigned long *v)
 {
+    static const struct {
+        const char *word;
+        unsigned shift;
+    } units[] = {{"", 0}, {"kb", 10}, {"mb", 20}, {"gb", 30}};
+    const unsigned long most = type->flags & BYTES ? UINT32_MAX : INT32_MAX;
     char *end;
 
-    if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && text[1] != '\0'))
+    if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && isdigit((unsigned char)text[1])))
         return false; /* a leading zero would be octal to libcyaml */
     errno = 0;
     *v = strtoul(text, &end, 10);
-    return *end == '\0' && errno == 0 && *v <= INT32_MAX;
+    if (errno != 0)
+        return false;
+    for (size_t i = 0; i < (type->flags & BYTES ? N_OF(units) : 1); i++)
+        if (strcasecmp(end, units[i].word) == 0 && *v <= most >> units[i].shift) {
+            *v <<= units[i].shift;
+            return true;
+        }
+    return false;
 }
 
 static const cyaml_strval_t *word_find(const cyaml_schema_value_t *type, const char *text)
@@ -429,9 +453,13 @@ int config_value_check(const cyaml_schema_value_t *type, const char *path, const
     switch (type->type) {
     case CYAML_UINT:
     case CYAML_INT:
-        if (number_parse(text, &v))
+        if (number_parse(type, text, &v))
             return 0;
         err_set(e, -EINVAL, "%s cannot be '%.64s'", path, text);
+        if (type->flags & BYTES)
+            return err_remedy(e, "give a number of bytes up to %u, or one with a unit, as in 64kb, 1mb, 2gb",
+                              UINT32_MAX),
+                   -EINVAL;
         return err_remedy(e, "give a whole number from 0 to %d, digits only", INT32_MAX), -EINVAL;
     case CYAML_ENUM:
         return word_find(type, text) != NULL ? 0 : bad_word(type, path, text, e);
@@ -446,6 +474,11 @@ int config_value_check(const cyaml_schema_value_t *type, const char *path, const
         err_remedy(e, "see ips.yaml(5) for its form; --set takes single values only");
         return -EINVAL;
     }
+}
+
+bool config_value_bytes(const cyaml_schema_value_t *type, const char *text, unsigned long *v)
+{
+    return type->flags & BYTES && number_parse(type, text, v);
 }
 
 int config_value_store(const struct config_slot *slot, const char *path, const char *text, struct err *e)
@@ -468,7 +501,7 @@ int config_value_store(const struct config_slot *slot, const char *path, const c
     }
     if (type->type == CYAML_ENUM)
         v = (uint32_t)word_find(type, text)->val;
-    else if (number_parse(text, &n))
+    else if (number_parse(type, text, &n))
         v = (uint32_t)n;
     if (type->data_size == sizeof(bool))
         *(bool *)slot->data = v != 0;

@@ -27,6 +27,8 @@ struct config_slot {
 int config_resolve(struct config *c, const char *path, struct config_slot *slot, struct err *e);
 /* Is text a value for a key of this type? path is for the message. */
 int config_value_check(const cyaml_schema_value_t *type, const char *path, const char *text, struct err *e);
+/* The value of a key that counts bytes; false for all others. */
+bool config_value_bytes(const cyaml_schema_value_t *type, const char *text, unsigned long *v);
 /* Checks, then stores. */
 int config_value_store(const struct config_slot *slot, const char *path, const char *text, struct err *e);
 
@@ -34,7 +36,8 @@ int config_value_store(const struct config_slot *slot, const char *path, const c
 int config_action_order(const char *text, uint8_t rank[ACTION_N], struct err *e);
 
 /* config_scan.c: finds, with line and column, whatever is wrong with keys and single values; calls seen() for
- * every key that has one. 0 when libcyaml may have the text. */
-int config_scan(const char *file, const char *text, size_t len, void (*seen)(const char *path, void *arg),
+ * every key that has one. 0 when libcyaml may have the text; it is exchanged (malloc) for one of the same lines in
+ * which numbers of bytes have no unit. */
+int config_scan(const char *file, char **text, size_t *len, void (*seen)(const char *path, void *arg),
                 void *arg, struct err *e);
 #endif

@@ -158,6 +158,7 @@ static const struct {
      "bridges[0].queues"},
     {"flow:\n  max: many\n", 2, "flow.max cannot be 'many'", "whole number"},
     {"flow:\n  max: 1.5\n", 2, "flow.max cannot be '1.5'", "whole number"},
+    {"stream:\n  memory: 1 mb\n", 2, "stream.memory cannot be '1 mb'", "1mb"},
     {"flow:\n  max: 12k\n", 2, "flow.max cannot be '12k'", "whole number"},
     {"flow:\n  max: 010\n", 2, "flow.max cannot be '010'", "whole number"},
     {"flow:\n  max: -1\n", 2, "flow.max cannot be '-1'", "whole number"},
@@ -279,6 +280,101 @@ static void settings(void **state)
     assert_int_equal(config_set(c, "application.ftp.max_tx=10", &e), -EINVAL);
     assert_non_null(strstr(e.text, "unknown key 'application'"));
     config_free(c);
+}
+
+static void bytes_have_units(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned bytes;
+    } good[] = {{"0", 0},
+                {"1500", 1500},
+                {"1kb", 1024},
+                {"64KB", 65536},
+                {"1mb", 1u << 20},
+                {"3Mb", 3u << 20},
+                {"2gb", 1u << 31},
+                {"3GB", 3u << 30},
+                {"0gb", 0},
+                {"4095mb", 0xfff00000},
+                {"4294967295", UINT32_MAX}};
+    static const char *const bad[] = {"4gb",  "4096mb", "4294967296", "1 mb",
+                                      "mb",   "1m",     "1tb",        "1.5mb",
+                                      "-1kb", "01kb",   "1mbx",       "18446744073709551617kb"};
+    struct err e;
+    struct config *c = config_new(&e);
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        snprintf(text, sizeof(text), "app.http.response_body_limit=%s", good[i].text);
+        assert_int_equal(config_set(c, text, &e), 0);
+        assert_int_equal(c->app.http.response_body_bytes, good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "stream.memory=%s", bad[i]);
+        if (config_set(c, text, &e) == 0)
+            fail_msg("accepted: %s", text);
+        assert_non_null(strstr(e.remedy, "1mb"));
+    }
+    assert_int_equal(config_set(c, "flow.max=1kb", &e), -EINVAL); /* flows are not bytes */
+    assert_int_equal(config_set(c, "app.ftp.max_tx=1kb", &e), -EINVAL);
+    assert_int_equal(config_set(c, "app.ftp.max_tx=10", &e), 0);
+    assert_int_equal(c->app.ftp.max_tx, 10);
+    assert_int_equal(config_set(c, "app.http.max_tx=10", &e), -EINVAL);
+    assert_int_equal(config_set(c, "stream.memory=2gb", &e), 0);
+    assert_int_equal(config_check(c, true, &e), 0);
+    config_free(c);
+}
+
+/* libcyaml is given the text with digits in place of units: what stands around them must not move or vanish. */
+static void a_file_has_units(void **state)
+{
+    struct err e;
+    struct config *c = load(
+        "\xef\xbb\xbf# gr\xc3\xb6\xc3\x9f"
+        "e \xf0\x9f\x90\x8c 1mb\r\n"
+        "app: {memory: 64mb, 'flow_memory' : '4MB' , http: {request_body_limit: !!int 1kb}, off: \"2kb\"}\n"
+        "log:\n"
+        "  dir: \"/tmp/\xc3\xb6\" # 3mb\n"
+        "  ring_bytes: 1mb# no comment\n",
+        &e);
+
+    (void)state;
+    assert_null(c);
+    assert_int_equal(e.line, 5);
+    assert_non_null(strstr(e.text, "log.ring_bytes cannot be '1mb# no comment'"));
+    c = load(
+        "\xef\xbb\xbf# gr\xc3\xb6\xc3\x9f"
+        "e \xf0\x9f\x90\x8c 1mb\r\n"
+        "app: {memory: 64mb, 'flow_memory' : '4MB' , http: {request_body_limit: !!int 1kb}, off: \"2kb\"}\n"
+        "log:\n"
+        "  dir: \"/tmp/\xc3\xb6\" # 3mb\n"
+        "  ring_bytes: 1mb # a comment\n"
+        "stream:\n"
+        "  memory:\n"
+        "    2gb\n"
+        "  window: 8kb\n"
+        "user: 1mb",
+        &e);
+    if (c == NULL)
+        fail_msg("%s", e.text);
+    assert_int_equal(c->app.memory_bytes, 64 << 20);
+    assert_int_equal(c->app.flow_bytes, 4 << 20);
+    assert_int_equal(c->app.http.request_body_bytes, 1024);
+    assert_int_equal(c->app.http.response_body_bytes, 0);
+    assert_string_equal(c->app.off, "2kb");
+    assert_string_equal(c->log.dir, "/tmp/\xc3\xb6");
+    assert_int_equal(c->log.ring_bytes, 1 << 20);
+    assert_int_equal(c->stream.memory_bytes, 1u << 31);
+    assert_int_equal(c->stream.window_bytes, 8192);
+    assert_string_equal(c->user, "1mb");
+    config_free(c);
+    /* what only libcyaml finds has the right line behind such numbers, too */
+    c = load("stream:\n  memory: 1mb\nbridges:\n- name: x\n  mode: native\nlog: {}\n", &e);
+    assert_null(c);
+    assert_non_null(strstr(e.remedy, "add the key"));
+    assert_true(e.line >= 4 && e.line <= 6);
 }
 
 static const struct {
@@ -449,6 +545,8 @@ int main(void)
         cmocka_unit_test(no_such_file),
         cmocka_unit_test(garbage_is_refused_without_harm),
         cmocka_unit_test(settings),
+        cmocka_unit_test(bytes_have_units),
+        cmocka_unit_test(a_file_has_units),
         cmocka_unit_test(conflicts_are_found),
         cmocka_unit_test(action_orders),
         cmocka_unit_test(every_default_has_its_key),
