@@ -63,6 +63,8 @@ static void take_text(struct app *a, struct smtp *s, struct span *in)
 {
     bool end = false;
 
+    if (!s->agreed)
+        app_event(a, AN_SMTP_PIPELINED);
     while (in->len > 0 && !end && !s->dropped && !s->bad) {
         struct span run;
 

@@ -15,13 +15,14 @@
 
 enum smtp_mode { SMTP_COMMANDS, SMTP_TEXT, SMTP_CHUNK };
 
-enum smtp_awaited { SMTP_OTHER, SMTP_HELO, SMTP_DATA, SMTP_STARTTLS, SMTP_AUTH };
+enum smtp_awaited { SMTP_OTHER, SMTP_HELO, SMTP_DATA, SMTP_BDAT, SMTP_STARTTLS, SMTP_AUTH };
 
 struct smtp {
     struct bytes line[2]; /* by direction: what has no end yet */
     bool cut[2];          /* the rest of a line that was too long */
     bool greeted, speaks; /* the server, the client have said something */
-    bool chunking, ehlo;  /* the server offered BDAT; it has answered EHLO */
+    bool chunking;        /* the server offered BDAT */
+    bool agreed;          /* 354 has come for the text in hand */
     bool auth;            /* the next line of the client is no command */
     bool last_chunk;
     bool open;                         /* tx is */

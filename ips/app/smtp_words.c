@@ -3,7 +3,8 @@
  * What SMTP's commands and replies mean.
  *
  * Replies answer commands in order. A ring remembers what is awaited, so that the reply to DATA, STARTTLS or AUTH is known
- * for what it is. 354 answers DATA alone: it puts the ring right when server and we count commands differently.
+ * for what it is. 354 answers DATA alone: it puts the ring right when server and we count commands differently, and a mail
+ * follows it even where we saw no DATA.
  *
  * Behind DATA, STARTTLS and AUTH a client must wait. One that does not is an event: whether what it sends is a mail, a
  * command or a password depends on what the server will say.
@@ -131,20 +132,26 @@ static void begin_mail(struct app *a, struct smtp *s)
     mime_begin(a, &s->mime, &s->tx, APP_TO_SERVER, true);
 }
 
-static void data(struct app *a, struct smtp *s, struct span rest)
+static void begin_text(struct app *a, struct smtp *s)
 {
-    smtp_await(a, s, SMTP_DATA);
     begin_mail(a, s);
     s->dots = (struct dots){0};
     s->mode = SMTP_TEXT;
+    s->agreed = false;
+}
+
+static void data(struct app *a, struct smtp *s, struct span rest)
+{
+    smtp_await(a, s, SMTP_DATA);
+    begin_text(a, s);
 }
 
 static void bdat(struct app *a, struct smtp *s, struct span rest)
 {
     struct span size = word_next(&rest);
 
-    smtp_await(a, s, SMTP_OTHER);
-    if (s->ehlo && !s->chunking)
+    smtp_await(a, s, SMTP_BDAT);
+    if (s->greeted && !s->chunking)
         app_event(a, AN_SMTP_BDAT_NOT_OFFERED);
     if (!word_number(&size, UINT32_MAX, &s->chunk_left) || size.len > 0) {
         app_event(a, AN_SMTP_BDAT_LENGTH);
@@ -225,7 +232,7 @@ void smtp_command(struct app *a, struct smtp *s, struct span line)
 
 static void reply_to_data(struct app *a, struct smtp *s, unsigned code)
 {
-    if (code == 354)
+    if (code < 400) /* none that answers DATA: server and we count differently */
         return;
     app_event(a, AN_SMTP_DATA_REJECTED);
     if (s->mode == SMTP_TEXT)
@@ -236,10 +243,17 @@ static void whole_reply(struct app *a, struct smtp *s, unsigned code)
 {
     enum smtp_awaited what;
 
-    if (!s->greeted) {
+    if (!s->greeted) { /* a client that spoke first must not have the greeting taken for a reply: its 220 is STARTTLS's */
         s->greeted = true;
-        if (!s->speaks)
+        if (!s->speaks || code == 220)
             return;
+    }
+    if (code == 354 && s->mode != SMTP_CHUNK) { /* a mail comes, whatever we took the command for */
+        s->n_awaited = 0;
+        if (s->mode == SMTP_COMMANDS)
+            begin_text(a, s);
+        s->agreed = true;
+        return;
     }
     if (s->n_awaited == 0) {
         if (code != 421) /* which needs no command */
@@ -247,12 +261,10 @@ static void whole_reply(struct app *a, struct smtp *s, unsigned code)
         return;
     }
     what = awaited_take(s);
-    while (code == 354 && what != SMTP_DATA && s->n_awaited > 0)
-        what = awaited_take(s);
     if (what == SMTP_DATA)
         reply_to_data(a, s, code);
-    else if (what == SMTP_HELO)
-        s->ehlo = code == 250;
+    else if (what == SMTP_BDAT && (code == 500 || code == 502) && s->mode == SMTP_CHUNK)
+        smtp_mail_end(a, s, false); /* the server has no such command: what follows are commands */
     else if (what == SMTP_AUTH)
         s->auth = code == 334;
     else if (what == SMTP_STARTTLS && code == 220)

@@ -194,6 +194,8 @@ static void test_events(void **state)
     expect_event((struct turn[]){{S, "220 x ESMTP\r\n"}, {S, "250 ok\r\n"}}, 2, AN_SMTP_UNMATCHED_REPLY);
     expect_event((struct turn[]){{S, "220 x ESMTP\r\n"}, {C, "STARTTLS\r\nMAIL FROM:<a>\r\n"}}, 2,
                  AN_SMTP_PIPELINED);
+    expect_event((struct turn[]){{S, "220 x ESMTP\r\n"}, {C, "DATA\r\nMAIL FROM:<a>\r\n"}}, 2,
+                 AN_SMTP_PIPELINED);
     expect_event((struct turn[]){{S, "220 x ESMTP\r\n"}, {C, "AUTH LOGIN\r\nDATA\r\n"}}, 2,
                  AN_SMTP_PIPELINED);
     expect_event((struct turn[]){{S, "220 x ESMTP\r\n"}, {C, "BDAT 99999999999999999999 LAST\r\n"}}, 2,
@@ -229,6 +231,62 @@ static void test_auth(void **state)
     lab_free(l);
 }
 
+static const struct app_parser *parser_of(const struct app_lab *l)
+{
+    return l->app->slots[flow_index(l->flows, l->flow)].flow->parser;
+}
+
+/* What makes us lose count of commands and replies must hide nothing. */
+static void test_count_is_lost(void **state)
+{
+    char many[66 * 6 + 64];
+    struct app_lab *l = talk_new(25);
+
+    /* the greeting's 220 does not answer a STARTTLS that came before it */
+    lab_say(l, C, "STARTTLS\r\n");
+    lab_say(l, S, "220 mail.example ESMTP\r\n");
+    lab_say(l, S, "502 no\r\n");
+    lab_say(l, C, "MAIL FROM:<early>\r\n");
+    assert_ptr_equal(parser_of(l), &parser_smtp);
+    assert_true(lab_saw(l, BUF_SMTP_MAIL_FROM, "<early>"));
+    lab_free(l);
+
+    /* more commands than are remembered, and DATA behind them */
+    l = talk_new(25);
+    lab_say(l, S, "220 x ESMTP\r\n");
+    for (int i = 0; i < 66; i++)
+        memcpy(many + i * 6, "NOOP\r\n", 6);
+    strcpy(many + 66L * 6, "MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n");
+    lab_say(l, C, many);
+    for (int i = 0; i < 68; i++)
+        lab_say(l, S, i % 2 ? "250 ok\r\n" : "500 no\r\n");
+    lab_say(l, S, "354 go\r\n");
+    lab_say(l, C, "Content-Transfer-Encoding: base64\r\n\r\nYWJj\r\n.\r\n");
+    assert_true(lab_saw(l, BUF_FILE_DATA, "abc"));
+    assert_false(lab_event(l, AN_SMTP_PIPELINED));
+    lab_free(l);
+
+    /* a server that takes for DATA what we do not */
+    l = talk_new(25);
+    lab_say(l, S, "220 x ESMTP\r\n");
+    lab_send(l, C, "DATA\0\r\n", 7);
+    lab_say(l, S, "354 go\r\n");
+    lab_say(l, C, "Content-Transfer-Encoding: base64\r\n\r\nYWJj\r\n.\r\nMAIL FROM:<z>\r\n");
+    assert_true(lab_saw(l, BUF_FILE_DATA, "abc"));
+    assert_true(lab_saw(l, BUF_SMTP_MAIL_FROM, "<z>"));
+    lab_free(l);
+
+    /* a server that does not know BDAT */
+    l = talk_new(25);
+    lab_say(l, S, "220 x ESMTP\r\n");
+    lab_say(l, C, "BDAT 100000\r\n");
+    assert_true(lab_event(l, AN_SMTP_BDAT_NOT_OFFERED));
+    lab_say(l, S, "502 what\r\n");
+    lab_say(l, C, "MAIL FROM:<y>\r\n");
+    assert_true(lab_saw(l, BUF_SMTP_MAIL_FROM, "<y>"));
+    lab_free(l);
+}
+
 /* On any port: by the greeting, or by the client. */
 static void test_recognised(void **state)
 {
@@ -258,7 +316,7 @@ int main(void)
         cmocka_unit_test(test_starttls),     cmocka_unit_test(test_starttls_refused),
         cmocka_unit_test(test_data_refused), cmocka_unit_test(test_counts_differ),
         cmocka_unit_test(test_events),       cmocka_unit_test(test_auth),
-        cmocka_unit_test(test_recognised),
+        cmocka_unit_test(test_recognised),   cmocka_unit_test(test_count_is_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
