@@ -24,10 +24,11 @@ struct imap {
     struct bytes line[2];
     bool cut[2];
     bool dropped, tls, open;
-    bool continues[2]; /* the line in hand goes on behind a literal */
-    bool starttls;     /* the client's command is STARTTLS */
-    bool waits;        /* the client sends its literal when the server agrees */
-    uint8_t tag_len;   /* of the client's command */
+    bool continues[2];  /* the line in hand goes on behind a literal */
+    bool starttls;      /* the client's command is STARTTLS */
+    uint32_t n_awaited; /* commands without a tagged response */
+    bool waits;         /* the client sends its literal when the server agrees */
+    uint8_t tag_len;    /* of the client's command */
     uint8_t tag[TAG_MAX];
     uint8_t content[2];  /* enum content of the literal in hand */
     bool appends;        /* the client's command is APPEND */
@@ -129,12 +130,13 @@ static void command(struct app *a, struct imap *s, struct span line)
 {
     struct span rest = line, tag, word;
 
-    if (s->starttls)
-        app_event(a, AN_IMAP_PIPELINED);
     tag = word_next(&rest);
     word = word_next(&rest);
+    if (s->starttls || (s->n_awaited > 0 && word_is(word, "STARTTLS")))
+        app_event(a, AN_IMAP_PIPELINED);
     s->appends = word_is(word, "APPEND");
     s->starttls = word_is(word, "STARTTLS");
+    s->n_awaited++;
     s->tag_len = (uint8_t)(tag.len < TAG_MAX ? tag.len : TAG_MAX);
     memcpy(s->tag, tag.p, s->tag_len);
 }
@@ -143,7 +145,14 @@ static void response(struct app *a, struct imap *s, struct span line)
 {
     struct span rest = line, tag = word_next(&rest);
 
-    if (s->tag_len == 0 || !span_eq(span_sub(tag, 0, TAG_MAX), span_of(s->tag, s->tag_len)))
+    bool bad = word_begins(rest, "BAD");
+
+    if (word_is(tag, "+") || (word_is(tag, "*") && !bad))
+        return;
+    if (s->n_awaited > 0 && --s->n_awaited > 0 && s->starttls) /* of a command before it, whatever its tag */
+        return;
+    if (s->tag_len == 0 || word_is(tag, "*") ||
+        !span_eq(span_sub(tag, 0, TAG_MAX), span_of(s->tag, s->tag_len)))
         return;
     s->tls = s->starttls && word_is(word_next(&rest), "OK");
     s->starttls = false;

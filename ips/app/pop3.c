@@ -14,7 +14,7 @@
 #include "ips/app/words.h"
 
 #define LINE_MAX_BYTES 4096
-#define AWAITED_MAX    64
+#define AWAITED_MAX    1024 /* clients send as many RETRs at once */
 
 enum answer { ONE_LINE, TEXT, MAIL, STLS, AUTH };
 
@@ -23,7 +23,7 @@ struct pop3 {
     bool cut[2];
     bool greeted, dropped, tls, auth; /* auth: the server asked for a line that is no command */
     bool open;
-    uint8_t first, n_awaited;
+    uint16_t first, n_awaited;
     uint8_t awaited[AWAITED_MAX]; /* enum answer */
     uint8_t text;                 /* enum answer that is coming: TEXT, MAIL; ONE_LINE: none */
     struct dots dots;
@@ -43,7 +43,7 @@ static void await(struct app *a, struct pop3 *s, enum answer what)
 {
     if (s->n_awaited == AWAITED_MAX) {
         app_event(a, AN_POP3_MANY_COMMANDS);
-        s->first = (uint8_t)((s->first + 1) % AWAITED_MAX);
+        s->first = (uint16_t)((s->first + 1) % AWAITED_MAX);
         s->n_awaited--;
     }
     s->awaited[(s->first + s->n_awaited++) % AWAITED_MAX] = (uint8_t)what;
@@ -92,7 +92,7 @@ static void answer(struct app *a, struct pop3 *s, struct span line)
         return;
     }
     what = (enum answer)s->awaited[s->first];
-    s->first = (uint8_t)((s->first + 1) % AWAITED_MAX);
+    s->first = (uint16_t)((s->first + 1) % AWAITED_MAX);
     s->n_awaited--;
     if (what == AUTH)
         s->auth = word_begins(line, "+ ") || word_is(line, "+");

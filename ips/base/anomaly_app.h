@@ -283,7 +283,7 @@
     X(AN_MIME_LIKE_BOUNDARY, "smtp.mime_like_boundary", "*a line that begins like a boundary and goes on")   \
     X(AN_MIME_DEEP, "smtp.mime_too_deep",                                                                    \
       "*more than 16 multiparts inside each other: the rest is looked at as it is")                          \
-    X(AN_POP3_MANY_COMMANDS, "pop3.too_many_commands", "more than 64 commands wait for answers")             \
+    X(AN_POP3_MANY_COMMANDS, "pop3.too_many_commands", "#more than 1024 commands wait for answers")          \
     X(AN_POP3_PIPELINED, "pop3.stls_pipelined", "*sent behind STLS without waiting for the answer")          \
     X(AN_POP3_UNMATCHED, "pop3.unmatched_answer", "an answer to no command")                                 \
     X(AN_POP3_ODD_END, "pop3.ambiguous_end", "*a dot on a line of its own, but without CR LF around it")     \

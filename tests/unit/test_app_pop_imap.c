@@ -136,6 +136,28 @@ static void test_tls(void **state)
     }
 }
 
+/* Answers to other commands, and what is none, do not begin TLS. */
+static void test_no_tls(void **state)
+{
+    static const struct turn early[] = {{C, "* STARTTLS\r\n"},
+                                        {S, "* OK ready\r\n"},
+                                        {C, "a APPEND x {3}\r\n"}},
+                             same[] = {{S, "* OK ready\r\n"},
+                                       {C, "a NOOP\r\nb NOOP\r\na STARTTLS\r\n"},
+                                       {S, "a OK\r\nb OK\r\n"},
+                                       {S, "a BAD no\r\n"}};
+    struct app_lab *l = talk_new(143);
+
+    play(l, early, N(early), 1000);
+    assert_ptr_equal(l->app->slots[flow_index(l->flows, l->flow)].flow->parser, &parser_imap);
+    lab_free(l);
+    l = talk_new(143);
+    play(l, same, N(same), 1000);
+    assert_ptr_equal(l->app->slots[flow_index(l->flows, l->flow)].flow->parser, &parser_imap);
+    assert_true(lab_event(l, AN_IMAP_PIPELINED));
+    lab_free(l);
+}
+
 static void check_event(uint16_t port, const char *greeting, enum app_dir dir, const char *text,
                         enum anomaly which)
 {
@@ -149,7 +171,7 @@ static void check_event(uint16_t port, const char *greeting, enum app_dir dir, c
 
 static void test_events(void **state)
 {
-    char many[8300];
+    static char many[8300];
 
     memset(many, 'x', sizeof(many));
     many[sizeof(many) - 1] = '\0';
@@ -157,7 +179,7 @@ static void test_events(void **state)
     check_event(110, "+OK\r\n", C, "STLS\r\nUSER a\r\n", AN_POP3_PIPELINED);
     check_event(143, "* OK\r\n", C, "a STARTTLS\r\nb NOOP\r\n", AN_IMAP_PIPELINED);
     check_event(143, "* OK\r\n", C, many, AN_IMAP_LONG_LINE);
-    for (int i = 0; i < 65; i++)
+    for (int i = 0; i < 1025; i++)
         memcpy(many + i * 6, "NOOP\r\n", 7);
     check_event(110, "+OK\r\n", C, many, AN_POP3_MANY_COMMANDS);
 
@@ -172,10 +194,8 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pop3),
-        cmocka_unit_test(test_imap),
-        cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_pop3),   cmocka_unit_test(test_imap),   cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_no_tls), cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
