@@ -47,8 +47,10 @@ struct facts {
     struct span l4_hdr;       /* TCP with options, UDP or ICMP header; p == NULL when there is none */
     uint16_t vlan[3];         /* tag control words, outermost first */
     uint8_t n_vlans;
-    uint64_t apps;                     /* what the flow speaks: APP_BIT()s; 0: not known */
-    const struct anomalies *anomalies; /* of the packet; NULL: none */
+    uint64_t apps;                          /* what the flow speaks: APP_BIT()s; 0: not known */
+    const struct anomalies *anomalies;      /* of the packet; NULL: none */
+    const uint64_t *flow_pkts, *flow_bytes; /* [2], [0] to_server, this packet included; NULL: no flow */
+    uint64_t flow_age_ns;
     uint32_t stream_size[2]; /* TCP: sequence numbers used so far, SYN and FIN count one; [0] by the client */
 };
 

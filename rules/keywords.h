@@ -86,6 +86,13 @@ struct keyword {
     X(filesize)             \
     X(flags)                \
     X(flow)                 \
+    X(flow_age)             \
+    X(flow_bytes)           \
+    X(flow_bytes_toclient)  \
+    X(flow_bytes_toserver)  \
+    X(flow_pkts)            \
+    X(flow_pkts_toclient)   \
+    X(flow_pkts_toserver)   \
     X(flowbits)             \
     X(flowint)              \
     X(fragbits)             \

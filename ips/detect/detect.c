@@ -168,6 +168,7 @@ static bool sizes_by_flow(const struct packet *p, uint32_t size[2])
 
 static void fill_facts(struct detect *d, const struct packet *p)
 {
+    const struct flow *f = p->flow;
     static const uint32_t proto_fact[PROTO_N] = {0, FACT_TCP, FACT_UDP, FACT_ICMP};
 
     d->facts = (struct facts){
@@ -206,6 +207,9 @@ static void fill_facts(struct detect *d, const struct packet *p)
         .n_vlans = p->n_vlans,
         .apps = d->app ? app_of(d->app, p) : 0,
         .anomalies = &p->anomalies,
+        .flow_pkts = f ? f->pkts : NULL,
+        .flow_bytes = f ? f->bytes : NULL,
+        .flow_age_ns = f && p->ts_ns > f->start_ts_ns ? p->ts_ns - f->start_ts_ns : 0,
     };
     if (d->streams ? stream_sizes(d->streams, p, d->facts.stream_size)
                    : sizes_by_flow(p, d->facts.stream_size))

@@ -125,13 +125,6 @@ static const struct later rows[] = {
     ROW("opcua_node_id", S3, ANYTHING, DORMANT, NULL),
     ROW("opcua_node_namespace_index", S3, ANYTHING, DORMANT, NULL),
     /* flows */
-    ROW("flow.age", S, NUMBER, DORMANT, NULL),
-    ROW("flow.pkts", S, ANYTHING, DORMANT, NULL),
-    ROW("flow.bytes", S, ANYTHING, DORMANT, NULL),
-    ROW("flow.pkts_toserver", S, NUMBER, DORMANT, NULL),
-    ROW("flow.pkts_toclient", S, NUMBER, DORMANT, NULL),
-    ROW("flow.bytes_toserver", S, NUMBER, DORMANT, NULL),
-    ROW("flow.bytes_toclient", S, NUMBER, DORMANT, NULL),
     /* looking into buffers in ways that do not exist yet */
     ROW("absent", S, NOTHING, DORMANT | LOOKS, NULL),
     ROW("entropy", S, ANYTHING, DORMANT | LOOKS, NULL),

@@ -40,6 +40,7 @@ struct pkt {
     uint16_t vlan[2];
     uint8_t n_vlans;
     uint32_t stream_size[2];
+    uint64_t flow_pkts[2], flow_bytes[2], flow_age_ms; /* unless no_flow */
     const char *payload;
     uint32_t payload_len; /* 0: strlen(payload) */
     struct anomalies anomalies;
@@ -223,6 +224,9 @@ static inline bool rule_matches(const struct ruleset *rs, uint32_t sid, const st
                       .n_vlans = p->n_vlans,
                       .anomalies = &p->anomalies,
                       .stream_size = {p->stream_size[0], p->stream_size[1]},
+                      .flow_pkts = p->no_flow ? NULL : p->flow_pkts,
+                      .flow_bytes = p->no_flow ? NULL : p->flow_bytes,
+                      .flow_age_ns = p->flow_age_ms * 1000000,
                       .src = src,
                       .dst = dst};
     struct eval e = {.facts = &f, .scratch = scratch, .steps_left = 3000};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * isdataat, bsize, bufferlen, urilen, dsize, stream_size: edges, dialects, contradictions. Traps 9, 10, 20 and 21.
+ * isdataat, bsize, bufferlen, urilen, dsize, stream_size, flow.age, flow.pkts, flow.bytes: edges, dialects, contradictions. Traps 9, 10, 20 and 21.
  */
 #include "harness.h"
 
@@ -210,6 +210,52 @@ static void size_of_streams(void **state)
     assert_options_refused("stream_size:server,<,x;", "no condition");
 }
 
+static void totals_of_flows(void **state)
+{
+    struct pkt p = {.proto = 17, .flow_pkts = {10, 3}, .flow_bytes = {3000, 5ull << 32}, .flow_age_ms = 2999};
+    struct pkt unknown = p;
+    static const struct {
+        const char *options;
+        bool match;
+    } cases[] = {
+        {"flow.age:2;", true},
+        {"flow.age:3;", false},
+        {"flow.age:>1;", true},
+        {"flow.age:>=3;", false},
+        {"flow.age:1-3;", true},
+        {"flow.pkts:toserver,=10;", true},
+        {"flow.pkts:toclient,10;", false},
+        {"flow.pkts: toclient , <4;", true},
+        {"flow.pkts:either,10;", true},
+        {"flow.pkts:either,3;", true},
+        {"flow.pkts:either,4-9;", false},
+        {"flow.pkts:either,!10;", true}, /* the other direction has not */
+        {"flow.pkts:toserver,!10;", false},
+        {"flow.pkts_toserver:10;", true},
+        {"flow.pkts_toclient:10;", false},
+        {"flow.pkts_toclient:<4;", true},
+        {"flow.bytes:toserver,<=3000;", true},
+        {"flow.bytes:toserver,<3000;", false},
+        {"flow.bytes:toclient,>4000000000;", true}, /* beyond 32 bits */
+        {"flow.bytes_toclient:<4000000000;", false},
+        {"flow.bytes_toserver:3000;", true},
+        {"flow.bytes_toclient:>8000; flow.bytes:either,3000;", true},
+    };
+
+    (void)state;
+    unknown.no_flow = true;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (options_match_packet(DIALECT_SURICATA, cases[i].options, &p) != cases[i].match)
+            fail_msg("%s", cases[i].options);
+        assert_false(options_match_packet(DIALECT_SURICATA, cases[i].options, &unknown));
+    }
+    assert_options_refused("flow.pkts:10;", "'10' is no direction");
+    assert_options_refused("flow.pkts:both,10;", "'both' is no direction");
+    assert_options_refused("flow.bytes:toserver;", "no condition");
+    assert_options_refused("flow.bytes_toserver:toserver,1;", "no condition");
+    assert_options_refused("flow.age:<0;", "no number");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +263,7 @@ int main(void)
         cmocka_unit_test(trap10_buffer),     cmocka_unit_test(trap20_bsize),
         cmocka_unit_test(trap21_ranges),     cmocka_unit_test(trap21_bufferlen),
         cmocka_unit_test(trap21_urilen),     cmocka_unit_test(size_of_streams),
+        cmocka_unit_test(totals_of_flows),
     };
 
     return cmocka_run_group_tests_name("rules: sizes", tests, NULL, NULL);
