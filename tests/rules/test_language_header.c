@@ -202,7 +202,7 @@ static void short_headers(void **state)
 
 static void directions(void **state)
 {
-    assert_dormant("http", "content:\"x\";", DIALECT_SURICATA, "http");
+    assert_dormant("http", "content:\"x\";", DIALECT_SURICATA, "");
     accepted(
         "alert http any any => any any (http.uri; content:\"a\"; http.stat_code; content:\"200\"; sid:1;)",
         DIALECT_SURICATA, 1);
