@@ -2,8 +2,8 @@
 /*
  * Which protocol a flow speaks, by its first bytes in either direction; ports only break ties.
  *
- * Each parser's probe is asked as bytes come, until it says no. Who says yes has it. When those that are left say no
- * more than "likely", the one whose port this is has it, or the only one. Up to PROBE_BYTES_MAX bytes of a direction are
+ * Each parser's probe is asked as bytes come, until it says no. Who says yes has it. Who says "likely" has it when this
+ * is its port, and when nobody wants to see more: then the first of them. Up to PROBE_BYTES_MAX bytes of a direction are
  * kept meanwhile, and go to the parser when it is found; they have left by then, but no message ended in them that
  * a probe could not recognise. When both directions are nobody's, the flow has no protocol, and its bytes are looked
  * at as a stream all the same.
@@ -54,20 +54,16 @@ static bool has_port(const struct app_parser *p, uint16_t port)
     return false;
 }
 
-/* Of those that could be it, the one whose port this is; else the only one, else the first. */
-static const struct app_parser *choose(const struct app *a, uint64_t likely)
+/* The first of these parsers whose port this is; NULL: none. */
+static const struct app_parser *by_port(const struct app *a, uint64_t of)
 {
-    const struct app_parser *first = NULL;
-
-    for (uint64_t left = likely; left; left &= left - 1) {
-        const struct app_parser *p = app_parsers[__builtin_ctzll(left)];
+    for (; of; of &= of - 1) {
+        const struct app_parser *p = app_parsers[__builtin_ctzll(of)];
 
         if (has_port(p, a->of->port[1]))
             return p;
-        if (!first)
-            first = p;
     }
-    return first;
+    return NULL;
 }
 
 /* NULL: not known. *may: who is still in question. */
@@ -93,8 +89,11 @@ static const struct app_parser *probe(const struct app *a, struct span bytes, co
         }
     }
     *may = likely | more;
+    const struct app_parser *here = by_port(a, likely);
+    if (here && !by_port(a, more))
+        return here;
     if (likely && (!more || last))
-        return choose(a, likely);
+        return here ? here : app_parsers[__builtin_ctzll(likely)];
     if (last)
         *may = 0;
     return NULL;
