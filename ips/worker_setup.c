@@ -105,6 +105,7 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
         .on_ambiguous = on_exception(EXC_APP_AMBIGUOUS, cfg->app.ambiguous_policy, cfg, place->inline_mode),
         .inline_mode = place->inline_mode,
         .expect = place->expect,
+        .file_asks = cfg->app.hashes ? FILE_ASK_HASHES : 0,
         .log = cfg->log.events[0] != '\0',
         .limits = {.body_window = cfg->app.body_window,
                    .body_start = cfg->app.body_start,

@@ -105,6 +105,10 @@ enum buffer_direction { TO_SERVER = 1, TO_CLIENT = 2, BOTH_WAYS = 3 };
     X(FILE_NAME, "file.name", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                    \
     X(FILE_MAGIC, "file.magic", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                  \
     X(FILE_SIZE, "", "", "", 0, 0, BOTH_WAYS, LIVE)                                     \
+    X(FILE_GROWN, "", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                            \
+    X(FILE_MD5, "", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                              \
+    X(FILE_SHA1, "", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                             \
+    X(FILE_SHA256, "", "", "", 0, 0, BOTH_WAYS, LIVE | MULTI)                           \
     X(JS_DATA, "", "js_data", "", 0, 0, BOTH_WAYS, 0)                                   \
     X(VBA_DATA, "", "vba_data", "", 0, 0, BOTH_WAYS, 0)
 

@@ -195,6 +195,32 @@ static uint32_t *sort_rules(struct builder *b, uint32_t *n_out)
     return order;
 }
 
+/* What is made of files only for those who ask. */
+static void place_asks(struct ruleset *rs)
+{
+    for (uint32_t i = 0; i < rs->n_rules; i++) {
+        const struct rule *r = &rs->rules[i];
+
+        for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++)
+            switch (rs->steps[r->first_step + k].buffer) {
+            case BUF_FILE_GROWN:
+                rs->file_asks |= FILE_ASK_GROWN;
+                break;
+            case BUF_FILE_MD5:
+                rs->file_asks |= FILE_ASK_MD5;
+                break;
+            case BUF_FILE_SHA1:
+                rs->file_asks |= FILE_ASK_SHA1;
+                break;
+            case BUF_FILE_SHA256:
+                rs->file_asks |= FILE_ASK_SHA256;
+                break;
+            default:
+                break;
+            }
+    }
+}
+
 /* Rules and steps, in order, into the arena. */
 static bool place_rules(struct builder *b, struct ruleset *rs, const uint32_t *order)
 {
@@ -222,6 +248,7 @@ static bool place_rules(struct builder *b, struct ruleset *rs, const uint32_t *o
     rs->info = info;
     rs->steps = steps;
     rs->n_steps = n_steps;
+    place_asks(rs);
     return true;
 }
 

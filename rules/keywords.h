@@ -82,7 +82,10 @@ struct keyword {
     X(fast_pattern)         \
     X(fileext)              \
     X(filemagic)            \
+    X(filemd5)              \
     X(filename)             \
+    X(filesha1)             \
+    X(filesha256)           \
     X(filesize)             \
     X(flags)                \
     X(flow)                 \

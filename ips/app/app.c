@@ -77,6 +77,7 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
 
     if (a) {
         a->cfg = *cfg;
+        a->file_asks = cfg->file_asks;
         a->flows = flows;
         a->streams = streams;
         a->slots_bytes = sizeof(*a->slots) * cfg->max_flows;
@@ -103,6 +104,11 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
 void app_set_hooks(struct app *a, const struct app_hooks *hooks)
 {
     a->hooks = *hooks;
+}
+
+void app_file_asks(struct app *a, uint8_t asks)
+{
+    a->file_asks = a->cfg.file_asks | asks;
 }
 
 void app_free(struct app *a)

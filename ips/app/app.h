@@ -34,6 +34,7 @@ struct app_config {
     uint64_t off;          /* APP_BIT()s of protocols that are not to be recognised */
     enum exception_action on_memcap, on_error, on_ambiguous;
     bool inline_mode;
+    uint8_t file_asks;        /* enum file_ask, whatever rules ask */
     bool log;                 /* events of transactions are wanted (log_event is called) */
     struct app_limits limits; /* of the parsers: limits.h */
     struct expect *expect;    /* of the bridge; NULL: no connection is expected. Outlives the app */
@@ -58,6 +59,9 @@ void app_free(struct app *a);
 void app_begin(struct app *a, struct packet *p, struct counters *c);
 void app_parse(struct app *a, struct packet *p, struct counters *c);
 void app_end(struct app *a, struct packet *p);
+
+/* Before app_parse(): what the rules ask about files (ruleset_file_asks()); it stays. */
+void app_file_asks(struct app *a, uint8_t asks);
 
 /* What the flow of the packet speaks: APP_BIT(), more than one for what is inside another (HTTP/2's DoH); 0: not known. */
 uint64_t app_of(const struct app *a, const struct packet *p);

@@ -16,6 +16,7 @@
 #include "ips/app/cipher.h"
 #include "ips/app/memory.h"
 #include "ips/base/pool.h"
+#include "rules/ruleset.h"
 
 #define PROBE_BYTES_MAX 2048 /* of a direction that are kept while its protocol is not known */
 #define PROBE_DATAGRAMS 4    /* of a flow that are looked at */
@@ -80,8 +81,9 @@ struct app {
     uint32_t switch_at; /* app_switch() */
     uint8_t switch_to, dir;
     bool switched;
-    bool memcap; /* a limit was hit while the parser ran */
-    bool took;   /* bytes of a stream were parsed */
+    bool memcap;       /* a limit was hit while the parser ran */
+    bool took;         /* bytes of a stream were parsed */
+    uint8_t file_asks; /* enum file_ask: of the ruleset in force, and of the configuration */
     struct digest_lately lately[DIGESTS_LATELY];
     struct app_view view;
     uint64_t shown[(BUF_N + 63) / 64];

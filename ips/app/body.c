@@ -31,6 +31,7 @@ static bool publish(struct app *a, struct body *b, struct app_tx *tx, struct spa
         app_put_growing(a, tx, (enum buffer_id)b->buffers[i], &w);
     if (b->origin == 0)
         file_look(&b->file, bytes, !more);
+    file_take(a, &b->file, tx, bytes, b->origin);
     file_put(a, &b->file, tx);
     return app_inspect(a, tx, (enum app_dir)b->dir, false) &&
            (!b->parts || multipart_take(a, b->parts, tx, span_sub(bytes, b->fresh_at, bytes.len)));
@@ -156,6 +157,7 @@ bool body_end(struct app *a, struct body *b, struct app_tx *tx, bool whole)
         return on;
     if (b->origin == 0)
         file_look(&b->file, bytes_span(&b->window), true);
+    file_take(a, &b->file, tx, bytes_span(&b->window), b->origin);
     file_end(a, &b->file, tx, body_size(b), whole && !b->over);
     on = publish(a, b, tx, bytes_span(&b->window), false);
     b->fresh_at = b->window.len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Digests for fingerprints, with OpenSSL's low-level functions: their state is on the stack. The functions that replaced
+ * Digests for fingerprints and of files, with OpenSSL's low-level functions: their state is on the stack, or the flow's memory. The functions that replaced
  * them (EVP) allocate one for each digest, which a worker must not do, and take twice the time for a few bytes.
  *
  * Many clients are of one kind, and so are their fingerprints: what was hashed lately is compared as a whole and not
@@ -45,6 +45,62 @@ uint32_t app_digest(struct app *a, enum digest_kind kind, struct span s, uint8_t
     default:
         return 0;
     }
+}
+
+struct digests {
+    uint8_t kinds;
+    bool ended;
+    uint8_t value[DIGEST_N][DIGEST_BYTES_MAX];
+    MD5_CTX md5;
+    SHA_CTX sha1;
+    SHA256_CTX sha256;
+};
+
+struct digests *digests_new(struct app *a, uint8_t kinds)
+{
+    struct digests *d = app_take(a, sizeof(*d));
+
+    if (!d)
+        return NULL;
+    d->kinds = kinds;
+    MD5_Init(&d->md5);
+    SHA1_Init(&d->sha1);
+    SHA256_Init(&d->sha256);
+    return d;
+}
+
+void digests_add(struct digests *d, struct span s)
+{
+    if (d->kinds >> DIGEST_MD5 & 1)
+        MD5_Update(&d->md5, s.p, s.len);
+    if (d->kinds >> DIGEST_SHA1 & 1)
+        SHA1_Update(&d->sha1, s.p, s.len);
+    if (d->kinds >> DIGEST_SHA256 & 1)
+        SHA256_Update(&d->sha256, s.p, s.len);
+}
+
+void digests_end(struct digests *d)
+{
+    MD5_Final(d->value[DIGEST_MD5], &d->md5);
+    SHA1_Final(d->value[DIGEST_SHA1], &d->sha1);
+    SHA256_Final(d->value[DIGEST_SHA256], &d->sha256);
+    d->ended = true;
+}
+
+struct span digests_value(const struct digests *d, enum digest_kind kind)
+{
+    static const uint8_t bytes[DIGEST_N] = {[DIGEST_MD5] = MD5_DIGEST_LENGTH,
+                                            [DIGEST_SHA1] = SHA_DIGEST_LENGTH,
+                                            [DIGEST_SHA256] = SHA256_DIGEST_LENGTH};
+
+    if (!d || !d->ended || !(d->kinds >> kind & 1))
+        return span_of(NULL, 0);
+    return span_of(d->value[kind], bytes[kind]);
+}
+
+void digests_free(struct app *a, struct digests *d)
+{
+    app_give(a, d, sizeof(*d));
 }
 
 uint32_t app_digest_hex(struct app *a, enum digest_kind kind, struct span s,

@@ -11,6 +11,15 @@ enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_N };
 
 struct app;
 
+/* Of something that comes in pieces: all kinds that are asked for, a bit each. Memory of the flow in hand; NULL: none. */
+struct digests;
+struct digests *digests_new(struct app *a, uint8_t kinds);
+void digests_add(struct digests *d, struct span s);
+void digests_end(struct digests *d);
+/* After the end; empty when it was not asked for. */
+struct span digests_value(const struct digests *d, enum digest_kind kind);
+void digests_free(struct app *a, struct digests *d);
+
 /* What was made lately, by what it was made of: app_lately(). A place is taken by whoever comes. */
 #define DIGESTS_LATELY    256 /* a power of two */
 #define DIGEST_LATELY_MAX 480 /* bytes of text */

@@ -2,14 +2,18 @@
 #ifndef SLUICE_APP_FILE_H
 #define SLUICE_APP_FILE_H
 /*
- * A file that a body carries: its name, its type by its first bytes, its size, and EVE's fileinfo. Part of struct body, and
+ * A file that a body carries: its name, its type by its first bytes, its size, digests, and EVE's fileinfo. Part of struct body, and
  * called by body.c alone. Worker thread; memory of the flow in hand.
  */
 #include "ips/app/memory.h"
 
+struct digests;
+
 struct file {
     struct bytes name;
-    const char *magic; /* a constant; NULL: not known yet */
+    struct digests *digests; /* NULL: nobody asks for them */
+    uint64_t taken;          /* bytes that came so far */
+    const char *magic;       /* a constant; NULL: not known yet */
     uint64_t size;
     bool there;
     bool named, typed, sized; /* was published since the file began */
@@ -19,6 +23,8 @@ struct file {
 void file_begin(struct app *a, struct file *f, struct span name);
 /* Its first bytes, as far as they have come; last: no more will come that tell something. */
 void file_look(struct file *f, struct span start, bool last);
+/* Its bytes from `origin` on, the new ones at the end: those that came before are known. */
+void file_take(struct app *a, struct file *f, struct app_tx *tx, struct span bytes, uint64_t origin);
 /* What became known and was not published. */
 void file_put(struct app *a, struct file *f, struct app_tx *tx);
 /* For the parser's show(). */

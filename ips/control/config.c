@@ -58,6 +58,7 @@ const struct config_default config_defaults[] = {
     {"app.ja3", "on"},
     {"app.ja4", "on"},
     {"app.hassh", "on"},
+    {"app.hashes", "off"},
     {"app.off", ""},
     {"app.body_window", "8192"},
     {"app.body_start", "32768"},

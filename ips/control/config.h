@@ -85,7 +85,7 @@ struct config {
     struct {
         unsigned memory_bytes, flow_bytes;                      /* per worker, per flow */
         uint32_t memcap_policy, error_policy, ambiguous_policy; /* enum exception_action */
-        bool encryption_bypass, ja3, ja4, hassh;
+        bool encryption_bypass, ja3, ja4, hassh, hashes;
         char *off; /* protocols that are not to be recognised, with commas */
         unsigned body_window, body_start, file_depth;
         unsigned decompress_ratio, decompress_bytes, layers;

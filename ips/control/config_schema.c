@@ -229,6 +229,7 @@ static const cyaml_schema_field_t app_rows[] = {
     WORD_ROW("ja3", app, ja3, bool_words),
     WORD_ROW("ja4", app, ja4, bool_words),
     WORD_ROW("hassh", app, hassh, bool_words),
+    WORD_ROW("hashes", app, hashes, bool_words),
     TEXT_ROW("off", app, off),
     BYTES_ROW("body_window", app, body_window),
     BYTES_ROW("body_start", app, body_start),

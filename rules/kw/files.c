@@ -6,7 +6,7 @@
  *     filesize:[to_client,|to_server,] COND;                                   COND: N, <N, >N, a<>b as in number.h
  *
  * A file without a name meets none of the conditions on it, also not a negated one. The size is known when the file has
- * ended where it should. Parsing in the control thread, matching in workers.
+ * ended where it should; that it is more than N, as soon as more has come. Parsing in the control thread, matching in workers.
  */
 #include <ctype.h>
 #include <strings.h>
@@ -124,6 +124,8 @@ static bool parse_size(struct draft *d, const struct option *o)
     s->step.a = (int32_t)c.lo;
     s->step.b = (int32_t)c.hi;
     s->step.negated = c.negated;
+    if (c.hi == UINT32_MAX && !c.negated)
+        s->step.buffer = BUF_FILE_GROWN;
     return true;
 }
 

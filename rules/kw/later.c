@@ -55,9 +55,6 @@ static bool parse_later(struct draft *d, const struct option *o);
 /* By family; looked up by a scan, because few rules have any. */
 static const struct later rows[] = {
     /* files */
-    ROW("filemd5", S, ANYTHING, DORMANT, NULL),
-    ROW("filesha1", S, ANYTHING, DORMANT, NULL),
-    ROW("filesha256", S, ANYTHING, DORMANT, NULL),
     ROW("filestore", S, NOTHING, 0, NULL), /* its rule matches; nothing is stored */
     ROW("file_type", A, ANYTHING, DORMANT, NULL),
     ROW("file_group", IN_SNORT2, ANYTHING, DORMANT, NULL),

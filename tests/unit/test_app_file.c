@@ -44,6 +44,40 @@ static void what_is_known_of_a_file(void **state)
     }
 }
 
+static void digests_that_are_asked_for(void **state)
+{
+    static const uint8_t md5[] = {0x90, 0x01, 0x50, 0x98, 0x3c, 0xd2, 0x4f, 0xb0,
+                                  0xd6, 0x96, 0x3f, 0x7d, 0x28, 0xe1, 0x7f, 0x72};
+    struct body_about about = {
+        .dir = APP_TO_CLIENT, .buffers = {BUF_FILE_DATA}, .n_buffers = 1, .file = true};
+
+    for (size_t piece = 1; piece < 4; piece++)
+        for (int whole = 0; whole < 2; whole++) {
+            struct app_lab *l = body_lab_new(NULL);
+
+            app_file_asks(l->app, FILE_ASK_HASHES | FILE_ASK_GROWN);
+            body_lab_begin(l, &about);
+            assert_true(body_lab_add(l, "abc", 3, piece));
+            assert_int_equal(lab_count(l, BUF_FILE_MD5), 0);
+            assert_true(lab_saw_number(l, BUF_FILE_GROWN, piece)); /* before the end */
+            body_lab_end(l, whole);
+            assert_true(lab_saw_number(l, BUF_FILE_GROWN, 3));
+            assert_int_equal(lab_count(l, BUF_FILE_MD5), whole);
+            assert_int_equal(lab_count(l, BUF_FILE_SHA1), whole);
+            assert_int_equal(lab_count(l, BUF_FILE_SHA256), whole);
+            for (uint32_t i = 0; i < l->n_seen; i++)
+                if (l->seen[i].buffer == BUF_FILE_MD5)
+                    assert_true(span_eq(l->seen[i].bytes, span_of(md5, 16)));
+            assert_int_equal(strstr(l->logged,
+                                    "md5=900150983cd24fb0d6963f7d28e17f72 "
+                                    "sha1=a9993e364706816aba3e25717850c26c9cd0d89d "
+                                    "sha256=ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
+                                    "f20015ad ") != NULL,
+                             whole);
+            body_lab_free(l);
+        }
+}
+
 static void a_file_that_is_cut_off_has_no_size(void **state)
 {
     struct app_lab *l = sent("", "GIF89a....", 10, 3, false, 0);
@@ -156,7 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_known_of_a_file),     cmocka_unit_test(a_file_that_is_cut_off_has_no_size),
         cmocka_unit_test(types_by_first_bytes),        cmocka_unit_test(form_data_is_taken_apart),
-        cmocka_unit_test(form_data_that_does_not_end),
+        cmocka_unit_test(form_data_that_does_not_end), cmocka_unit_test(digests_that_are_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

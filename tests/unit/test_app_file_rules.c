@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rules about files, over HTTP: digests against lists, and a size that is known before the end. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/app_rules.h"
+
+static const char get[] = "GET /f/abc.bin HTTP/1.1\r\nHost: h\r\n\r\n";
+static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab";
+static const char md5[] = "# of \"abc\"\n\n00000000000000000000000000000000\n"
+                          "900150983CD24FB0D6963F7D28E17F72  abc.bin\nffffffffffffffffffffffffffffffff";
+static const char sha1[] = "a9993e364706816aba3e25717850c26c9cd0d89d\n";
+static const char sha256[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\r\n";
+static const char other[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ae\n";
+
+static void write_list(char path[32], const char *text)
+{
+    strcpy(path, "/tmp/sluice-hashes-XXXXXX");
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+}
+
+/* Whether the rule has dropped by the second but last byte of the body, and by the last one. */
+static void drops(const char *options, bool early, bool late)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "drop http any any -> any any (%s sid:1;)\n", options);
+    struct rules_lab *r = rules_lab_new(&(struct lab_setup){.dport = 80}, text);
+    lab_send(r->lab, APP_TO_SERVER, get, sizeof(get) - 1);
+    lab_send(r->lab, APP_TO_CLIENT, head, sizeof(head) - 1);
+    if ((r->verdict == VERDICT_DROP) != early)
+        fail_msg("before the end: %s", options);
+    if (!early) {
+        lab_send(r->lab, APP_TO_CLIENT, "c", 1);
+        if ((r->verdict == VERDICT_DROP) != late)
+            fail_msg("at the end: %s", options);
+    }
+    rules_lab_free(r);
+}
+
+static void digests_in_lists(void **state)
+{
+    static const struct {
+        const char *keyword, *list;
+        bool holds;
+    } rows[] = {{"filemd5:", md5, true},       {"filesha1:", sha1, true},     {"filesha256:", sha256, true},
+                {"filesha256:", other, false}, {"filesha256:!", other, true}, {"filemd5:!", md5, false}};
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[32], options[128];
+
+        write_list(path, rows[i].list);
+        snprintf(options, sizeof(options), "%s%s;", rows[i].keyword, path);
+        drops(options, false, rows[i].holds);
+        snprintf(options, sizeof(options), "file.data; content:\"bc\"; %s%s;", rows[i].keyword, path);
+        drops(options, false, rows[i].holds);
+        unlink(path);
+    }
+}
+
+static void sizes_as_soon_as_they_are_known(void **state)
+{
+    drops("filesize:>1;", true, true);
+    drops("filesize:>2;", false, true);
+    drops("filesize:>3;", false, false);
+    drops("filesize:3;", false, true);
+    drops("filesize:<4;", false, true);
+    drops("filesize:2<>4;", false, true);
+}
+
+static void lists_that_cannot_be_read(void **state)
+{
+    static const char *const lists[] = {"90015098\n", "zz0150983cd24fb0d6963f7d28e17f72\n",
+                                        "900150983cd24fb0d6963f7d28e17f720\n"};
+
+    for (unsigned i = 0; i <= sizeof(lists) / sizeof(lists[0]); i++) {
+        char path[32] = "/nowhere/to/be/found", rules[32], text[128];
+        const char *const files[] = {rules};
+        struct ruleset_source src = {
+            .files = files, .n_files = 1, .n_workers = 1, .strict = true, .dialect = DIALECT_SURICATA};
+        struct err_list errs;
+
+        if (i < sizeof(lists) / sizeof(lists[0]))
+            write_list(path, lists[i]);
+        snprintf(text, sizeof(text), "alert http any any -> any any (filemd5:%s; sid:1;)\n", path);
+        write_list(rules, text);
+        err_list_init(&errs);
+        assert_null(ruleset_build(&src, &errs));
+        err_list_fini(&errs);
+        unlink(rules);
+        unlink(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(digests_in_lists),
+                                       cmocka_unit_test(sizes_as_soon_as_they_are_known),
+                                       cmocka_unit_test(lists_that_cannot_be_read)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
