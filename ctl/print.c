@@ -59,8 +59,10 @@ static void print_ports(const json_t *ports)
 
 static void print_workers(const json_t *workers)
 {
-    static const char *const heads[] = {"WORKER", "CPU", "RX", "TX", "DROPPED", "FLOWS"};
-    static const char *const keys[] = {"index", "cpu", "rx", "tx", "dropped", "flows"};
+    static const char *const heads[] = {"WORKER",  "CPU",   "RX",         "TX",
+                                        "DROPPED", "FLOWS", "STREAMS MB", "PROTOCOLS MB"};
+    static const char *const keys[] = {"index",   "cpu",   "rx",           "tx",
+                                       "dropped", "flows", "stream_bytes", "app_bytes"};
     struct table *t = table_new(heads, N_OF(heads));
     size_t i;
     json_t *w;
@@ -70,6 +72,8 @@ static void print_workers(const json_t *workers)
         for (size_t k = 0; k < N_OF(keys); k++)
             if (strcmp(keys[k], "cpu") == 0 && num(w, "cpu") < 0)
                 table_cell(t, "any");
+            else if (strstr(keys[k], "_bytes") != NULL)
+                table_cell(t, "%.1f", (double)num(w, keys[k]) / 1e6);
             else
                 table_cell(t, "%lld", num(w, keys[k]));
     }

@@ -41,5 +41,10 @@ void bridge_close(struct bridge *b);
 json_t *bridge_status(const struct bridge *b);
 void bridge_counters(const struct bridge *b, struct counters *sum);     /* adds the workers' blocks to sum */
 void bridge_port_stats(const struct bridge *b, struct port_stats *sum); /* adds what the sockets say */
-uint32_t bridge_flows(const struct bridge *b);                          /* in the tables now */
+
+struct bridge_use { /* now */
+    uint32_t flows;
+    uint64_t stream_bytes, app_bytes; /* of stream.memory and app.memory */
+};
+void bridge_use(const struct bridge *b, struct bridge_use *sum); /* adds what the workers hold */
 #endif

@@ -60,9 +60,11 @@ static json_t *worker_status(const struct worker *w)
     counters_sum(&sum, &w->counters);
     for (unsigned i = 0; i < DROP_N; i++)
         dropped += sum.drop[i];
-    return json_pack("{s:i, s:i, s:I, s:I, s:I, s:i}", "index", (int)w->cfg.index, "cpu", w->cfg.cpu, "rx",
-                     (json_int_t)sum.v[CTR_RX_FRAMES], "tx", (json_int_t)sum.v[CTR_TX_FRAMES], "dropped",
-                     (json_int_t)dropped, "flows", (int)flow_table_count(w->flows));
+    return json_pack("{s:i, s:i, s:I, s:I, s:I, s:i, s:I, s:I}", "index", (int)w->cfg.index, "cpu",
+                     w->cfg.cpu, "rx", (json_int_t)sum.v[CTR_RX_FRAMES], "tx",
+                     (json_int_t)sum.v[CTR_TX_FRAMES], "dropped", (json_int_t)dropped, "flows",
+                     (int)flow_table_count(w->flows), "stream_bytes",
+                     (json_int_t)stream_table_bytes(w->streams), "app_bytes", (json_int_t)app_bytes(w->app));
 }
 
 static json_t *frames_status(const struct bridge *b)
@@ -74,13 +76,13 @@ static json_t *frames_status(const struct bridge *b)
                      "worker", (json_int_t)t.worker, "tx", (json_int_t)t.tx, "size", (json_int_t)t.size);
 }
 
-uint32_t bridge_flows(const struct bridge *b)
+void bridge_use(const struct bridge *b, struct bridge_use *sum)
 {
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < b->n_workers; i++)
-        n += flow_table_count(b->workers[i]->flows);
-    return n;
+    for (uint32_t i = 0; i < b->n_workers; i++) {
+        sum->flows += flow_table_count(b->workers[i]->flows);
+        sum->stream_bytes += stream_table_bytes(b->workers[i]->streams);
+        sum->app_bytes += app_bytes(b->workers[i]->app);
+    }
 }
 
 json_t *bridge_status(const struct bridge *b)

@@ -103,20 +103,22 @@ static json_t *ops_stats(void *arg)
     struct counters sum = {.v = {0}};
     struct port_stats io = {0};
     uint64_t exits[STEER_CTR_N] = {0};
-    uint32_t flows = 0;
+    struct bridge_use use = {0};
 
     ops_counters(d, &sum);
     sum_port_stats(d, &io);
     sum.v[CTR_TX_KICKS] = io.kicks;
     sum.v[CTR_FILL_STARVED] = io.fill_starved;
     for (unsigned i = 0; i < d->n_bridges; i++)
-        flows += bridge_flows(&d->bridges[i]);
+        bridge_use(&d->bridges[i], &use);
 
     json_t *root = stats_counters_json(&sum);
     if (!root)
         return NULL;
     stats_put(root, "uptime", uptime_s(d));
-    stats_put(root, "flow.active", flows);
+    stats_put(root, "flow.active", use.flows);
+    stats_put(root, "stream.memory_bytes", use.stream_bytes);
+    stats_put(root, "app.memory_bytes", use.app_bytes);
     stats_put(root, "io.kernel_rx_dropped", io.kernel_rx_dropped);
     stats_put(root, "io.kernel_rx_ring_full", io.kernel_rx_ring_full);
     stats_put(root, "io.kernel_fill_empty", io.kernel_fill_empty);

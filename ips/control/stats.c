@@ -54,8 +54,10 @@ json_t *stats_counters_json(const struct counters *sum)
                 *p = '_';
         rc = stats_put(root, name, sum->drop[i]);
     }
-    static const char *const prefix[] = {
-        [ANOMALY_DECODE] = "", [ANOMALY_STREAM] = "stream.", [ANOMALY_DETECT] = "detect."};
+    static const char *const prefix[] = {[ANOMALY_DECODE] = "",
+                                         [ANOMALY_STREAM] = "stream.",
+                                         [ANOMALY_APP] = "",
+                                         [ANOMALY_DETECT] = "detect."};
     for (int i = 0; rc == 0 && i < AN_N; i++) {
         char name[NAME_MAX_BYTES];
 

@@ -274,6 +274,20 @@ static void commands_answer(void **state)
     r = ask(fd, "{\"command\":\"stats\",\"args\":{}}");
     assert_int_equal(json_integer_value(at(at(r, "result", "frames"), "rx", NULL)), 42);
     assert_non_null(at(at(r, "result", "drop"), "flow_drop", NULL));
+    for (int i = 0; i < AN_N; i++) { /* each room's, under its name in events */
+        static const char *const under[] = {[ANOMALY_DECODE] = "",
+                                            [ANOMALY_STREAM] = "stream.",
+                                            [ANOMALY_APP] = "",
+                                            [ANOMALY_DETECT] = "detect."};
+        const json_t *j = at(r, "result", "anomaly");
+        char name[128], *rest = name, *part;
+
+        snprintf(name, sizeof(name), "%s%s", under[anomaly_room(i)], anomaly_info[i].name);
+        while ((part = strsep(&rest, ".")) != NULL)
+            j = json_object_get(j, part);
+        if (!json_is_integer(j))
+            fail_msg("%s is not counted", anomaly_info[i].name);
+    }
     json_decref(r);
     r = ask(fd, "{\"command\":\"drops\"}");
     assert_int_equal(json_integer_value(at(r, "result", "total")), 10);
