@@ -411,7 +411,7 @@ static void lists_what_sleeps(void **state)
     const json_t *rule;
     json_t *r;
 
-    write_rules(GOOD_RULE "alert http any any -> any any (http.uri; content:\"x\"; sid:3;)\n"
+    write_rules(GOOD_RULE "alert tcp any any -> any any (rfb.name; content:\"x\"; sid:3;)\n"
                           "#alert tcp any any -> any any (msg:\"off\"; sid:4; rev:5;)\n");
     r = ask(fd, "{\"command\":\"rules reload\"}");
     assert_int_equal(json_integer_value(at(r, "result", "dormant")), 1);
@@ -420,7 +420,7 @@ static void lists_what_sleeps(void **state)
     assert_int_equal(json_array_size(at(r, "result", "rules")), 1);
     rule = json_array_get(at(r, "result", "rules"), 0);
     assert_int_equal(json_integer_value(json_object_get(rule, "sid")), 3);
-    assert_string_equal(json_string_value(json_object_get(rule, "dormant")), "http");
+    assert_string_equal(json_string_value(json_object_get(rule, "dormant")), "rfb.name");
     json_decref(r);
     r = ask(fd, "{\"command\":\"rules list\",\"args\":{\"only\":\"disabled\",\"sid\":4}}");
     rule = json_array_get(at(r, "result", "rules"), 0);
