@@ -250,7 +250,11 @@ static void hold(struct app *a, struct span bytes)
 {
     struct app_way *w = &a->flow->way[a->dir];
 
-    if (w->lost || bytes.len == 0 || a->flow == &a->datagram) /* a datagram stands for itself */
+    if (w->lost || a->flow == &a->datagram) /* a datagram stands for itself */
+        return;
+    if (w->held.len == 0)
+        bytes = span_sub(bytes, recognise_blank(bytes), bytes.len);
+    if (bytes.len == 0)
         return;
     if (w->held.len + bytes.len <= 2 * PROBE_BYTES_MAX && bytes_add(a, &w->held, bytes))
         return;

@@ -19,6 +19,7 @@
 #include "rules/ruleset.h"
 
 #define PROBE_BYTES_MAX 2048 /* of a direction that are kept while its protocol is not known */
+#define PROBE_BLANK_MAX 16   /* bytes of empty lines in front that may be more than that */
 #define PROBE_DATAGRAMS 4    /* of a flow that are looked at */
 #define PARSERS_MAX     64
 
@@ -94,6 +95,7 @@ struct app {
 
 /* recognise.c: shows new bytes of the direction to the probes. True when the protocol is known now (flow->parser). */
 bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end);
+uint32_t recognise_blank(struct span s);
 const struct app_parser *recognise_find(enum app_proto proto);
 void recognise_begin(struct app_flow *f, const struct app *a);
 /* The first bytes of a direction whose protocol the other one told. */

@@ -9,7 +9,8 @@
  *     http_fields_line()    the first line, for http.start (HTTP/1)
  *     http_fields_add()     each field, in order, without white space around name and value
  *     http_fields_finish()  when all are there: repeated ones are joined, the made-up buffers are built
- *     http_fields_put()     puts all buffers that come of fields; then app_inspect(). show() calls it again
+ *     http_fields_put()     puts all buffers that come of fields, http_fields_put_each() the last of them; then
+ *                           app_inspect(). show() calls them again
  *     http_fields_free()
  *
  * Spans that are returned lie in the fields' own memory and stay as they are until the next add or free. False
@@ -87,6 +88,8 @@ bool http_fields_finish(struct app *a, struct http_fields *f, enum app_dir dir);
 /* Buffers of both directions' kind (http.header ...) and of the direction's own, or only the latter. */
 void http_fields_put(struct app *a, const struct http_fields *f, struct app_tx *tx, enum app_dir dir,
                      bool all);
+/* http.request_header or http.response_header: each field. Last of all, because they may be more than a view can hold. */
+void http_fields_put_each(struct app *a, const struct http_fields *f, struct app_tx *tx, enum app_dir dir);
 /* p is NULL when there is none. A repeated one's values are joined by ", " when all are finished. */
 struct span http_fields_find(const struct http_fields *f, enum http_id id);
 /* http.header as a whole. */

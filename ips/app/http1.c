@@ -46,6 +46,7 @@ static void free_message(struct app *a, struct http1_message *m)
     bytes_free(a, &m->raw);
     bytes_free(a, &m->raw_trailer);
     body_free(a, &m->body);
+    body_free(a, &m->as_sent);
 }
 
 static void close_tx(struct app *a, struct http1 *s, struct http1_tx *t)
@@ -116,7 +117,8 @@ enum http1_next http1_finish(struct http1_run *r, bool whole)
     struct http1_tx *t = r->w->tx;
     struct http1_message *m = http1_message_of(r);
 
-    bool on = body_end(r->a, &m->body, &t->tx, whole);
+    bool on = body_end(r->a, &m->as_sent, &t->tx, whole);
+    on = body_end(r->a, &m->body, &t->tx, whole) && on;
     if (m->trailer.n > 0 && !http_fields_finish(r->a, &m->trailer, r->dir))
         return http1_stop(r, APP_BAD);
     put_trailer(r->a, t, r->dir);
@@ -225,15 +227,18 @@ static void put_hosts(struct app *a, struct http1_tx *t, bool first)
 void http1_put_head(struct app *a, struct http1_tx *t, enum app_dir dir, bool all)
 {
     struct http1_message *m = &t->way[dir];
+    bool first = !m->head_put;
 
     if (!m->has_head)
         return;
+    m->head_put = true;
     http_fields_put(a, &m->fields, &t->tx, dir, all);
     if (all)
         put_word(a, t, BUF_HTTP_HEADER_RAW, http1_raw(m));
     if (dir == APP_TO_SERVER)
-        put_hosts(a, t, !m->head_put);
-    m->head_put = true;
+        put_hosts(a, t, first);
+    if (first)
+        http_fields_put_each(a, &m->fields, &t->tx, dir);
 }
 
 static void show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir)
@@ -246,6 +251,9 @@ static void show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir
     }
     put_trailer(a, t, dir);
     body_show(a, &t->way[dir].body, tx);
+    body_show(a, &t->way[dir].as_sent, tx);
+    for (enum app_dir d = APP_TO_SERVER; d <= APP_TO_CLIENT; d++)
+        http_fields_put_each(a, &t->way[d].fields, tx, d);
 }
 
 /* --- EVE ---------------------------------------------------------------------------------------------------------------------- */
@@ -321,7 +329,7 @@ static bool inspect_rest(struct http1_run *r)
         http1_put_line(r->a, t, r->dir, true);
         r->put = true;
     }
-    if (r->gathered && !body_flush(r->a, &m->body, &t->tx))
+    if (r->gathered && !(body_flush(r->a, &m->as_sent, &t->tx) && body_flush(r->a, &m->body, &t->tx)))
         return false;
     return !r->put || app_inspect(r->a, &t->tx, r->dir, false);
 }
@@ -361,13 +369,13 @@ static void close_state(struct app *a, void *state)
     }
 }
 
-static const uint16_t ports[] = {80, 8080, 8000, 8008, 3128, 8888, 0};
+const uint16_t http1_ports[] = {80, 8080, 8000, 8008, 3128, 8888, 0};
 
 const struct app_parser parser_http1 = {
     .proto = APP_HTTP1,
     .tcp = true,
     .state_bytes = sizeof(struct http1),
-    .ports = ports,
+    .ports = http1_ports,
     .probe = http1_probe,
     .take = take,
     .close = close_state,

@@ -38,7 +38,8 @@ struct http1_message {
     struct bytes raw,
         raw_trailer; /* header fields as they came; raw only when fields.text is something else */
     struct body body;
-    uint64_t length; /* Content-Length */
+    struct body as_sent; /* of a request whose body is coded: the same without decoding */
+    uint64_t length;     /* Content-Length */
     uint64_t body_bytes;
     struct http_part word[3]; /* in fields.text: method, target, protocol; or protocol, code, reason */
     uint16_t version;         /* 0x0101 is HTTP/1.1; 0: none */
@@ -112,6 +113,7 @@ static inline enum http1_next http1_stop(struct http1_run *r, enum app_answer an
 }
 
 /* http1.c */
+extern const uint16_t http1_ports[];                           /* 0-terminated */
 enum http1_next http1_open(struct http1_run *r);               /* r->w->tx for a message that begins */
 enum http1_next http1_finish(struct http1_run *r, bool whole); /* the message is done */
 void http1_put_line(struct app *a, struct http1_tx *t, enum app_dir dir, bool all);

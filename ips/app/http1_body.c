@@ -153,7 +153,16 @@ static enum http1_next begin(struct http1_run *r, struct body_about *about, enum
     m->coded = about->n_codings > 0;
     r->w->step = (uint8_t)step;
     r->w->left = m->length;
-    return body_begin(r->a, &m->body, &t->tx, about) ? GO : http1_stop(r, APP_BAD);
+    if (!body_begin(r->a, &m->body, &t->tx, about))
+        return http1_stop(r, APP_BAD);
+    if (request && m->coded) { /* few servers undo it, and others take the body as it is */
+        struct body_about as_sent = {
+            .dir = r->dir, .buffers = {BUF_HTTP_REQUEST_BODY}, .n_buffers = 1, .depth = about->depth};
+
+        if (!body_begin(r->a, &m->as_sent, &t->tx, &as_sent))
+            return http1_stop(r, APP_BAD);
+    }
+    return GO;
 }
 
 /* The next bytes of the body. */
@@ -170,7 +179,9 @@ static enum http1_next feed(struct http1_run *r, struct span bytes)
     }
     m->body_bytes += bytes.len;
     r->gathered = true;
-    return body_gather(r->a, &m->body, &t->tx, bytes) ? GO : http1_stop(r, APP_OK);
+    return body_gather(r->a, &m->as_sent, &t->tx, bytes) && body_gather(r->a, &m->body, &t->tx, bytes)
+               ? GO
+               : http1_stop(r, APP_OK);
 }
 
 static struct span take_in(struct http1_run *r, uint64_t n)
@@ -270,6 +281,13 @@ enum http1_next http1_tunnel(struct http1_run *r)
     if (r->in.len == 0)
         return WAIT;
     app_event(r->a, AN_HTTP_CONNECT_EARLY_DATA);
+    if (http1_request_probe(r->in) !=
+        PROBE_NO) { /* of the tunnel, or behind a CONNECT that will be refused */
+        http1_message_of(r)->done = true;
+        r->w->tx = NULL;
+        r->w->step = AT_LINE;
+        return GO;
+    }
     return begin(r, &about, AT_CLOSE);
 }
 

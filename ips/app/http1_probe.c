@@ -12,7 +12,8 @@
 
 #include "ips/app/http1.h"
 
-#define METHOD_MAX 32 /* bytes of a method that is not known */
+#define LINE_LONG_ENOUGH   512  /* bytes of a first line that begins like one, and is likely one */
+#define METHOD_LONG_ENOUGH 1024 /* the same of a method, on HTTP's ports */
 
 static const char *const methods[] = {
     "GET",
@@ -102,6 +103,12 @@ static bool is_token(uint8_t c)
     return c > ' ' && c < 0x7f && !memchr("()<>@,;:\\\"/[]?={}", c, 17);
 }
 
+/* Lenient servers take any white space; binary protocols begin with a byte and something that looks like it. */
+static bool ends_method(struct span line, uint32_t n)
+{
+    return http_blank(line.p[n]) || (n > 2 && (line.p[n] == '\v' || line.p[n] == '\f'));
+}
+
 static struct span skip_white(struct span s)
 {
     uint32_t n = 0;
@@ -139,8 +146,8 @@ static bool target_of_others(struct span s)
 
 static enum app_probe known_method(struct span target, bool whole)
 {
-    if (target_of_others(target))
-        return PROBE_NO;
+    if (target_of_others(target)) /* unless the line ends with HTTP's version: then any scheme will do */
+        return whole ? PROBE_NO : PROBE_MORE;
     if (target.len == 0)
         return whole ? PROBE_LIKELY : PROBE_MORE;
     if (target.p[0] == '/' || (target.len >= 7 && strncasecmp((const char *)target.p, "http://", 7) == 0))
@@ -158,23 +165,35 @@ enum app_probe http1_request_probe(struct span bytes)
         return PROBE_MORE;
     lf = memchr(s.p, '\n', s.len);
     struct span line = lf ? span_of(s.p, (size_t)(lf - s.p)) : s;
-    while (n < line.len && n < METHOD_MAX && is_token(line.p[n]))
+    while (n < line.len && is_token(line.p[n]))
         n++;
     method.len = n;
     if (n == line.len)
         return lf ? PROBE_NO : PROBE_MORE;
-    if (n == 0 || !http_blank(line.p[n]))
+    if (n == 0 || !ends_method(line, n))
         return PROBE_NO;
-    target = skip_white(span_sub(line, n, line.len));
+    target = skip_white(span_sub(line, n + 1, line.len));
     if (lf && ends_with_version(line))
-        return target_of_others(target) || (n == 3 && memcmp(s.p, "PRI", 3) == 0 && target.p[0] == '*')
-                   ? PROBE_NO
-                   : PROBE_YES;
+        return n == 3 && memcmp(s.p, "PRI", 3) == 0 && target.p[0] == '*' ? PROBE_NO : PROBE_YES;
     if (lf && memmem(line.p, line.len, "/2.0", 4) && !http1_method_known(method))
         return PROBE_NO;
     if (http1_method_known(method))
         return known_method(target, lf != NULL);
-    return lf ? PROBE_NO : PROBE_MORE;
+    if (lf)
+        return PROBE_NO;
+    return line.len >= LINE_LONG_ENOUGH && target.len > 0 && target.p[0] == '/' ? PROBE_LIKELY : PROBE_MORE;
+}
+
+/* Servers hand on any method, of thousands of letters as well: longer than what is waited for. */
+static bool long_method(struct span bytes)
+{
+    struct span s = skip_white(bytes);
+    uint32_t n = 0;
+
+    while (n < s.len &&
+           (((s.p[n] | 0x20) >= 'a' && (s.p[n] | 0x20) <= 'z') || s.p[n] == '_' || s.p[n] == '-'))
+        n++;
+    return n == s.len && n >= METHOD_LONG_ENOUGH;
 }
 
 enum app_probe http1_response_probe(struct span bytes)
@@ -194,7 +213,11 @@ enum app_probe http1_probe(struct span bytes, const struct app_hint *h)
 {
     enum app_probe response = http1_response_probe(bytes);
 
-    return response != PROBE_NO && !(response == PROBE_MORE && h->dir == APP_TO_SERVER)
-               ? response
-               : http1_request_probe(bytes);
+    if (response != PROBE_NO && !(response == PROBE_MORE && h->dir == APP_TO_SERVER))
+        return response;
+    enum app_probe request = http1_request_probe(bytes);
+    for (const uint16_t *port = http1_ports; request == PROBE_MORE && *port; port++)
+        if (*port == h->dport && long_method(bytes))
+            return PROBE_LIKELY;
+    return request;
 }

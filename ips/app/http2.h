@@ -156,6 +156,7 @@ struct span h2_authority(const struct http_fields *f);
 
 /* http2_show.c */
 void h2_put_message(struct app *a, struct h2 *h, struct h2_stream *t, enum app_dir dir, bool all);
+void h2_put_each(struct app *a, struct h2 *h, struct h2_stream *t, enum app_dir dir, bool all);
 /* Fields behind the first ones: of a trailer, or those beyond the limits. */
 void h2_put_more(struct app *a, struct h2 *h, struct app_tx *tx, const struct http_fields *f,
                  enum app_dir dir);

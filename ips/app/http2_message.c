@@ -188,6 +188,7 @@ bool h2_message_begin(struct app *a, struct h2 *h, struct h2_stream *t, enum app
     take_length(a, m);
     m->whole = true;
     h2_put_message(a, h, t, dir, true);
+    h2_put_each(a, h, t, dir, true);
     h2_inspect(a, h, &t->tx, (enum app_dir)h->dir, false);
     if (dir == APP_TO_CLIENT && m->status >= 100 && m->status < 200 && !ends) {
         http_fields_free(a, &m->fields);

@@ -120,7 +120,18 @@ void h2_put_message(struct app *a, struct h2 *h, struct h2_stream *t, enum app_d
     app_put(a, tx, BUF_HTTP_HEADER_RAW, span_sub(text, 0, text.len - 2)); /* without the empty line */
     app_put(a, tx, BUF_HTTP_PROTOCOL, span_str("HTTP/2"));
     h2_put_seen(a, t, dir);
-    put_each(a, &h->made[dir], tx, &m->fields);
+}
+
+/* One instance for each field: more, maybe, than a view can hold. */
+void h2_put_each(struct app *a, struct h2 *h, struct h2_stream *t, enum app_dir dir, bool all)
+{
+    struct h2_message *m = &t->way[dir];
+
+    if (!m->whole)
+        return;
+    http_fields_put_each(a, &m->fields, &t->tx, dir);
+    if (all)
+        put_each(a, &h->made[dir], &t->tx, &m->fields);
 }
 
 void h2_put_more(struct app *a, struct h2 *h, struct app_tx *tx, const struct http_fields *f,
@@ -128,6 +139,7 @@ void h2_put_more(struct app *a, struct h2 *h, struct app_tx *tx, const struct ht
 {
     http_fields_put(a, f, tx, dir, true);
     app_put(a, tx, BUF_HTTP_HEADER_RAW, span_sub(bytes_span(&f->text), 0, f->text.len - 2));
+    http_fields_put_each(a, f, tx, dir);
     put_each(a, &h->made[2], tx, f);
 }
 
@@ -160,6 +172,8 @@ void h2_show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir)
         h2_put_message(a, h, t, (enum app_dir)way, way == (int)dir);
     body_show(a, &t->way[dir].body, &t->tx);
     body_show(a, &t->way[1 - dir].body, &t->tx);
+    for (int way = 0; way < 2; way++)
+        h2_put_each(a, h, t, (enum app_dir)way, way == (int)dir);
 }
 
 /* --- EVE -------------------------------------------------------------------------------------------------------------- */

@@ -383,7 +383,6 @@ void http_fields_put(struct app *a, const struct http_fields *f, struct app_tx *
                      bool all)
 {
     const struct http_header *rows = rows_of(f);
-    enum buffer_id each = dir == APP_TO_SERVER ? BUF_HTTP_REQUEST_HEADER : BUF_HTTP_RESPONSE_HEADER;
 
     if (!f->finished)
         return;
@@ -402,8 +401,16 @@ void http_fields_put(struct app *a, const struct http_fields *f, struct app_tx *
             app_put(a, tx, b, value_of(f, &rows[i]));
         if (b == BUF_HTTP_COOKIE && all)
             app_put(a, tx, BUF_HTTP_COOKIE_RAW, value_of(f, &rows[i]));
-        app_put(a, tx, each, span_of(f->text.p + rows[i].at, rows[i].name_len + 2 + rows[i].value_len));
     }
+}
+
+void http_fields_put_each(struct app *a, const struct http_fields *f, struct app_tx *tx, enum app_dir dir)
+{
+    const struct http_header *rows = rows_of(f);
+    enum buffer_id each = dir == APP_TO_SERVER ? BUF_HTTP_REQUEST_HEADER : BUF_HTTP_RESPONSE_HEADER;
+
+    for (uint32_t i = 0; f->finished && i < f->n; i++)
+        app_put(a, tx, each, span_of(f->text.p + rows[i].at, rows[i].name_len + 2 + rows[i].value_len));
 }
 
 void http_fields_free(struct app *a, struct http_fields *f)

@@ -156,6 +156,7 @@ const struct app_limits *app_limits(const struct app *a);
 /* --- what detection reads ------------------------------------------------------------------------------------------- */
 
 #define APP_INSTANCES_MAX 512
+#define APP_FRESH_MAX     384 /* of them, new ones: the others are room for what show() puts beside them */
 
 struct app_view {
     uint64_t set[(BUF_N + 63) / 64];    /* buffers that are there */

@@ -11,6 +11,12 @@
  * The direction that was not needed for the answer is shown to the probes, too: when it clearly speaks another
  * protocol, that is an event (applayer_mismatch_protocol_both_directions).
  *
+ * HTTP's servers take any word for a method, another protocol's command as well: so in front of the first line's end nobody
+ * else is sure of a client's words that HTTP has not ruled out.
+ *
+ * Servers skip empty lines in front of a request, however many; so these do not count as bytes by which nothing was
+ * recognised, and are not kept.
+ *
  * Worker thread. Owns nothing.
  */
 #include <netinet/in.h>
@@ -71,17 +77,23 @@ static const struct app_parser *probe(const struct app *a, struct span bytes, co
                                       uint64_t *may, bool last)
 {
     uint64_t likely = 0, more = 0;
+    bool may_be_http = false;
 
     for (uint64_t left = *may; left; left &= left - 1) {
         unsigned i = (unsigned)__builtin_ctzll(left);
 
         switch (app_parsers[i]->probe(bytes, h)) {
         case PROBE_YES:
-            return app_parsers[i];
+            if (!may_be_http || last)
+                return app_parsers[i];
+            more |= 1ull << i;
+            break;
         case PROBE_LIKELY:
             likely |= 1ull << i;
             break;
         case PROBE_MORE:
+            may_be_http |=
+                app_parsers[i]->proto == APP_HTTP1 && h->dir == APP_TO_SERVER; /* it is asked first */
             more |= 1ull << i;
             break;
         case PROBE_NO:
@@ -108,6 +120,16 @@ static struct app_hint hint_of(const struct app *a, enum app_dir dir)
                              .other = bytes_span(&a->flow->way[1 - dir].held)};
 }
 
+/* Empty lines in front: bytes of them, if they are more than any protocol begins with. */
+uint32_t recognise_blank(struct span s)
+{
+    uint32_t n = 0;
+
+    while (n < s.len && (s.p[n] == '\r' || s.p[n] == '\n'))
+        n++;
+    return n > PROBE_BLANK_MAX ? n : 0;
+}
+
 bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end)
 {
     struct app_way *w = &a->flow->way[dir];
@@ -116,12 +138,14 @@ bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end)
 
     if (w->failed)
         return false;
+    if (w->held.len > 0 && recognise_blank(bytes_span(&w->held)) == w->held.len)
+        bytes_cut(&w->held, w->held.len);
     if (w->held.len > 0) {
         if (!bytes_add(a, &w->held, fresh))
             return false;
         all = bytes_span(&w->held);
     }
-    bool last = end || all.len >= PROBE_BYTES_MAX;
+    bool last = end || all.len - recognise_blank(all) >= PROBE_BYTES_MAX;
     a->flow->parser = probe(a, all, &h, &w->may, last);
     if (all.p != fresh.p)
         w->held.len -= fresh.len; /* who asked has them, and keeps them when nothing is known yet */

@@ -43,7 +43,7 @@ static struct buffer_instance *add(struct app *a, struct app_tx *tx, enum buffer
 {
     struct app_view *v = &a->view;
 
-    if (!a->showing && v->n == APP_INSTANCES_MAX) {
+    if (!a->showing && v->n == APP_FRESH_MAX) {
         counter_add(a->c, CTR_APP_VIEW_FULL, 1);
         app_inspect(a, tx, (enum app_dir)a->dir, false);
     }

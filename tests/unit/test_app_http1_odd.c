@@ -315,10 +315,10 @@ static const struct odd odds[] = {
      BUF_HTTP_RESPONSE_BODY,
      "ab"},
     {"early data in a tunnel",
-     {CLIENT("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\nearly")},
+     {CLIENT("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n\1 early")},
      AN_HTTP_CONNECT_EARLY_DATA,
      BUF_HTTP_REQUEST_BODY,
-     "early"},
+     "\1 early"},
 };
 
 static void every_oddity(void **state)
