@@ -291,6 +291,19 @@ enum http1_next http1_tunnel(struct http1_run *r)
     return begin(r, &about, AT_CLOSE);
 }
 
+/* What comes is a body until the connection ends, with what was kept of a line. */
+static enum http1_next show_rest(struct http1_run *r)
+{
+    enum http1_next next = GO;
+
+    r->w->step = AT_CLOSE;
+    if (r->w->mid_line)
+        next = feed(r, bytes_span(&r->w->kept));
+    r->w->mid_line = false;
+    bytes_free(r->a, &r->w->kept);
+    return next;
+}
+
 /*
  * Bytes where a message should begin. Browsers show them; but when the line behind them is a response's first line, some begin
  * there. So a response's first line of junk is a body up to its end, and then it is decided.
@@ -307,14 +320,9 @@ enum http1_next http1_junk(struct http1_run *r)
         if (next == GO)
             next = begin(r, &about, AT_CLOSE);
     }
-    r->w->step = AT_CLOSE;
     r->w->in_junk = !again && r->dir == APP_TO_CLIENT;
     r->w->after_junk = false;
-    if (next == GO && r->w->mid_line)
-        next = feed(r, bytes_span(&r->w->kept));
-    r->w->mid_line = false;
-    bytes_free(r->a, &r->w->kept);
-    return next;
+    return next == GO ? show_rest(r) : next;
 }
 
 void http1_forget_junk(struct http1_run *r)
@@ -363,6 +371,11 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool is_white(uint8_t c)
+{
+    return http_blank(c) || (c >= 0x0a && c <= 0x0d);
+}
+
 enum chunk_line { CHUNK_SIZE, CHUNK_EMPTY, CHUNK_BAD };
 
 /* A chunk's first line: its size, and whether there is more. */
@@ -372,7 +385,7 @@ static enum chunk_line read_size(struct span s, uint64_t *size, bool *extension,
 
     *size = 0;
     *extension = *odd = false;
-    while (i < s.len && (http_blank(s.p[i]) || (s.p[i] >= 0x0a && s.p[i] <= 0x0d)))
+    while (i < s.len && is_white(s.p[i]))
         i++;
     *odd = i > 0;
     if (i == s.len)
@@ -389,6 +402,23 @@ static enum chunk_line read_size(struct span s, uint64_t *size, bool *extension,
     *extension = i < s.len;
     *odd |= i < s.len && s.p[i] != ';';
     return CHUNK_SIZE;
+}
+
+#define SIZE_KEPT_MAX 64 /* white space that is looked through anew for each piece */
+
+/* The line in hand begins with what no size does; one of white space alone may yet. */
+static bool is_no_size(const struct http1_run *r)
+{
+    struct span kept = r->w->mid_line ? bytes_span(&r->w->kept) : span_of(NULL, 0);
+    uint32_t i = 0;
+
+    while (i < kept.len && i < SIZE_KEPT_MAX && is_white(kept.p[i]))
+        i++;
+    if (i < kept.len)
+        return false; /* it was looked at when it came */
+    for (i = 0; i < r->in.len && r->in.p[i] != '\n' && is_white(r->in.p[i]);)
+        i++;
+    return i < r->in.len && r->in.p[i] != '\n' && hex_digit(r->in.p[i]) < 0;
 }
 
 static enum anomaly bad_size(const struct http1_run *r)
@@ -428,6 +458,10 @@ enum http1_next http1_chunk_size(struct http1_run *r)
 
     if (!r->w->mid_line && short_size(r))
         return GO;
+    if (is_no_size(r)) { /* at once: its line may never end. Browsers that come this far show what is there */
+        app_event(r->a, bad_size(r));
+        return show_rest(r);
+    }
     enum http1_next next = http1_chunk_line(r, &line, &cut);
     if (next == WAIT && r->end)
         return http1_finish(r, false);
@@ -437,9 +471,10 @@ enum http1_next http1_chunk_size(struct http1_run *r)
     case CHUNK_EMPTY:
         app_event(r->a, bad_size(r));
         return GO;
-    case CHUNK_BAD: /* browsers that come this far show what is there */
+    case CHUNK_BAD:
         app_event(r->a, bad_size(r));
         r->w->step = AT_CLOSE;
+        line.len -= r->cut_off; /* its LF was not there */
         return feed(r, line);
     case CHUNK_SIZE:
         break;

@@ -171,10 +171,10 @@ static bool take_status_line(struct http1_run *r, struct span line)
     if (m->version != 0x101 && m->version != 0x100)
         app_event(r->a, AN_HTTP_RESPONSE_INVALID_PROTOCOL);
     t->status = 0;
-    for (uint32_t i = 0; i < code.len && i < 3; i++)
+    for (uint32_t i = 0; i < code.len && code.len == 3; i++) /* 2040 is no 204, which would have no body */
         if (code.p[i] >= '0' && code.p[i] <= '9')
             t->status = (uint16_t)(t->status * 10 + (code.p[i] - '0'));
-    if (code.len != 3 || t->status < 100)
+    if (t->status < 100)
         app_event(r->a, AN_HTTP_RESPONSE_INVALID_STATUS);
     return true;
 }
@@ -231,6 +231,8 @@ static bool take_field(struct http1_run *r, struct http_fields *f, struct span l
     if (name.len == 0)
         app_event(r->a, http1_which(r, AN_HTTP_REQUEST_HEADER_INVALID, AN_HTTP_RESPONSE_HEADER_INVALID));
     check_name(r, name);
+    while (name.len > 0 && (name.p[name.len - 1] == 0 || is_white(name.p[name.len - 1])))
+        name.len--; /* to who ends words at a NUL */
     if (!http_fields_add(r->a, f, name, value))
         return false;
     if (f == &http1_message_of(r)->fields && (name.len == 14 && http_id_of(name) == HTTP_CONTENT_LENGTH))
@@ -438,8 +440,13 @@ enum http1_next http1_line(struct http1_run *r)
         return next;
     if (r->cut_off && r->dir == APP_TO_SERVER)
         app_event(r->a, AN_HTTP_REQUEST_LINE_INCOMPLETE);
-    if (line_text(line).len == 0)
+    struct span text = line_text(line);
+    if (trim_white(text).len == 0) {
+        if (text.len > 0)
+            app_event(r->a, http1_which(r, AN_HTTP_REQUEST_LINE_LEADING_WHITESPACE,
+                                        AN_HTTP_RESPONSE_BODY_UNEXPECTED));
         return GO;
+    }
     next = first_line(r, line);
     return next == GO && cut ? too_long(r) : next;
 }
