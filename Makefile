@@ -49,6 +49,9 @@ BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/net/evade_%,$(wildcard tests/net/*.c)))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 BENCH_OBJ := $(patsubst %,$(BUILD)/tests/bench/%.o,inspector wire)
+# libhtp is asked as another opinion on HTTP, where its package is installed
+HTP_LIBS := $(shell pkg-config --silence-errors --libs htp)
+HTP_BIN  := $(if $(HTP_LIBS),$(BUILD)/tests/differential/http_libhtp)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 DEPS_SH  := appliance/install-packages
 
@@ -103,7 +106,7 @@ run: ## the lab: client, appliance, web server; or BRIDGE=eth1:eth2 for real int
 	@BUILD=$(BUILD) BRIDGE=$(BRIDGE) tests/net/run-lab
 
 programs: ## everything that tests and benches run
-programs: all $(UNIT_BIN) $(BPF_BIN) $(NET_BIN) $(BENCH_BIN)
+programs: all $(UNIT_BIN) $(BPF_BIN) $(NET_BIN) $(BENCH_BIN) $(HTP_BIN)
 
 fuzz: ## libFuzzer targets (clang) into build/fuzz; run-fuzz runs each for a while
 	@tests/fuzz/run-fuzz
@@ -180,6 +183,10 @@ $(filter-out %/fates,$(NET_BIN)): %: %.o
 $(BUILD)/tests/net/fates: %: %.o $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/differential/http_libhtp: $(patsubst %,$(BUILD)/tests/differential/%.o,http_libhtp http_readers http_explained http_streams) $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(HTP_LIBS) $(LDLIBS)
 
 $(FUZZ_BIN): $(BUILD)/%: %.c $(LIB)
 	@mkdir -p $(@D)
