@@ -309,6 +309,7 @@ void app_begin(struct app *a, struct packet *p, struct counters *c)
 
     a->p = NULL;
     a->flow = NULL;
+    a->n_files = 0;
     if (!new_bytes(p, &bytes, &offset) || p->verdict == VERDICT_DROP)
         return;
     a->p = p;

@@ -63,6 +63,11 @@ void app_end(struct app *a, struct packet *p);
 /* Before app_parse(): what the rules ask about files (ruleset_file_asks()); it stays. */
 void app_file_asks(struct app *a, uint8_t asks);
 
+/* In an inspect hook: a rule has matched in the view, and its files are to be remembered with that. */
+void app_matched(struct app *a, const struct app_view *v, uint32_t sid);
+/* The list "files" of what the transaction carries, after the packet was parsed. False: nothing is known. */
+bool app_files(const struct app *a, uint64_t tx_id, bool to_client, struct fields *out);
+
 /* What the flow of the packet speaks: APP_BIT(), more than one for what is inside another (HTTP/2's DoH); 0: not known. */
 uint64_t app_of(const struct app *a, const struct packet *p);
 /* It will not be known any more, or it is known. */

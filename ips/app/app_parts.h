@@ -13,6 +13,7 @@
  */
 #include "ips/app/app.h"
 #include "ips/app/digest.h"
+#include "ips/app/file.h"
 #include "ips/app/cipher.h"
 #include "ips/app/memory.h"
 #include "ips/base/pool.h"
@@ -62,6 +63,18 @@ struct app_slot {          /* beside each flow of the flow table */
     uint8_t failed;        /* bit by direction, for events */
 };
 
+#define FILE_RECORDS_MAX 8 /* files of a packet's transactions that its alerts tell of */
+
+struct file_record { /* of a file, for events */
+    uint64_t id, tx_id, size;
+    const char *magic, *state; /* constants; magic may be NULL */
+    uint32_t sids[FILE_SIDS_MAX];
+    uint16_t name_len;
+    uint8_t n_sids, dir, hash_len[DIGEST_N];
+    uint8_t hash[DIGEST_N][DIGEST_BYTES_MAX];
+    uint8_t name[1024];
+};
+
 struct app {
     struct app_config cfg;
     struct app_hooks hooks;
@@ -84,6 +97,11 @@ struct app {
     bool switched;
     bool memcap;       /* a limit was hit while the parser ran */
     bool took;         /* bytes of a stream were parsed */
+    uint64_t file_ids; /* of the files so far */
+    struct file_record files[FILE_RECORDS_MAX];
+    uint8_t n_files;
+    struct file *shown_files[FILE_RECORDS_MAX]; /* those in the view */
+    uint8_t n_shown;
     uint8_t file_asks; /* enum file_ask: of the ruleset in force, and of the configuration */
     struct digest_lately lately[DIGESTS_LATELY];
     struct app_view view;

@@ -128,7 +128,7 @@ bool body_begin(struct app *a, struct body *b, struct app_tx *tx, const struct b
         if (!b->parts || about->buffers[i] != BUF_FILE_DATA)
             b->buffers[b->n_buffers++] = (uint8_t)about->buffers[i];
     if (about->file && !b->parts)
-        file_begin(a, &b->file, about->name);
+        file_begin(a, &b->file, about->dir, about->name);
     b->over = !layers_open(a, b, about);
     return true;
 }
@@ -160,12 +160,13 @@ bool body_end(struct app *a, struct body *b, struct app_tx *tx, bool whole)
     file_take(a, &b->file, tx, bytes_span(&b->window), b->origin);
     file_end(a, &b->file, tx, body_size(b), whole && !b->over);
     on = publish(a, b, tx, bytes_span(&b->window), false);
+    file_close(a, &b->file, tx);
     b->fresh_at = b->window.len;
     b->closed = true;
     return on && (!b->parts || multipart_end(a, b->parts, tx, whole));
 }
 
-void body_show(struct app *a, const struct body *b, struct app_tx *tx)
+void body_show(struct app *a, struct body *b, struct app_tx *tx)
 {
     struct app_window w = {
         .bytes = bytes_span(&b->window), .fresh_at = b->fresh_at, .origin = b->origin, .more = !b->closed};

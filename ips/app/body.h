@@ -70,6 +70,6 @@ bool body_add(struct app *a, struct body *b, struct app_tx *tx, struct span raw)
 bool body_gather(struct app *a, struct body *b, struct app_tx *tx, struct span raw);
 bool body_flush(struct app *a, struct body *b, struct app_tx *tx);
 bool body_end(struct app *a, struct body *b, struct app_tx *tx, bool whole);
-void body_show(struct app *a, const struct body *b, struct app_tx *tx);
+void body_show(struct app *a, struct body *b, struct app_tx *tx);
 void body_free(struct app *a, struct body *b);
 #endif

@@ -436,7 +436,7 @@ enum dce_answer dce_take_datagram(struct app *a, struct dce *d, enum app_dir dir
 
 /* --- for whoever has the conversation --------------------------------------------------------------------------------- */
 
-const struct dce_call *dce_owns(const struct dce *d, const struct app_tx *tx)
+struct dce_call *dce_owns(struct dce *d, const struct app_tx *tx)
 {
     for (unsigned i = 0; i < DCE_CALLS_MAX; i++)
         if (&d->calls[i].tx == tx)
@@ -444,7 +444,7 @@ const struct dce_call *dce_owns(const struct dce *d, const struct app_tx *tx)
     return NULL;
 }
 
-void dce_show(struct app *a, const struct dce_call *call, struct app_tx *tx, enum app_dir dir)
+void dce_show(struct app *a, struct dce_call *call, struct app_tx *tx, enum app_dir dir)
 {
     put_call(a, call, tx);
     body_show(a, &call->stub[dir], tx);

@@ -60,8 +60,8 @@ enum dce_answer dce_take(struct app *a, struct dce *d, enum app_dir dir, struct 
 /* A whole datagram of version 4. */
 enum dce_answer dce_take_datagram(struct app *a, struct dce *d, enum app_dir dir, struct span bytes);
 /* NULL when the transaction is not one of this conversation's. */
-const struct dce_call *dce_owns(const struct dce *d, const struct app_tx *tx);
-void dce_show(struct app *a, const struct dce_call *call, struct app_tx *tx, enum app_dir dir);
+struct dce_call *dce_owns(struct dce *d, const struct app_tx *tx);
+void dce_show(struct app *a, struct dce_call *call, struct app_tx *tx, enum app_dir dir);
 void dce_fields(const struct dce *d, const struct dce_call *call, struct fields *f);
 void dce_free(struct app *a, struct dce *d);
 #endif

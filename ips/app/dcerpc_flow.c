@@ -27,7 +27,7 @@ static void close_flow(struct app *a, void *state)
 
 static void show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir)
 {
-    const struct dce_call *call = dce_owns(state, tx);
+    struct dce_call *call = dce_owns(state, tx);
 
     if (call)
         dce_show(a, call, tx, dir);

@@ -7,6 +7,10 @@
  * size is not known, and no digest. Digests are made when a rule of the ruleset in force at the file's beginning, or
  * app.hashes, asks for them. EVE's fileinfo is written once, at the end, with the words that Suricata uses.
  *
+ * Alerts say which files their transaction carries: those that were there when a rule had a closer look are written
+ * down for the packet in hand (struct file_record), and what becomes known of them until the packet's end is added. A rule
+ * that matched is on the list of each file that it saw.
+ *
  * Worker thread. Owns the name and the digests.
  */
 #include "ips/app/file.h"
@@ -14,9 +18,11 @@
 
 #define FILE_NAME_MAX 1024 /* bytes of a name that are kept */
 
-void file_begin(struct app *a, struct file *f, struct span name)
+void file_begin(struct app *a, struct file *f, enum app_dir dir, struct span name)
 {
     file_free(a, f);
+    f->id = ++a->file_ids;
+    f->dir = (uint8_t)dir;
     f->there = true;
     bytes_add(a, &f->name, span_sub(name, 0, FILE_NAME_MAX));
     if (a->file_asks & FILE_ASK_HASHES)
@@ -70,8 +76,112 @@ static void put_hashes(struct app *a, const struct file *f, struct app_tx *tx)
     }
 }
 
-void file_show(struct app *a, const struct file *f, struct app_tx *tx)
+/* --- for events ------------------------------------------------------------------------------------------------------ */
+
+static void fill_record(struct file_record *r, const struct file *f, const struct app_tx *tx)
 {
+    struct span name = span_sub(bytes_span(&f->name), 0, sizeof(r->name));
+
+    *r = (struct file_record){.id = f->id,
+                              .tx_id = tx->id,
+                              .dir = f->dir,
+                              .size = f->ended ? f->size : f->taken,
+                              .magic = f->magic,
+                              .state = !f->ended  ? "UNKNOWN"
+                                       : f->sized ? "CLOSED"
+                                                  : "TRUNCATED",
+                              .n_sids = f->n_sids,
+                              .name_len = (uint16_t)name.len};
+    if (name.len > 0)
+        memcpy(r->name, name.p, name.len);
+    memcpy(r->sids, f->sids, sizeof(r->sids));
+    for (unsigned i = 0; i < DIGEST_N; i++) {
+        struct span v = digests_value(f->digests, hashes[i].kind);
+
+        if (v.len > 0)
+            memcpy(r->hash[i], v.p, v.len);
+        r->hash_len[i] = (uint8_t)v.len;
+    }
+}
+
+/* The packet's alerts say what is known of a file when all of it was inspected. */
+static void keep_record(struct app *a, const struct file *f, const struct app_tx *tx, bool only_known)
+{
+    unsigned i = 0;
+
+    while (i < a->n_files && a->files[i].id != f->id)
+        i++;
+    if (i == FILE_RECORDS_MAX || (i == a->n_files && only_known))
+        return;
+    fill_record(&a->files[i], f, tx);
+    a->n_files += i == a->n_files;
+}
+
+static void write_record(struct fields *out, const struct file_record *r)
+{
+    if (r->name_len > 0)
+        fields_text(out, "filename", span_of(r->name, r->name_len));
+    if (r->n_sids > 0)
+        fields_list(out, "sid");
+    for (unsigned i = 0; i < r->n_sids; i++)
+        fields_number(out, NULL, r->sids[i]);
+    if (r->n_sids > 0)
+        fields_close(out);
+    if (r->magic)
+        fields_word(out, "magic", r->magic);
+    fields_bool(out, "gaps", false);
+    for (unsigned i = 0; i < DIGEST_N; i++)
+        if (r->hash_len[i] > 0)
+            fields_hex(out, hashes[i].key, span_of(r->hash[i], r->hash_len[i]));
+    fields_word(out, "state", r->state);
+    fields_bool(out, "stored", false);
+    fields_number(out, "size", r->size);
+    fields_number(out, "tx_id", r->tx_id);
+}
+
+bool app_files(const struct app *a, uint64_t tx_id, bool to_client, struct fields *out)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < a->n_files; i++) {
+        const struct file_record *r = &a->files[i];
+
+        if (r->tx_id != tx_id || (r->dir == APP_TO_CLIENT) != to_client)
+            continue;
+        if (!any)
+            fields_list(out, "files");
+        any = true;
+        fields_object(out, NULL);
+        write_record(out, r);
+        fields_close(out);
+    }
+    if (any)
+        fields_close(out);
+    return any;
+}
+
+void app_matched(struct app *a, const struct app_view *v, uint32_t sid)
+{
+    for (unsigned i = 0; i < a->n_shown; i++) {
+        struct file *f = a->shown_files[i];
+        unsigned k = 0;
+
+        while (k < f->n_sids && f->sids[k] != sid)
+            k++;
+        if (f->dir != v->dir || k < f->n_sids || k == FILE_SIDS_MAX)
+            continue;
+        f->sids[f->n_sids++] = sid;
+        keep_record(a, f, v->tx, true);
+    }
+}
+
+void file_show(struct app *a, struct file *f, struct app_tx *tx)
+{
+    if (f->there && a->showing) {
+        if (a->n_shown < FILE_RECORDS_MAX)
+            a->shown_files[a->n_shown++] = f;
+        keep_record(a, f, tx, false);
+    }
     if (f->there && f->name.len > 0)
         app_put(a, tx, BUF_FILE_NAME, bytes_span(&f->name));
     if (f->magic)
@@ -83,11 +193,13 @@ void file_show(struct app *a, const struct file *f, struct app_tx *tx)
     put_hashes(a, f, tx);
 }
 
+/* --- the end ------------------------------------------------------------------------------------------------------------ */
+
 void file_end(struct app *a, struct file *f, struct app_tx *tx, uint64_t size, bool whole)
 {
-    if (!f->there || f->logged)
+    if (!f->there || f->ended)
         return;
-    f->logged = true;
+    f->ended = true;
     f->size = size;
     f->sized = whole;
     file_put(a, f, tx);
@@ -96,24 +208,21 @@ void file_end(struct app *a, struct file *f, struct app_tx *tx, uint64_t size, b
     if (whole && f->digests)
         digests_end(f->digests);
     put_hashes(a, f, tx);
+    keep_record(a, f, tx, true);
+}
+
+void file_close(struct app *a, struct file *f, struct app_tx *tx)
+{
+    struct file_record r;
+
+    if (!f->ended || f->logged)
+        return;
+    f->logged = true;
     if (!a->cfg.log)
         return;
+    fill_record(&r, f, tx);
     fields_begin(&a->fields, a->fields_room, sizeof(a->fields_room));
-    if (f->name.len > 0)
-        fields_text(&a->fields, "filename", bytes_span(&f->name));
-    if (f->magic)
-        fields_word(&a->fields, "magic", f->magic);
-    fields_bool(&a->fields, "gaps", false);
-    for (unsigned i = 0; i < DIGEST_N; i++) {
-        struct span v = digests_value(f->digests, hashes[i].kind);
-
-        if (v.len > 0)
-            fields_hex(&a->fields, hashes[i].key, v);
-    }
-    fields_word(&a->fields, "state", whole ? "CLOSED" : "TRUNCATED");
-    fields_bool(&a->fields, "stored", false);
-    fields_number(&a->fields, "size", size);
-    fields_number(&a->fields, "tx_id", tx->id);
+    write_record(&a->fields, &r);
     app_log(a, "fileinfo", "fileinfo", tx, &a->fields);
 }
 

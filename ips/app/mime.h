@@ -87,7 +87,7 @@ bool mime_add(struct app *a, struct mime *m, struct span bytes);
 /* What mime_add() has left for later is looked at; before the parser returns from take(), because the bytes leave then. */
 bool mime_flush(struct app *a, struct mime *m);
 bool mime_end(struct app *a, struct mime *m, bool whole);
-void mime_show(struct app *a, const struct mime *m);
+void mime_show(struct app *a, struct mime *m);
 /* The members of EVE's object "email". */
 void mime_fields(const struct mime *m, struct fields *f);
 void mime_free(struct app *a, struct mime *m);

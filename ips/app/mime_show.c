@@ -45,7 +45,7 @@ void mime_put_header(struct app *a, const struct mime *m)
     put_list(a, m, BUF_EMAIL_RECEIVED, bytes_span(&m->fields[MIME_RECEIVED]));
 }
 
-void mime_show(struct app *a, const struct mime *m)
+void mime_show(struct app *a, struct mime *m)
 {
     if (!m->there)
         return;

@@ -249,7 +249,7 @@ bool multipart_end(struct app *a, struct multipart *m, struct app_tx *tx, bool w
     return emit_pending(a, m, tx) && end_part(a, m, tx, false);
 }
 
-void multipart_show(struct app *a, const struct multipart *m, struct app_tx *tx)
+void multipart_show(struct app *a, struct multipart *m, struct app_tx *tx)
 {
     body_show(a, &m->part, tx);
 }

@@ -14,6 +14,6 @@ struct multipart *multipart_new(struct app *a, const struct body_about *about);
 /* Decoded bytes of the whole body. False: the packet was dropped. */
 bool multipart_take(struct app *a, struct multipart *m, struct app_tx *tx, struct span in);
 bool multipart_end(struct app *a, struct multipart *m, struct app_tx *tx, bool whole);
-void multipart_show(struct app *a, const struct multipart *m, struct app_tx *tx);
+void multipart_show(struct app *a, struct multipart *m, struct app_tx *tx);
 void multipart_free(struct app *a, struct multipart *m);
 #endif

@@ -383,7 +383,7 @@ static void show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir
     }
     for (unsigned i = 0; i < SMB_FILES_MAX; i++) {
         struct smb_file *f = s->files[i];
-        const struct dce_call *call = f && f->dce ? dce_owns(f->dce, tx) : NULL;
+        struct dce_call *call = f && f->dce ? dce_owns(f->dce, tx) : NULL;
 
         if (call) {
             dce_show(a, call, tx, dir);

@@ -27,6 +27,7 @@ void view_reset(struct app *a)
     v->n = 0;
     v->tx = NULL;
     v->shown = v->end = false;
+    a->n_shown = 0;
 }
 
 static void begin(struct app *a, struct app_tx *tx)

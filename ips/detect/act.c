@@ -201,6 +201,8 @@ static void report_alert(struct detect *d, const struct alert *a)
 {
     struct report *r = &d->report;
     bool stream = a->match == IN_STREAM || (a->match == IN_APP && d->sight.view);
+    uint8_t room[4096];
+    struct fields files;
 
     if (stream)
         sight_window(&d->sight);
@@ -208,6 +210,10 @@ static void report_alert(struct detect *d, const struct alert *a)
     r->payload = stream ? d->sight.window : packet_payload(d->p);
     r->note = a->note ? &d->notes[a->note - 1] : NULL;
     r->note_fields = a->note ? span_of(d->notes_room + r->note->at, r->note->len) : span_of(NULL, 0);
+    r->files = span_of(NULL, 0);
+    fields_begin(&files, room, sizeof(room));
+    if (r->note && d->app && app_files(d->app, r->note->tx_id, r->note->to_client, &files))
+        r->files = span_of(room, files.len);
     report_event(r, EVENT_ALERT, d->p, &d->rs->info[a->rule], (enum rule_action)a->action);
     r->note = NULL;
 }

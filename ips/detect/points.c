@@ -166,7 +166,7 @@ static uint8_t take_note(struct detect *d, struct app *a, const struct app_view 
     if (d->n_notes == NOTES_MAX)
         return 0;
     fields_begin(&f, d->notes_room + d->notes_used, NOTES_BYTES - d->notes_used);
-    *n = (struct note){.at = d->notes_used, .tx_id = v->tx->id};
+    *n = (struct note){.at = d->notes_used, .tx_id = v->tx->id, .to_client = v->dir == APP_TO_CLIENT};
     app_view_fields(a, &f, &n->object);
     n->len = f.len;
     d->notes_used += f.len;
@@ -206,6 +206,7 @@ static void try_candidates(struct detect *d, struct app *a, const struct app_vie
             if (!note)
                 note = take_note(d, a, v);
             act_note(d, i, IN_APP, note);
+            app_matched(a, v, d->rs->info[i].sid);
             memo_keep(memo, i, true);
         } else if (may_match_later(d, v, r)) {
             memo_keep(memo, i, false);

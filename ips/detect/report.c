@@ -28,6 +28,7 @@ enum part {
     NAME,
     OBJECT,
     FIELDS,
+    FILES,
     N_PARTS
 };
 
@@ -172,10 +173,10 @@ static struct event *reserve(const struct report *r, enum event_type type, const
     ev->type = (uint8_t)type;
     ev->bridge = r->bridge;
 
-    uint16_t *const lens[N_PARTS] = {&ev->msg_len,        &ev->category_len, &ev->metadata_len,
-                                     &ev->references_len, &ev->payload_len,  &ev->packet_len,
-                                     &ev->vars_len,       &ev->tunnel_len,   &ev->app_len,
-                                     &ev->name_len,       &ev->object_len,   &ev->fields_len};
+    uint16_t *const lens[N_PARTS] = {
+        &ev->msg_len,    &ev->category_len, &ev->metadata_len, &ev->references_len, &ev->payload_len,
+        &ev->packet_len, &ev->vars_len,     &ev->tunnel_len,   &ev->app_len,        &ev->name_len,
+        &ev->object_len, &ev->fields_len,   &ev->files_len};
     uint8_t *out = (uint8_t *)(ev + 1);
     for (unsigned i = 0; i < N_PARTS; i++) {
         *lens[i] = (uint16_t)part[i].len;
@@ -220,6 +221,8 @@ void report_event(const struct report *r, enum event_type type, const struct pac
         part[OBJECT] = part_of(r->note->object);
         part[FIELDS] = span_sub(r->note_fields, 0, UINT16_MAX);
     }
+    if (type == EVENT_ALERT && r->note)
+        part[FILES] = r->files;
 
     struct event *ev = reserve(r, type, part, rule);
     if (!ev)

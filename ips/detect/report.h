@@ -11,6 +11,7 @@
 struct note { /* of a transaction, for events */
     uint64_t tx_id;
     const char *object;
+    bool to_client;
     uint32_t at, len; /* its fields, in detect's room */
 };
 
@@ -26,6 +27,7 @@ struct report {
     struct span payload;     /* of the alert in hand */
     const struct note *note; /* of the alert in hand: the transaction; NULL: none */
     struct span note_fields;
+    struct span files;            /* of its transaction */
     const struct app *app;        /* what flows speak; NULL: not known */
     const struct vars_pool *vars; /* NULL: none */
     uint32_t vars_owner;          /* the flow in it */

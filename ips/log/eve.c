@@ -77,7 +77,8 @@ static const struct {
 };
 
 struct parts { /* the variable parts of a record, in their order */
-    struct span msg, category, metadata, references, payload, packet, vars, tunnel, app, name, object, fields;
+    struct span msg, category, metadata, references, payload, packet, vars, tunnel, app, name, object, fields,
+        files;
 };
 
 static struct span part_next(const uint8_t **at, uint32_t len)
@@ -104,6 +105,7 @@ static void parts_of(const struct event *ev, struct parts *p)
     p->name = part_next(&at, ev->name_len);
     p->object = part_next(&at, ev->object_len);
     p->fields = part_next(&at, ev->fields_len);
+    p->files = part_next(&at, ev->files_len);
 }
 
 void eve_init(struct eve *eve, const struct logger_config *cfg)
@@ -665,6 +667,7 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
     if (ev->type == EVENT_ALERT && ev->has_tx)
         json_write_uint(w, "tx_id", ev->tx_id);
     write_app(w, ev, &parts);
+    write_fields(w, parts.files);
     write_verdict(w, ev);
     write_flow(eve, w, ev);
     eve_write_vars(w, parts.vars);

@@ -16,7 +16,7 @@ enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_ANOMALY, EVENT_AP
 /* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet,
  * vars (struct var of ips/base/vars.h, n_vars of them), tunnel (struct tunnel_hop, the frame's own packet first); copy those
  * two out, they are not aligned. Then app (the flow's protocol by its name in EVE), name (of an EVENT_APP: its event_type),
- * object (the member that fields are in) and fields (ips/base/fields.h). */
+ * object (the member that fields are in), fields and files (ips/base/fields.h; the list "files" of an alert). */
 struct event {
     uint32_t size;       /* of the whole record, a multiple of 8 */
     uint8_t type;        /* enum event_type */
@@ -54,7 +54,7 @@ struct event {
     uint8_t has_tx;       /* tx_id holds */
     uint8_t zero;
     uint16_t tunnel_len; /* bytes: the packets around this one */
-    uint16_t app_len, name_len, object_len, fields_len;
+    uint16_t app_len, name_len, object_len, fields_len, files_len;
     uint64_t tx_id;
     uint64_t flow_age_ns;       /* EVENT_FLOW: from its first packet to its last */
     struct anomalies anomalies; /* EVENT_ANOMALY */

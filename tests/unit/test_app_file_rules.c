@@ -74,6 +74,32 @@ static void sizes_as_soon_as_they_are_known(void **state)
     drops("filesize:2<>4;", false, true);
 }
 
+/* An alert tells of the files of its transaction, with what became known of them in its packet. */
+static void alerts_say_which_files(void **state)
+{
+    struct rules_lab *r =
+        rules_lab_new(&(struct lab_setup){.dport = 80},
+                      "alert http any any -> any any (file.data; content:\"abc\"; sid:7;)\n"
+                      "alert http any any -> any any (http.uri; content:\"abc\"; sid:8;)\n");
+    uint8_t room[1024];
+    struct fields f;
+
+    lab_send(r->lab, APP_TO_SERVER, get, sizeof(get) - 1);
+    assert_int_equal(rules_lab_alerts(r, 8), 1);
+    fields_begin(&f, room, sizeof(room));
+    assert_false(app_files(r->lab->app, 0, false, &f)); /* the request carries none */
+    lab_send(r->lab, APP_TO_CLIENT, head, sizeof(head) - 1);
+    assert_false(app_files(r->lab->app, 0, true, &f)); /* nobody has looked closer */
+    lab_send(r->lab, APP_TO_CLIENT, "c", 1);
+    assert_int_equal(rules_lab_alerts(r, 7), 1);
+    assert_true(app_files(r->lab->app, 0, true, &f));
+    r->lab->logged_len = 0;
+    lab_note_fields(r->lab, &f);
+    assert_string_equal(r->lab->logged, "files={={filename=/f/abc.bin sid={=7 } magic=ASCII text gaps=0 "
+                                        "state=CLOSED stored=0 size=3 tx_id=0 } } ");
+    rules_lab_free(r);
+}
+
 static void lists_that_cannot_be_read(void **state)
 {
     static const char *const lists[] = {"90015098\n", "zz0150983cd24fb0d6963f7d28e17f72\n",
@@ -100,9 +126,9 @@ static void lists_that_cannot_be_read(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(digests_in_lists),
-                                       cmocka_unit_test(sizes_as_soon_as_they_are_known),
-                                       cmocka_unit_test(lists_that_cannot_be_read)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digests_in_lists), cmocka_unit_test(sizes_as_soon_as_they_are_known),
+        cmocka_unit_test(alerts_say_which_files), cmocka_unit_test(lists_that_cannot_be_read)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
