@@ -28,15 +28,17 @@ static enum app_probe probe_rpc_message(struct span b, uint8_t dir)
 {
     uint32_t need = dir == APP_TO_SERVER ? RPC_CALL_LEN : RPC_REPLY_LEN;
 
+    uint32_t type = dir == APP_TO_SERVER ? 0 : 1; /* CALL, REPLY */
+
+    if (b.len >= 8 && load_be32(b.p + 4) != type)
+        return PROBE_NO;
     if (b.len < need)
         return PROBE_MORE;
     if (dir == APP_TO_CLIENT) /* REPLY, accepted or denied */
-        return load_be32(b.p + 4) == 1 && load_be32(b.p + 8) <= 1 ? PROBE_LIKELY : PROBE_NO;
+        return load_be32(b.p + 8) <= 1 ? PROBE_LIKELY : PROBE_NO;
     uint32_t program = load_be32(b.p + 12);
-    return load_be32(b.p + 4) == 0 && load_be32(b.p + 8) == 2 && program >= RPC_PROGRAM_MIN &&
-                   program <= RPC_PROGRAM_MAX
-               ? PROBE_YES
-               : PROBE_NO;
+    return load_be32(b.p + 8) == 2 && program >= RPC_PROGRAM_MIN && program <= RPC_PROGRAM_MAX ? PROBE_YES
+                                                                                               : PROBE_NO;
 }
 
 static enum app_probe probe_sunrpc(struct span b, const struct app_hint *h)
@@ -49,8 +51,11 @@ static enum app_probe probe_sunrpc(struct span b, const struct app_hint *h)
     if (b.len < 4)
         return PROBE_MORE;
     uint32_t n = load_be32(b.p) & 0x7fffffff;
-    return n < RPC_REPLY_LEN || n > RPC_FRAGMENT_MAX ? PROBE_NO
-                                                     : probe_rpc_message(span_sub(b, 4, b.len), h->dir);
+    bool last = b.p[0] &
+                0x80; /* one that is not is no larger than what it is cut for; Modbus begins like that, too */
+    return n < RPC_REPLY_LEN || n > (last ? RPC_FRAGMENT_MAX : UINT16_MAX)
+               ? PROBE_NO
+               : probe_rpc_message(span_sub(b, 4, b.len), h->dir);
 }
 
 /* --- RDP ------------------------------------------------------------------------------------------------------------ */
