@@ -245,7 +245,8 @@ static bool open_slot(struct app *a)
     return true;
 }
 
-/* Bytes of a direction whose protocol is not known yet wait for it; what finds no room is lost for the parser. */
+/* Bytes of a direction whose protocol is not known yet wait for it. When they are too many, the last of them do: nonsense in
+ * front of a greeting must not make a direction invisible. */
 static void hold(struct app *a, struct span bytes)
 {
     struct app_way *w = &a->flow->way[a->dir];
@@ -256,10 +257,17 @@ static void hold(struct app *a, struct span bytes)
         bytes = span_sub(bytes, recognise_blank(bytes), bytes.len);
     if (bytes.len == 0)
         return;
-    if (w->held.len + bytes.len <= 2 * PROBE_BYTES_MAX && bytes_add(a, &w->held, bytes))
+    if (w->held.len + bytes.len > PROBE_HELD_MAX) {
+        w->skipped = true;
+        w->held.len = 0;
+        bytes = span_sub(bytes, bytes.len > PROBE_HELD_MAX ? bytes.len - PROBE_HELD_MAX : 0, bytes.len);
+        w->began = w->parsed - bytes.len;
+    }
+    if (bytes_add(a, &w->held, bytes))
         return;
     w->lost = true;
     bytes_free(a, &w->held);
+    exception_apply(EXC_APP_MEMCAP, a->cfg.on_memcap, a->p, a->c);
 }
 
 /* Nobody speaks like this: the flow keeps nothing. */
@@ -294,7 +302,9 @@ static void find_protocol(struct app *a, struct span bytes)
         /* anybody can send what the other end does not answer: only a conversation is nobody's */
         bool both = (a->of->flags & (FLOW_SEEN_TS | FLOW_SEEN_TC)) == (FLOW_SEEN_TS | FLOW_SEEN_TC);
 
-        if (f->way[a->dir].failed && both && ++a->slot->tries >= PROBE_DATAGRAMS)
+        if (!f->way[a->dir].failed || !both || a->slot->tries == PROBE_DATAGRAMS)
+            return;
+        if (++a->slot->tries == PROBE_DATAGRAMS && recognise_hopeless(a))
             give_up(a);
         return;
     }
@@ -358,11 +368,11 @@ static bool begin_parser(struct app *a)
     return f->state != NULL;
 }
 
-/* The parser gets nothing more of this flow. */
+/* The parser gets nothing more of this flow; of datagrams each is a new beginning. */
 static void stop_parser(struct app *a)
 {
     close_parser(a);
-    a->flow->over = true;
+    a->flow->over = a->of->proto != IPPROTO_UDP || a->of->verdict == FLOW_PASS;
     for (int dir = 0; dir < 2; dir++)
         bytes_free(a, &a->flow->way[dir].held);
 }
@@ -451,6 +461,40 @@ static void feed_all(struct app *a, struct span bytes, bool end)
     }
 }
 
+/* Bytes begin that clearly are another protocol's than the flow's: it goes on as that one. */
+static void check_protocol(struct app *a, struct span bytes)
+{
+    struct app_flow *f = a->flow;
+    const struct app_parser *other = recognise_other(a, bytes, (enum app_dir)a->dir);
+    struct app_way *back = &f->way[1 - a->dir];
+    uint64_t apps = f->apps;
+
+    if (!other)
+        return;
+    app_event(a, AN_APP_MISMATCH);
+    if (!f->over && (f->parser->proto == APP_HTTP1 || f->parser->proto == APP_HTTP2))
+        return;
+    close_parser(a);
+    if (f->over)
+        back->parsed = 0; /* nobody counted */
+    back->began = back->parsed;
+    f->over = false;
+    set_parser(a, other);
+    f->apps |= apps;
+}
+
+/* Whether bytes begin a direction, or a datagram, that are to be compared with what the flow is. */
+static bool is_beginning(const struct app *a)
+{
+    const struct app_way *w = &a->flow->way[a->dir];
+
+    if (!a->flow->parser || (a->slot->flags & SLOT_JUST) || w->lost)
+        return false;
+    if (a->of->proto == IPPROTO_UDP)
+        return !recognise_owns(a, a->flow->parser);
+    return !w->checked && w->parsed == w->began;
+}
+
 /* What was kept of a direction before the protocol was known. */
 static void feed_held(struct app *a, enum app_dir dir, bool end)
 {
@@ -461,6 +505,8 @@ static void feed_held(struct app *a, enum app_dir dir, bool end)
     if (held.len == 0 || a->flow->over)
         return;
     a->dir = (uint8_t)dir;
+    if (w->skipped)
+        app_event(a, AN_APP_GAP);
     w->held = (struct bytes){0};
     w->parsed -= held.len; /* they were counted when they came */
     feed_all(a, bytes_span(&held), end);
@@ -493,11 +539,12 @@ static void parse_new(struct app *a, struct span bytes, uint64_t offset)
         feed_held(a, (enum app_dir)f->first, false);
     feed_held(a, (enum app_dir)a->dir, false);
     f = a->flow;
+    if (bytes.len > 0 && is_beginning(a)) {
+        f->way[a->dir].checked = true;
+        check_protocol(a, bytes);
+    }
     if (f->over)
         return;
-    if (f->parser && bytes.len > 0 && !f->way[a->dir].checked &&
-        f->way[a->dir].parsed == f->way[a->dir].began && !(a->slot->flags & SLOT_JUST))
-        recognise_check(a, bytes, (enum app_dir)a->dir);
     if (bytes.len > 0 || end)
         feed_all(a, bytes, end);
     f = a->flow;
@@ -510,7 +557,8 @@ void app_parse(struct app *a, struct packet *p, struct counters *c)
     struct span bytes;
     uint64_t offset;
 
-    if (a->p != p || !a->flow || a->flow->over || (a->slot->flags & SLOT_OFF) || p->verdict == VERDICT_DROP)
+    if (a->p != p || !a->flow || (a->slot->flags & SLOT_OFF) || p->verdict == VERDICT_DROP ||
+        (a->flow->over && !is_beginning(a)))
         return;
     new_bytes(p, &bytes, &offset);
     struct app_way *w = &a->flow->way[a->dir];

@@ -21,7 +21,8 @@
 
 #define PROBE_BYTES_MAX 2048 /* of a direction that are kept while its protocol is not known */
 #define PROBE_BLANK_MAX 16   /* bytes of empty lines in front that may be more than that */
-#define PROBE_DATAGRAMS 4    /* of a flow that are looked at */
+#define PROBE_DATAGRAMS 16 /* of a flow that are shown to all probes; later ones to those whose port it is */
+#define PROBE_HELD_MAX  (2 * PROBE_BYTES_MAX)
 #define PARSERS_MAX     64
 
 struct app_way {     /* one direction of a flow */
@@ -34,6 +35,7 @@ struct app_way {     /* one direction of a flow */
     bool failed;       /* it is none of the known ones */
     bool ended;        /* the parser was told that nothing follows */
     bool lost;         /* bytes are missing: the parser gets nothing more of it */
+    bool skipped;      /* the first of what was kept for the parser went, because it was too much */
     bool checked;      /* its bytes were compared with what the other direction's say */
 };
 
@@ -116,8 +118,12 @@ bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end);
 uint32_t recognise_blank(struct span s);
 const struct app_parser *recognise_find(enum app_proto proto);
 void recognise_begin(struct app_flow *f, const struct app *a);
-/* The first bytes of a direction whose protocol the other one told. */
-void recognise_check(struct app *a, struct span bytes, enum app_dir dir);
+/* Bytes that begin a direction, or a datagram, of a flow that has a parser: whose they clearly are instead; or NULL. */
+const struct app_parser *recognise_other(const struct app *a, struct span bytes, enum app_dir dir);
+/* The port of one end of the flow is one of the parser's. */
+bool recognise_owns(const struct app *a, const struct app_parser *p);
+/* It is nobody's. */
+bool recognise_hopeless(const struct app *a);
 /* view.c */
 void view_reset(struct app *a);
 /* memory.c */

@@ -9,7 +9,12 @@
  * at as a stream all the same.
  *
  * The direction that was not needed for the answer is shown to the probes, too: when it clearly speaks another
- * protocol, that is an event (applayer_mismatch_protocol_both_directions).
+ * protocol, that is an event (applayer_mismatch_protocol_both_directions), and the flow goes on as that one: a server that
+ * answers a client's nonsense with an error would not be looked into otherwise. HTTP stays: its clients show anything.
+ *
+ * Datagrams stand for themselves. A server passes over those that are not its protocol's, so neither a few of
+ * nobody's nor one of another protocol may decide for those that follow: on the ports of a protocol its probe is always
+ * asked, and a flow of another one is shown to all probes when its own says no.
  *
  * HTTP's servers take any word for a method, another protocol's command as well: so in front of the first line's end nobody
  * else is sure of a client's words that HTTP has not ruled out.
@@ -46,18 +51,42 @@ static uint64_t all_of(const struct app *a)
     return may;
 }
 
-void recognise_begin(struct app_flow *f, const struct app *a)
-{
-    f->way[0].may = f->way[1].may = all_of(a);
-    f->way[0].failed = f->way[1].failed = false;
-}
-
 static bool has_port(const struct app_parser *p, uint16_t port)
 {
     for (const uint16_t *v = p->ports; v && *v; v++)
         if (*v == port)
             return true;
     return false;
+}
+
+bool recognise_owns(const struct app *a, const struct app_parser *p)
+{
+    return has_port(p, a->of->port[1]) || has_port(p, a->of->port[0]);
+}
+
+static uint64_t owners_of(const struct app *a, uint64_t all)
+{
+    uint64_t owners = 0;
+
+    for (uint64_t left = all; left; left &= left - 1)
+        if (recognise_owns(a, app_parsers[__builtin_ctzll(left)]))
+            owners |= left & -left;
+    return owners;
+}
+
+bool recognise_hopeless(const struct app *a)
+{
+    return owners_of(a, all_of(a)) == 0;
+}
+
+void recognise_begin(struct app_flow *f, const struct app *a)
+{
+    uint64_t may = all_of(a);
+
+    if (f == &a->datagram && a->slot->tries >= PROBE_DATAGRAMS)
+        may = owners_of(a, may);
+    f->way[0].may = f->way[1].may = may;
+    f->way[0].failed = f->way[1].failed = false;
 }
 
 /* The first of these parsers whose port this is; NULL: none. */
@@ -153,20 +182,21 @@ bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end)
     return a->flow->parser != NULL;
 }
 
-void recognise_check(struct app *a, struct span bytes, enum app_dir dir)
+const struct app_parser *recognise_other(const struct app *a, struct span bytes, enum app_dir dir)
 {
-    const struct app_parser *own = a->flow->parser;
+    const struct app_parser *own = a->flow->parser, *owner = NULL;
     struct app_hint h = hint_of(a, dir);
 
-    a->flow->way[dir].checked = true;
     if (!own->probe || own->probe(bytes, &h) != PROBE_NO)
-        return;
+        return NULL;
     for (uint64_t left = all_of(a); left; left &= left - 1) {
         const struct app_parser *p = app_parsers[__builtin_ctzll(left)];
+        enum app_probe says = p->proto != own->proto ? p->probe(bytes, &h) : PROBE_NO;
 
-        if (p->proto != own->proto && p->probe(bytes, &h) == PROBE_YES) {
-            app_event(a, AN_APP_MISMATCH);
-            return;
-        }
+        if (says == PROBE_YES)
+            return p;
+        if (says == PROBE_LIKELY && h.udp && recognise_owns(a, p))
+            owner = p;
     }
+    return owner;
 }

@@ -51,8 +51,8 @@ static enum app_probe probe_sunrpc(struct span b, const struct app_hint *h)
     if (b.len < 4)
         return PROBE_MORE;
     uint32_t n = load_be32(b.p) & 0x7fffffff;
-    bool last = b.p[0] &
-                0x80; /* one that is not is no larger than what it is cut for; Modbus begins like that, too */
+    /* one that is not the last is no larger than what it is cut for; Modbus begins like that, too */
+    bool last = b.p[0] & 0x80;
     return n < RPC_REPLY_LEN || n > (last ? RPC_FRAGMENT_MAX : UINT16_MAX)
                ? PROBE_NO
                : probe_rpc_message(span_sub(b, 4, b.len), h->dir);

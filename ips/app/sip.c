@@ -257,7 +257,7 @@ static enum app_probe probe(struct span bytes, const struct app_hint *h)
     while (rest.len > 0 && (rest.p[0] == '\r' || rest.p[0] == '\n'))
         rest = span_sub(rest, 1, rest.len);
     if (rest.len == 0)
-        return bytes.len <= 4 && !h->udp ? PROBE_MORE : PROBE_NO;
+        return h->udp ? PROBE_NO : PROBE_MORE;
     bool whole = memchr(rest.p, '\n', rest.len) != NULL;
     lines_next(&rest, &line);
     if (whole)

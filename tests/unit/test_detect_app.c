@@ -169,11 +169,79 @@ static void dropped_segments(void **state)
     rules_lab_free(r);
 }
 
+/* --- what a flow is taken for, on purpose --------------------------------------------------------------------------- */
+
+/* The last of them has the rule's traffic; 16 more than are shown to all probes. */
+static void deceive(const struct lab_setup *setup, const char *rule, const struct span *what, unsigned n)
+{
+    struct rules_lab *r = rules_lab_new(setup, rule);
+
+    for (unsigned i = 0; i < n; i++) {
+        bool back = what[i].len > 0 && what[i].p[0] == '<';
+        struct span s = span_sub(what[i], back, what[i].len);
+
+        assert_int_equal(rules_lab_alerts(r, 1), 0);
+        lab_send(r->lab, back ? APP_TO_CLIENT : APP_TO_SERVER, s.p, s.len);
+    }
+    assert_int_equal(rules_lab_alerts(r, 1), 1);
+    rules_lab_free(r);
+}
+
+static void test_deceived(void **state)
+{
+    static const char *const evil[] = {"evil.example"};
+    static const char dns[] = "drop dns any any -> any any (dns.query; content:\"evil\"; sid:1;)\n";
+    static const char smtp[] = "drop smtp any any -> any any (smtp.mail_from; content:\"evil\"; sid:1;)\n";
+    static const char sip[] = "drop sip any any -> any any (sip.uri; content:\"evil\"; sid:1;)\n";
+    struct lab_setup udp = {.udp = true, .dport = 53}, mail = {.dport = 25},
+                     voice = {.udp = true, .dport = 5060};
+    uint8_t q[512];
+    struct span query = span_of(q, (uint32_t)dns_query(q, evil, 1));
+    struct span invite = span_str("INVITE sip:evil@x SIP/2.0\r\nCall-ID: 1\r\n\r\n"), many[64];
+    char *junk = malloc(5001);
+
+    /* a datagram of another protocol first: with state, and without */
+    deceive(&udp, dns, (struct span[]){span_str("OPTIONS sip:x@x SIP/2.0\r\n\r\n"), query}, 2);
+    deceive(&udp, dns, (struct span[]){span_str("d1:ad2:id20:aaaa"), query}, 2);
+    /* datagrams of nobody, with answers */
+    for (unsigned i = 0; i < 62; i++)
+        many[i] = span_str(i % 2 ? "<\x01" : "\r\n\r\n");
+    many[62] = invite;
+    deceive(&voice, sip, many, 63);
+    /* a datagram that the parser gives up at */
+    memset(junk, 'a', 5000);
+    memcpy(junk, "OPTIONS sip:x@x SIP/2.0\r\n", 25);
+    struct app_limits few = APP_LIMITS_DEFAULT;
+    few.header_line = 100;
+    deceive(&(struct lab_setup){.udp = true, .dport = 5060, .limits = &few}, sip,
+            (struct span[]){span_of(junk, 1000), invite}, 2);
+    /* another protocol's first line, to which the server says that it does not understand */
+    static const char *const lines[] = {"RFB 003.008\n", "SSH-2.0-x\r\n", "NICK x\r\n",
+                                        "\xff\xfb\x01\xff\r\n"};
+    for (unsigned i = 0; i < 4; i++)
+        deceive(&mail, smtp,
+                (struct span[]){span_str(lines[i]), span_str("<220 x ESMTP\r\n"), span_str("<500 what\r\n"),
+                                span_str("HELO x\r\n"), span_str("<250 x\r\n"),
+                                span_str("MAIL FROM:<evil>\r\n")},
+                6);
+    /* so much nonsense before the greeting that it is not kept */
+    memset(junk, 'a', 5000);
+    junk[4998] = '\r', junk[4999] = '\n';
+    deceive(&mail, smtp,
+            (struct span[]){span_of(junk, 3000), span_of(junk + 3000, 2000), span_str("<220 x ESMTP\r\n"),
+                            span_str("MAIL FROM:<evil>\r\n")},
+            4);
+    free(junk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(instances),        cmocka_unit_test(order),
-        cmocka_unit_test(protocols),        cmocka_unit_test(a_buffer_in_pieces),
+        cmocka_unit_test(test_deceived),
+        cmocka_unit_test(instances),
+        cmocka_unit_test(order),
+        cmocka_unit_test(protocols),
+        cmocka_unit_test(a_buffer_in_pieces),
         cmocka_unit_test(dropped_segments),
     };
 
