@@ -60,7 +60,7 @@ static void print_ports(const json_t *ports)
 static void print_workers(const json_t *workers)
 {
     static const char *const heads[] = {"WORKER",  "CPU",   "RX",         "TX",
-                                        "DROPPED", "FLOWS", "STREAMS MB", "PROTOCOLS MB"};
+                                        "DROPPED", "FLOWS", "STREAMS KB", "PROTOCOLS KB"};
     static const char *const keys[] = {"index",   "cpu",   "rx",           "tx",
                                        "dropped", "flows", "stream_bytes", "app_bytes"};
     struct table *t = table_new(heads, N_OF(heads));
@@ -73,7 +73,7 @@ static void print_workers(const json_t *workers)
             if (strcmp(keys[k], "cpu") == 0 && num(w, "cpu") < 0)
                 table_cell(t, "any");
             else if (strstr(keys[k], "_bytes") != NULL)
-                table_cell(t, "%.1f", (double)num(w, keys[k]) / 1e6);
+                table_cell(t, "%lld", num(w, keys[k]) / 1024);
             else
                 table_cell(t, "%lld", num(w, keys[k]));
     }
