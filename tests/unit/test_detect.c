@@ -187,6 +187,26 @@ static void alert_lets_the_packet_go(void **state)
     assert_int_equal(ctr.v[CTR_DETECT_SCAN_BYTES], 15);
 }
 
+/* A flow's totals count the packet in hand; the clock goes on by a second for each. */
+static void totals_of_the_flow_are_told(void **state)
+{
+    use("alert tcp any any -> any any (flow.age:2; sid:1;)\n"
+        "alert tcp any any -> any any (flow.pkts:toserver,2; flow.pkts:toclient,1; sid:2;)\n"
+        "alert tcp any any -> any any (flow.pkts_toclient:1; flow.bytes_toclient:<100; sid:3;)\n"
+        "alert tcp any any -> any any (flow.bytes:toserver,>500; sid:4;)\n");
+    tcp(true, SYN, NULL);
+    assert_string_equal(events(), "");
+    tcp(false, SYN | ACK, NULL);
+    assert_string_equal(events(), "alert 3; ");
+    tcp(true, ACK, NULL);
+    assert_string_equal(events(), "alert 1; alert 2; alert 3; ");
+    char long_one[501];
+    memset(long_one, 'x', sizeof(long_one) - 1);
+    long_one[500] = 0;
+    tcp(true, ACK | PSH, long_one);
+    assert_string_equal(events(), "alert 3; alert 4; ");
+}
+
 /* Whether a datagram came in fragments is a fact for rules; decode says it. */
 static void fragments_are_told(void **state)
 {
@@ -613,6 +633,7 @@ int main(void)
         T(a_limit_is_told),
         T(alert_lets_the_packet_go),
         T(fragments_are_told),
+        T(totals_of_the_flow_are_told),
         T(a_syn_with_data_is_both),
         T(udp_payload_drop_is_for_the_packet),
         T(tcp_payload_drop_holds_for_the_connection),
