@@ -29,7 +29,7 @@ struct app_limits {
     {                                                                                                     \
         .body_window = 8192, .body_start = 32768, .request_body = 0, .response_body = 0, .file_depth = 0, \
         .decompress_ratio = 2048, .decompress_bytes = 16u << 20, .layers = 4, .header_line = 18432,       \
-        .headers_bytes = 65536, .headers = 512, .transactions = 256, .ftp_commands = 1024, .ja3 = true,    \
+        .headers_bytes = 65536, .headers = 512, .transactions = 256, .ftp_commands = 1024, .ja3 = true,   \
         .ja4 = true, .hassh = true,                                                                       \
     }
 #endif

@@ -529,7 +529,8 @@ bool stream_finishes(const struct stream_table *t, const struct packet *p)
 {
     const struct segment *h = &t->hand;
 
-    return h->p == p && (p->tcp_flags & 0x01) && (h->part == PART_NEW || h->part == PART_NONE || h->part == PART_UNKEPT) &&
+    return h->p == p && (p->tcp_flags & 0x01) &&
+           (h->part == PART_NEW || h->part == PART_NONE || h->part == PART_UNKEPT) &&
            (p->payload_len == 0 || h->upto == h->end) && !(p->flags & PKT_IGNORED) &&
            (p->payload_len > 0 || !seq_before(h->d->next, tcp_data_seq(p)));
 }
