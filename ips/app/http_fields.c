@@ -8,7 +8,7 @@
  * not part of http.header, cost a copy of the rest.
  *
  * Names are compared through a hash table, whose chains are bounded: who makes names that collide has them listed one
- * by one instead of joined.
+ * by one instead of joined. Those that something asks for by name are always joined, so that nobody hides the second one.
  *
  * Worker thread. Owns the bytes in struct http_fields.
  */
@@ -217,26 +217,39 @@ struct join {      /* of each row */
     uint32_t last; /* of the first one: the last of its chain, + 1; 0: it is not the first */
 };
 
+/* Row i goes behind the chain that begins with row first - 1; 0: there is none. */
+static bool join(struct join *joins, uint32_t first, uint32_t i)
+{
+    if (first == 0)
+        return false;
+    joins[joins[first - 1].last - 1].next = i + 1;
+    joins[first - 1].last = i + 1;
+    joins[i].last = 0;
+    return true;
+}
+
 /* Fills joins; true when any name is repeated. slots: 2^bits, zeroed. */
 static bool find_repeated(const struct http_fields *f, struct join *joins, uint32_t *slots, unsigned bits)
 {
     const struct http_header *rows = rows_of(f);
-    uint32_t mask = (1u << bits) - 1;
+    uint32_t mask = (1u << bits) - 1, of_id[HTTP_IDS] = {0};
     bool any = false;
 
     for (uint32_t i = 0; i < f->n; i++) {
-        uint32_t at = rows[i].hash * 0x9e3779b1u >> (32 - bits);
+        uint32_t at = rows[i].hash * 0x9e3779b1u >> (32 - bits), *first = &of_id[rows[i].id];
         unsigned steps = 0;
 
         joins[i] = (struct join){.last = i + 1};
+        if (rows[i].id != HTTP_OTHER) {
+            any |= join(joins, *first, i);
+            *first = *first == 0 ? i + 1 : *first;
+            continue;
+        }
         for (; slots[at] != 0 && steps < CHAIN_MAX; at = (at + 1) & mask, steps++) {
             uint32_t was = slots[at] - 1;
 
             if (rows[was].hash == rows[i].hash && same_name(name_of(f, &rows[was]), name_of(f, &rows[i]))) {
-                joins[joins[was].last - 1].next = i + 1;
-                joins[was].last = i + 1;
-                joins[i].last = 0;
-                any = true;
+                any = join(joins, was + 1, i);
                 break;
             }
         }

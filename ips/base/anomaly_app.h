@@ -126,7 +126,7 @@
     X(AN_BODY_WINDOW, "http.lzma_memlimit_reached",                                                         \
       "*a compressed body refers farther back than is kept: the rest is not understood")                    \
     X(AN_BODY_LAYERS, "http.too_many_encoding_layers",                                                      \
-      "*more compressions on top of each other than are undone (app.layers)")                               \
+      "#more compressions on top of each other than are undone (app.layers)")                               \
     X(AN_BODY_BOMB, "http.compression_bomb",                                                                \
       "#a body grows too much when it is decompressed (app.decompress_ratio): the rest is not looked into") \
     X(AN_BODY_HEADER, "http.compression_header", "*flags in a gzip header that mean nothing")               \

@@ -220,6 +220,135 @@ static void coded_and_plain(void **state)
     expect_drop(r, 4);
 }
 
+/* --- Transfer-Encoding twice, and names whose hashes keep the second from being joined to the first ---------------------- */
+
+static uint32_t hash_of(const char *name)
+{
+    uint32_t h = (uint32_t)strlen(name);
+
+    for (const char *c = name; *c != '\0'; c++)
+        h = (h ^ ((uint8_t)*c | 0x20)) * 0x9e3779b1u;
+    return (h ^ h >> 15) & 0xffffff;
+}
+
+static void coding_behind_collisions(void **state)
+{
+    struct rules_lab *r = begin();
+    uint32_t slot = hash_of("transfer-encoding") * 0x9e3779b1u >> 25;
+    char name[16];
+
+    client(r, "POST / HTTP/1.1\r\nHost: x\r\n");
+    for (unsigned i = 0, n = 0; n < 30; i++) {
+        snprintf(name, sizeof(name), "x%u", i);
+        if (hash_of(name) * 0x9e3779b1u >> 25 != slot)
+            continue;
+        client(r, name);
+        client(r, ": y\r\n");
+        n++;
+    }
+    client(r, "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client(r, "3\r\ncmd\r\n7\r\n=attack\r\n0\r\n\r\n");
+    expect_drop(r, 4);
+}
+
+/* --- more rules wait than a transaction remembers ----------------------------------------------------------------------- */
+
+static void many_rules_wait(void **state)
+{
+    static char many[16384];
+    size_t n = 0;
+
+    for (unsigned i = 1; i <= 40; i++)
+        n +=
+            (size_t)snprintf(many + n, sizeof(many) - n,
+                             "alert http any any -> any any (http.uri; content:\"/page\"; http.request_body; "
+                             "content:\"word%02u\"; sid:%u;)\n"
+                             "alert http any any -> any any (http.uri; content:\"page%u\"; sid:%u;)\n",
+                             i, i, i, 100 + i);
+    struct rules_lab *r = rules_lab_new(&(struct lab_setup){.dport = 80}, many);
+    char text[1024] = "POST /page";
+    for (unsigned i = 1; i <= 40; i++)
+        snprintf(text + strlen(text), 16, "page%u", i);
+    strcat(text, " HTTP/1.1\r\nHost: x\r\nContent-Length: 240\r\n\r\n");
+    client(r, text);
+    for (unsigned i = 1; i <= 40; i++) {
+        snprintf(text, sizeof(text), "word%02u", i);
+        client(r, text);
+    }
+    for (unsigned i = 1; i <= 40; i++) {
+        assert_int_equal(rules_lab_alerts(r, i), 1);
+        assert_true(rules_lab_alerts(r, 100 + i) <= 1); /* of one packet, 15 are logged */
+    }
+    rules_lab_free(r);
+}
+
+/* --- anywhere in a body, however it is cut ---------------------------------------------------------------------------------- */
+
+static void anywhere_in_a_body(void **state)
+{
+    static const char two[] =
+        "drop http any any -> any any (http.request_body; content:\"needle-one\"; sid:1;)\n"
+        "drop http any any -> any any (http.request_body; content:\"start=\"; content:\"finish\"; "
+        "distance:0; "
+        "within:4000; sid:2;)\n"
+        "drop http any any -> any any (http.request_body; content:\"deep\"; offset:60000; depth:100; "
+        "sid:3;)\n";
+    struct ruleset *rs = rules_lab_load(two, DIALECT_SURICATA);
+    static char body[100000], wire[400000];
+
+    srand(1);
+    for (unsigned round = 0; round < 300; round++) {
+        struct rules_lab *r = rules_lab_over(&(struct lab_setup){.dport = 80}, rs);
+        unsigned which = round % 3;
+        size_t at = which == 2 ? 60000 + (size_t)rand() % 90 : (size_t)rand() % 95000, n = 0;
+
+        memset(body, '.', sizeof(body));
+        if (which == 0)
+            memcpy(body + at, "needle-one", 10);
+        else if (which == 1) {
+            memcpy(body + at, "start=", 6);
+            memcpy(body + at + 6 + (size_t)rand() % 3990 * (at < 90000), "finish", 6);
+        } else {
+            memcpy(body + at, "deep", 4);
+        }
+        client(r, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (size_t i = 0, k; i < sizeof(body); i += k) {
+            size_t max = (size_t)1 << (rand() % 15);
+
+            k = 1 + (size_t)rand() % (round % 2 ? 20000 : max);
+            k = k < sizeof(body) - i ? k : sizeof(body) - i;
+            n += (size_t)sprintf(wire + n, "%zx\r\n", k);
+            memcpy(wire + n, body + i, k);
+            n += k;
+            n += (size_t)sprintf(wire + n, "\r\n");
+        }
+        for (size_t i = 0, k; i < n && r->verdict != VERDICT_DROP; i += k) {
+            k = 1 + (size_t)rand() % (round % 5 ? 1460 : 50000);
+            k = k < n - i ? k : n - i;
+            lab_send(r->lab, APP_TO_SERVER, wire + i, k);
+        }
+        if (rules_lab_alerts(r, which + 1) != 1)
+            print_error("round %u, rule %u, at %zu\n", round, which + 1, at);
+        assert_int_equal(rules_lab_alerts(r, which + 1), 1);
+        rules_lab_free(r);
+    }
+    ruleset_free(rs);
+}
+
+/* --- more codings than are undone ------------------------------------------------------------------------------------------- */
+
+static void many_codings(void **state)
+{
+    struct rules_lab *r = begin();
+
+    client(r, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    lab_say(r->lab, APP_TO_CLIENT,
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip, gzip, gzip, gzip\r\nContent-Length: "
+            "5\r\n\r\nhello");
+    assert_true(lab_event(r->lab, AN_BODY_LAYERS));
+    rules_lab_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +368,10 @@ int main(void)
         cmocka_unit_test(user_agent_behind_many),
         cmocka_unit_test(host_behind_many),
         cmocka_unit_test(coded_and_plain),
+        cmocka_unit_test(coding_behind_collisions),
+        cmocka_unit_test(many_rules_wait),
+        cmocka_unit_test(anywhere_in_a_body),
+        cmocka_unit_test(many_codings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
