@@ -83,7 +83,8 @@ struct app_tx {
         uint32_t generation; /* of the ruleset, + 1; 0: nothing is remembered */
         uint8_t n;           /* rules below */
         bool all;            /* more rules than that wait: everything is searched again */
-        uint16_t pad;
+        bool full;           /* some that have matched are not among them */
+        uint8_t pad;
         uint32_t rule[14]; /* index; MEMO_DONE: it has matched */
     } memo[2];             /* by direction */
 };

@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "ips/base/clock.h"
 #include "ips/detect/detect_parts.h"
@@ -60,6 +61,11 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
 
     if (!d) {
         err_set(e, -ENOMEM, "no memory for the detector of worker %u", worker);
+        return NULL;
+    }
+    if (getrandom(&d->done_seed, sizeof(d->done_seed), 0) != sizeof(d->done_seed)) {
+        err_set(e, -EIO, "the kernel gave no random bytes to the detector of worker %u", worker);
+        free(d);
         return NULL;
     }
     d->eval.scratch = eval_scratch_new(e);

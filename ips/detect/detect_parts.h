@@ -19,6 +19,8 @@
 #define MATCHES_MAX 64 /* per packet, of all transactions in it */
 #define NOTES_MAX   16 /* transactions of a packet that alerts say something of */
 #define NOTES_BYTES 32768
+#define DONE_LINES  128 /* of rules that have matched, beside what transactions remember */
+#define DONE_WAYS   8
 #define WANTED_MAX  32 /* rules about transactions whose fast pattern was in the payload */
 
 enum match { NO_MATCH, IN_PACKET, IN_STREAM, IN_APP };
@@ -86,6 +88,8 @@ struct detect {
     uint32_t pass_rank; /* a pass rule has matched: rules behind it only remember */
     bool inspected;     /* a pass rule has acted */
     bool tagged;
+    uint64_t done_seed, done[DONE_LINES][DONE_WAYS]; /* see points.c */
+    uint32_t done_next;
     uint32_t n_notes, notes_used;
     uint8_t event_note; /* of the transaction in which a parser found something odd; 0: none */
     struct note notes[NOTES_MAX];

@@ -7,7 +7,8 @@
  * transaction has by then. One that did not match, and may when more comes (a buffer of it is not there yet, or may grow or
  * repeat itself), is remembered by the transaction (struct app_memo) and tried at each later point of that direction; one
  * that matched is remembered, too, so that it matches a transaction once. When there is no more room to remember, everything
- * that the transaction has is searched again at each point.
+ * that the transaction has is searched again at each point; that a rule has matched is then remembered for as long as
+ * nothing else takes its place, so it may match again, but none is left out.
  *
  * What grows (a body, a file) is searched from FRONT_BYTES before its new bytes on, where a literal may begin that ends in
  * them. Steps that count places from the start of a buffer know where its first byte stands (eval_origin()).
@@ -20,6 +21,7 @@
  * Worker thread. Owns nothing: the view is the parser's until app_inspect() returns.
  */
 #include <netinet/in.h>
+#include <xxhash.h>
 
 #include "ips/detect/detect_parts.h"
 #include "ips/detect/profile.h"
@@ -66,12 +68,31 @@ static void memo_keep(struct app_memo *m, uint32_t rule, bool done)
         return;
     }
     m->all = true;
+    m->full |= done;
     for (uint32_t i = 0; done && i < m->n;
          i++) /* a rule that waits is found again, one that is done must be known */
         if (!(m->rule[i] & MEMO_DONE)) {
             m->rule[i] = entry;
             return;
         }
+}
+
+/*
+ * Whether the rule is among those that have matched and of which the transaction has no room to know; with `now` it is from
+ * now on. One cache line of the worker's table; what is put out of it may match again.
+ */
+static bool done_elsewhere(struct detect *d, const struct app_view *v, uint32_t rule, bool now)
+{
+    uint64_t what[4] = {d->p->flow->id, v->tx->id, (uint64_t)d->rs->generation << 32 | rule, v->dir};
+    uint64_t key = XXH3_64bits_withSeed(what, sizeof(what), d->done_seed);
+    uint64_t *line = d->done[key % DONE_LINES];
+
+    for (unsigned i = 0; i < DONE_WAYS; i++)
+        if (line[i] == key)
+            return true;
+    if (now)
+        line[d->done_next++ % DONE_WAYS] = key;
+    return now;
 }
 
 static void memo_drop(struct app_memo *m, uint32_t rule)
@@ -202,12 +223,16 @@ static void try_candidates(struct detect *d, struct app *a, const struct app_vie
         if (!(r->flags & RULE_TX) || memo_done(memo, i) || (i > d->pass_rank && !r->n_post) ||
             !ruleset_header_match(d->rs, r, &d->facts))
             continue;
+        if (memo->full && done_elsewhere(d, v, i, false))
+            continue;
         if (profiled(d, i, costs)) {
             if (!note)
                 note = take_note(d, a, v);
             act_note(d, i, IN_APP, note);
             app_matched(a, v, d->rs->info[i].sid);
             memo_keep(memo, i, true);
+            if (memo->full && !memo_done(memo, i))
+                done_elsewhere(d, v, i, true);
         } else if (may_match_later(d, v, r)) {
             memo_keep(memo, i, false);
         } else {
