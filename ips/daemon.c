@@ -269,6 +269,8 @@ static int open_logger(struct ipsd *d, struct err *e)
                                .utc = d->cfg->log.utc,
                                .payload = d->cfg->log.payload,
                                .events = d->cfg->log.events,
+                               .store_dir = d->cfg->app.filestore.enabled ? d->cfg->app.filestore.dir : NULL,
+                               .store_max_open = d->cfg->app.filestore.max_open,
                                .payload_printable = d->cfg->log.payload,
                                .packet = d->cfg->log.packet,
                                .ifname = names,

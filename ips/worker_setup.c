@@ -105,6 +105,7 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
         .on_ambiguous = on_exception(EXC_APP_AMBIGUOUS, cfg->app.ambiguous_policy, cfg, place->inline_mode),
         .inline_mode = place->inline_mode,
         .expect = place->expect,
+        .store_bytes = cfg->app.filestore.enabled ? cfg->app.filestore.max_bytes : 0,
         .file_asks = cfg->app.hashes ? FILE_ASK_HASHES : 0,
         .log = cfg->log.events[0] != '\0',
         .limits = {.body_window = cfg->app.body_window,
@@ -191,7 +192,9 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
     if (!w->detect)
         return e->code;
-    app_set_hooks(w->app, &(struct app_hooks){.arg = w->detect, .inspect = detect_point, .log = detect_log});
+    app_set_hooks(w->app,
+                  &(struct app_hooks){
+                      .arg = w->detect, .inspect = detect_point, .log = detect_log, .file = detect_file});
     return 0;
 }
 

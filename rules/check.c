@@ -28,6 +28,7 @@
  * Keywords about one packet are those with KEYWORD_PACKET (dsize, flags, ttl, id, itype, icode, ip_proto, sameip)
  * and flow:no_stream. In Snort's rules the action alone decides (rules/names.c). Control thread.
  */
+#include "rules/kw/filestore.h"
 #include "rules/buffers.h"
 #include "rules/builder.h"
 #include "rules/keywords.h"
@@ -214,6 +215,7 @@ void check_rule(struct draft *d)
     if (!draft_seen(d, KW_sid))
         draft_fail(d, d->text->text.p, "add sid:N; with a number that no other rule has",
                    "the rule has no sid");
+    filestore_check(d);
     check_steps(d);
     buffers_check(d);
     service_take_metadata(d);

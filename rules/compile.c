@@ -201,6 +201,7 @@ static void place_asks(struct ruleset *rs)
     for (uint32_t i = 0; i < rs->n_rules; i++) {
         const struct rule *r = &rs->rules[i];
 
+        rs->file_asks |= rs->info[i].filestore ? FILE_ASK_STORE : 0;
         for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++)
             switch (rs->steps[r->first_step + k].buffer) {
             case BUF_FILE_GROWN:

@@ -87,6 +87,7 @@ struct keyword {
     X(filesha1)             \
     X(filesha256)           \
     X(filesize)             \
+    X(filestore)            \
     X(flags)                \
     X(flow)                 \
     X(flow_age)             \

@@ -120,6 +120,7 @@ struct rule_info {
     uint64_t text_hash;                 /* of what was parsed, to tell whether the file has changed since */
     const struct policy_report *policy; /* the line that decided its action; NULL: it is as written */
     uint8_t target;                     /* enum rule_target */
+    uint8_t filestore;                  /* enum filestore: files to keep when it has matched */
     const char *dormant; /* RULE_DORMANT: the word of the rule that has nothing behind it; NULL otherwise */
 };
 
@@ -166,6 +167,13 @@ enum file_ask {
     FILE_ASK_HASHES = 7,
     FILE_ASK_GROWN = 1 << 3, /* how long it is while it comes */
     FILE_ASK_STORE = 1 << 4, /* filestore */
+};
+
+enum filestore { /* the first two are bits by direction */
+                 FILESTORE_TO_SERVER = 1 << 0,
+                 FILESTORE_TO_CLIENT = 1 << 1,
+                 FILESTORE_MATCHED = 1 << 2, /* the direction that matched */
+                 FILESTORE_FLOW = 1 << 3,    /* and of the flow's later transactions */
 };
 
 struct ruleset_stats {

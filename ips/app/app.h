@@ -34,6 +34,7 @@ struct app_config {
     uint64_t off;          /* APP_BIT()s of protocols that are not to be recognised */
     enum exception_action on_memcap, on_error, on_ambiguous;
     bool inline_mode;
+    uint64_t store_bytes;     /* of a file that rules want kept; 0: nothing is kept */
     uint8_t file_asks;        /* enum file_ask, whatever rules ask */
     bool log;                 /* events of transactions are wanted (log_event is called) */
     struct app_limits limits; /* of the parsers: limits.h */
@@ -48,6 +49,8 @@ struct app_hooks {
     /* A transaction, or another event of a parser, is to be logged: `event` is EVE's event_type, `object` the member that
      * holds the fields. p is NULL when the flow has ended. */
     void (*log)(void *arg, const struct app_record *r);
+    /* Files that rules want kept, in pieces; each one that began is ended. False: there is no room, it is lost. May be NULL. */
+    bool (*file)(void *arg, const struct app_chunk *chunk);
 };
 
 struct app *app_new(const struct app_config *cfg, struct flow_table *flows, struct stream_table *streams,
@@ -63,8 +66,8 @@ void app_end(struct app *a, struct packet *p);
 /* Before app_parse(): what the rules ask about files (ruleset_file_asks()); it stays. */
 void app_file_asks(struct app *a, uint8_t asks);
 
-/* In an inspect hook: a rule has matched in the view, and its files are to be remembered with that. */
-void app_matched(struct app *a, const struct app_view *v, uint32_t sid);
+/* In an inspect hook: a rule has matched in the view, and its files are to be remembered with that, or kept (enum filestore). */
+void app_matched(struct app *a, const struct app_view *v, uint32_t sid, uint8_t filestore);
 /* The list "files" of what the transaction carries, after the packet was parsed. False: nothing is known. */
 bool app_files(const struct app *a, uint64_t tx_id, bool to_client, struct fields *out);
 

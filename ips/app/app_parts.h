@@ -47,6 +47,7 @@ struct app_flow {
     uint32_t used;     /* bytes of the pool, this block not counted */
     uint8_t first;     /* enum app_dir: who sent first */
     bool over;         /* the parser gets nothing more */
+    uint8_t store;     /* bit by direction: its files are kept (filestore) */
     struct bytes note; /* app_expect()'s */
     struct app_way way[2];
 };
@@ -73,6 +74,7 @@ struct file_record { /* of a file, for events */
     uint32_t sids[FILE_SIDS_MAX];
     uint16_t name_len;
     uint8_t n_sids, dir, hash_len[DIGEST_N];
+    bool stored;
     uint8_t hash[DIGEST_N][DIGEST_BYTES_MAX];
     uint8_t name[1024];
 };
@@ -126,6 +128,9 @@ bool recognise_owns(const struct app *a, const struct app_parser *p);
 bool recognise_hopeless(const struct app *a);
 /* view.c */
 void view_reset(struct app *a);
+/* view.c: a record of the flow in hand */
+void app_record_fill(const struct app *a, struct app_record *r, const char *event, const char *object,
+                     const struct app_tx *tx, const struct fields *f);
 /* memory.c */
 void *memory_plain(struct app *a, uint32_t bytes); /* not on the flow's account */
 void memory_plain_give(struct app *a, void *p, uint32_t bytes);

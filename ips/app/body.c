@@ -33,8 +33,9 @@ static bool publish(struct app *a, struct body *b, struct app_tx *tx, struct spa
         file_look(&b->file, bytes, !more);
     file_take(a, &b->file, tx, bytes, b->origin);
     file_put(a, &b->file, tx);
-    return app_inspect(a, tx, (enum app_dir)b->dir, false) &&
-           (!b->parts || multipart_take(a, b->parts, tx, span_sub(bytes, b->fresh_at, bytes.len)));
+    bool on = app_inspect(a, tx, (enum app_dir)b->dir, false);
+    file_keep(a, &b->file, tx, bytes, b->origin);
+    return on && (!b->parts || multipart_take(a, b->parts, tx, span_sub(bytes, b->fresh_at, bytes.len)));
 }
 
 bool body_flush(struct app *a, struct body *b, struct app_tx *tx)

@@ -11,12 +11,17 @@
  * down for the packet in hand (struct file_record), and what becomes known of them until the packet's end is added. A rule
  * that matched is on the list of each file that it saw.
  *
+ * filestore: from the point on where a rule matched, what was inspected is handed on; the window still has the first bytes of
+ * a file that is not longer than it, or that was matched early. What it has no longer is not there, and the file is
+ * TRUNCATED.
+ *
  * Worker thread. Owns the name and the digests.
  */
 #include "ips/app/file.h"
 #include "ips/app/app_parts.h"
 
-#define FILE_NAME_MAX 1024 /* bytes of a name that are kept */
+#define FILE_NAME_MAX 1024  /* bytes of a name that are kept */
+#define KEEP_BYTES    32768 /* of a file that is kept, in one chunk */
 
 void file_begin(struct app *a, struct file *f, enum app_dir dir, struct span name)
 {
@@ -25,8 +30,11 @@ void file_begin(struct app *a, struct file *f, enum app_dir dir, struct span nam
     f->dir = (uint8_t)dir;
     f->there = true;
     bytes_add(a, &f->name, span_sub(name, 0, FILE_NAME_MAX));
-    if (a->file_asks & FILE_ASK_HASHES)
-        f->digests = digests_new(a, a->file_asks & FILE_ASK_HASHES);
+    uint8_t asks = a->file_asks & FILE_ASK_HASHES;
+    if (a->cfg.store_bytes && (a->file_asks & FILE_ASK_STORE))
+        asks |= FILE_ASK_SHA256; /* the name of what is kept */
+    if (asks)
+        f->digests = digests_new(a, asks);
 }
 
 void file_look(struct file *f, struct span start, bool last)
@@ -78,6 +86,13 @@ static void put_hashes(struct app *a, const struct file *f, struct app_tx *tx)
 
 /* --- for events ------------------------------------------------------------------------------------------------------ */
 
+static const char *state_of(const struct file *f)
+{
+    if (!f->ended)
+        return "UNKNOWN";
+    return f->sized && (!f->keeping || f->kept_all) ? "CLOSED" : "TRUNCATED";
+}
+
 static void fill_record(struct file_record *r, const struct file *f, const struct app_tx *tx)
 {
     struct span name = span_sub(bytes_span(&f->name), 0, sizeof(r->name));
@@ -87,9 +102,8 @@ static void fill_record(struct file_record *r, const struct file *f, const struc
                               .dir = f->dir,
                               .size = f->ended ? f->size : f->taken,
                               .magic = f->magic,
-                              .state = !f->ended  ? "UNKNOWN"
-                                       : f->sized ? "CLOSED"
-                                                  : "TRUNCATED",
+                              .state = state_of(f),
+                              .stored = f->keeping,
                               .n_sids = f->n_sids,
                               .name_len = (uint16_t)name.len};
     if (name.len > 0)
@@ -134,7 +148,9 @@ static void write_record(struct fields *out, const struct file_record *r)
         if (r->hash_len[i] > 0)
             fields_hex(out, hashes[i].key, span_of(r->hash[i], r->hash_len[i]));
     fields_word(out, "state", r->state);
-    fields_bool(out, "stored", false);
+    fields_bool(out, "stored", r->stored);
+    if (r->stored)
+        fields_number(out, "file_id", r->id);
     fields_number(out, "size", r->size);
     fields_number(out, "tx_id", r->tx_id);
 }
@@ -160,8 +176,14 @@ bool app_files(const struct app *a, uint64_t tx_id, bool to_client, struct field
     return any;
 }
 
-void app_matched(struct app *a, const struct app_view *v, uint32_t sid)
+void app_matched(struct app *a, const struct app_view *v, uint32_t sid, uint8_t filestore)
 {
+    if (filestore && a->cfg.store_bytes) {
+        uint8_t dirs = filestore & FILESTORE_MATCHED ? (uint8_t)(1u << v->dir) : filestore & 3;
+
+        v->tx->store |= dirs;
+        a->flow->store |= filestore & FILESTORE_FLOW ? dirs : 0;
+    }
     for (unsigned i = 0; i < a->n_shown; i++) {
         struct file *f = a->shown_files[i];
         unsigned k = 0;
@@ -193,6 +215,58 @@ void file_show(struct app *a, struct file *f, struct app_tx *tx)
     put_hashes(a, f, tx);
 }
 
+/* --- keeping it ------------------------------------------------------------------------------------------------------- */
+
+static bool hand_on(struct app *a, struct file *f, struct app_chunk *c)
+{
+    c->id = f->id;
+    c->first = !f->keeping;
+    bool on = a->hooks.file(a->hooks.arg, c);
+    if (!on)
+        counter_add(a->c, CTR_FILES_LOST, 1);
+    return on;
+}
+
+/* What was not handed on when it was there is never handed on: what is kept is a beginning of the file, or a middle. */
+void file_keep(struct app *a, struct file *f, const struct app_tx *tx, struct span bytes, uint64_t origin)
+{
+    if (!f->there || !((tx->store | a->flow->store) >> f->dir & 1) || !a->hooks.file || f->kept == UINT64_MAX)
+        return;
+    if (!f->keeping) {
+        f->kept_all = origin == 0;
+        f->kept = origin;
+    }
+    struct span s = span_sub(bytes, (uint32_t)(f->kept - origin), bytes.len);
+    uint64_t from = f->keeping ? f->kept_from : origin;
+
+    f->kept_from = from;
+    while (s.len > 0) {
+        uint64_t room = a->cfg.store_bytes - (f->kept - from);
+        uint32_t n = s.len < KEEP_BYTES ? s.len : KEEP_BYTES;
+        struct app_chunk c = {.bytes = span_sub(s, 0, n < room ? n : (uint32_t)room)};
+
+        if (room == 0 || !hand_on(a, f, &c)) {
+            f->kept_all = false;
+            f->kept = UINT64_MAX;
+            return;
+        }
+        f->keeping = true;
+        f->kept += c.bytes.len;
+        s = span_sub(s, c.bytes.len, s.len);
+    }
+}
+
+/* The last chunk, without bytes. */
+static void keep_end(struct app *a, struct file *f, const struct app_record *info)
+{
+    struct app_chunk c = {.last = true, .info = info};
+
+    if (!f->keeping || !a->hooks.file)
+        return;
+    counter_add(a->c, f->kept_all && f->sized ? CTR_FILES_STORED : CTR_FILES_INCOMPLETE, 1);
+    (void)hand_on(a, f, &c); /* else the logger ends it when it wants the place */
+}
+
 /* --- the end ------------------------------------------------------------------------------------------------------------ */
 
 void file_end(struct app *a, struct file *f, struct app_tx *tx, uint64_t size, bool whole)
@@ -214,20 +288,25 @@ void file_end(struct app *a, struct file *f, struct app_tx *tx, uint64_t size, b
 void file_close(struct app *a, struct file *f, struct app_tx *tx)
 {
     struct file_record r;
+    struct app_record info;
 
     if (!f->ended || f->logged)
         return;
     f->logged = true;
-    if (!a->cfg.log)
+    if (!a->cfg.log && !f->keeping)
         return;
     fill_record(&r, f, tx);
     fields_begin(&a->fields, a->fields_room, sizeof(a->fields_room));
     write_record(&a->fields, &r);
+    app_record_fill(a, &info, "fileinfo", "fileinfo", tx, &a->fields);
+    keep_end(a, f, &info);
     app_log(a, "fileinfo", "fileinfo", tx, &a->fields);
 }
 
 void file_free(struct app *a, struct file *f)
 {
+    if (!f->logged)
+        keep_end(a, f, NULL);
     bytes_free(a, &f->name);
     digests_free(a, f->digests);
     *f = (struct file){0};

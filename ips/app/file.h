@@ -24,6 +24,8 @@ struct file {
     bool there;
     bool named, typed, sized; /* was published since the file began */
     bool ended, logged;
+    bool keeping, kept_all;   /* parts of it were handed on; all of it so far */
+    uint64_t kept_from, kept; /* where that begins and ends; kept UINT64_MAX: no more of it */
 };
 
 void file_begin(struct app *a, struct file *f, enum app_dir dir, struct span name);
@@ -35,6 +37,8 @@ void file_take(struct app *a, struct file *f, struct app_tx *tx, struct span byt
 void file_put(struct app *a, struct file *f, struct app_tx *tx);
 /* For the parser's show(). */
 void file_show(struct app *a, struct file *f, struct app_tx *tx);
+/* After rules had a look at what was taken: the same bytes, for those files that are kept. */
+void file_keep(struct app *a, struct file *f, const struct app_tx *tx, struct span bytes, uint64_t origin);
 /* Nothing follows: size and digests are put. */
 void file_end(struct app *a, struct file *f, struct app_tx *tx, uint64_t size, bool whole);
 /* Rules have seen that: fileinfo. */

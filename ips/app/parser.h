@@ -79,6 +79,7 @@ enum app_answer {
 struct app_tx {
     uint64_t id; /* from 0 in each flow, EVE's tx_id */
     uint8_t logged;
+    uint8_t store; /* bit by direction: its files are kept (filestore) */
     struct app_memo {
         uint32_t generation; /* of the ruleset, + 1; 0: nothing is remembered */
         uint8_t n;           /* rules below */
@@ -180,6 +181,13 @@ struct app_view {
 void app_view_complete(struct app *a);
 /* fields() of the transaction in hand; false when there is none. *object: the key in the event. */
 bool app_view_fields(struct app *a, struct fields *f, const char **object);
+
+struct app_chunk {     /* of a file that is to be kept, for the file hook */
+    uint64_t id;       /* of the file, among those of this app */
+    struct span bytes; /* they follow those of the chunk before */
+    bool first, last;
+    const struct app_record *info; /* of the last one: fileinfo; NULL: it was given up */
+};
 
 struct app_record { /* for the log hook */
     const char *event, *object;

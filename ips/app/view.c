@@ -158,10 +158,10 @@ bool app_view_fields(struct app *a, struct fields *f, const char **object)
 
 /* --- events -------------------------------------------------------------------------------------------------------- */
 
-static void record(struct app *a, const char *event, const char *object, const struct app_tx *tx,
-                   const struct fields *f)
+void app_record_fill(const struct app *a, struct app_record *r, const char *event, const char *object,
+                     const struct app_tx *tx, const struct fields *f)
 {
-    struct app_record r = {
+    *r = (struct app_record){
         .event = event,
         .object = object,
         .p = a->p,
@@ -170,11 +170,18 @@ static void record(struct app *a, const char *event, const char *object, const s
         .app = app_word((enum app_proto)a->flow->parser->proto),
         .to_client = a->dir == APP_TO_CLIENT,
     };
-
     if (tx) {
-        r.tx_id = tx->id;
-        r.has_tx = true;
+        r->tx_id = tx->id;
+        r->has_tx = true;
     }
+}
+
+static void record(struct app *a, const char *event, const char *object, const struct app_tx *tx,
+                   const struct fields *f)
+{
+    struct app_record r;
+
+    app_record_fill(a, &r, event, object, tx, f);
     a->hooks.log(a->hooks.arg, &r);
 }
 

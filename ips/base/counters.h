@@ -90,6 +90,9 @@
       "of them, those that found no room: they are like any other connection")                               \
     X(CTR_APP_TX, "app.transactions", "transactions begun")                                                  \
     X(CTR_APP_VIEW_FULL, "app.buffers_full", "inspections in parts, because a message has too many buffers") \
+    X(CTR_FILES_STORED, "files.stored", "files kept as a whole (filestore)")                                 \
+    X(CTR_FILES_INCOMPLETE, "files.incomplete", "files of which a part was kept")                            \
+    X(CTR_FILES_LOST, "files.lost", "pieces of files to be kept that found no room on the way to the disk")  \
     X(CTR_DEFRAG_HELD, "defrag.held",                                                                        \
       "frames of incomplete datagrams in hand now; the one number that falls")                               \
     X(CTR_DEFRAG_WHOLE, "defrag.whole", "datagrams put together and inspected")                              \

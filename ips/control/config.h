@@ -96,6 +96,11 @@ struct config {
         struct {
             unsigned max_tx;
         } ftp;
+        struct { /* files that rules want kept */
+            bool enabled;
+            char *dir;
+            unsigned max_bytes, max_open; /* of one file; files at a time */
+        } filestore;
     } app;
     struct {
         unsigned ttl_floor;

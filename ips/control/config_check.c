@@ -55,6 +55,8 @@ static const struct {
     {"app.headers_bytes", 4096, 1u << 22, "it is in bytes"},
     {"app.headers", 16, 65536, "it is in lines"},
     {"app.transactions", 1, 65536, "it is of one flow"},
+    {"app.filestore.max_bytes", 1, UINT32_MAX, "it is in bytes, of one file"},
+    {"app.filestore.max_open", 1, 65536, "it is the number of files that are being written at a time"},
     {"app.ftp.max_tx", 1, 65536, "it is of one control connection"},
     {"stream.window", 64, 1u << 15, "it is in bytes, and every idle flow would like to keep as many"},
     {"log.stats_interval", 0, 86400, "it is in seconds, 0 means only at the end"},

@@ -219,6 +219,11 @@ static const cyaml_schema_field_t app_http_rows[] = {
 
 static const cyaml_schema_field_t app_ftp_rows[] = {UINT_ROW("max_tx", app.ftp, max_tx), CYAML_FIELD_END};
 
+static const cyaml_schema_field_t app_filestore_rows[] = {
+    WORD_ROW("enabled", app.filestore, enabled, bool_words), TEXT_ROW("dir", app.filestore, dir),
+    BYTES_ROW("max_bytes", app.filestore, max_bytes), UINT_ROW("max_open", app.filestore, max_open),
+    CYAML_FIELD_END};
+
 static const cyaml_schema_field_t app_rows[] = {
     BYTES_ROW("memory", app, memory_bytes),
     BYTES_ROW("flow_memory", app, flow_bytes),
@@ -243,6 +248,7 @@ static const cyaml_schema_field_t app_rows[] = {
     UINT_ROW("transactions", app, transactions),
     INNER_ROW("http", app, http, app_http_rows),
     INNER_ROW("ftp", app, ftp, app_ftp_rows),
+    INNER_ROW("filestore", app, filestore, app_filestore_rows),
     CYAML_FIELD_END};
 
 static const cyaml_schema_field_t normalise_rows[] = {

@@ -548,6 +548,13 @@ void detect_log(void *detect, const struct app_record *r)
     report_app(&d->report, r);
 }
 
+bool detect_file(void *detect, const struct app_chunk *chunk)
+{
+    const struct detect *d = detect;
+
+    return report_file(&d->report, chunk);
+}
+
 bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
 {
     detect_begin(d, rs, p);

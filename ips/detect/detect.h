@@ -47,4 +47,6 @@ void detect_point(void *detect, struct app *a, const struct app_view *v);
 bool detect_end(struct detect *d, struct packet *p);
 /* Parsers' events (an app_hooks.log with the same arg). */
 void detect_log(void *detect, const struct app_record *r);
+/* Files to be kept (an app_hooks.file). */
+bool detect_file(void *detect, const struct app_chunk *chunk);
 #endif

@@ -229,7 +229,7 @@ static void try_candidates(struct detect *d, struct app *a, const struct app_vie
             if (!note)
                 note = take_note(d, a, v);
             act_note(d, i, IN_APP, note);
-            app_matched(a, v, d->rs->info[i].sid);
+            app_matched(a, v, d->rs->info[i].sid, d->rs->info[i].filestore);
             memo_keep(memo, i, true);
             if (memo->full && !memo_done(memo, i))
                 done_elsewhere(d, v, i, true);

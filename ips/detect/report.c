@@ -257,20 +257,17 @@ static void fill_ends(struct event *ev, const struct flow *f)
     ev->flow_start_ns = f->start_ts_ns;
 }
 
-void report_app(const struct report *r, const struct app_record *a)
+static void app_parts(struct span part[N_PARTS], const struct app_record *a)
 {
-    struct span part[N_PARTS] = {{0}};
-
-    if (!r->ring)
-        return;
     part[APP] = part_of(a->app);
     part[NAME] = part_of(a->event);
     part[OBJECT] = part_of(a->object);
     if (a->fields)
         part[FIELDS] = span_of(a->fields->p, cut(a->fields->len));
-    struct event *ev = reserve(r, EVENT_APP, part, NULL);
-    if (!ev)
-        return;
+}
+
+static void fill_app(const struct report *r, struct event *ev, const struct app_record *a)
+{
     ev->has_tx = a->has_tx;
     ev->tx_id = a->tx_id;
     if (a->p) {
@@ -281,7 +278,41 @@ void report_app(const struct report *r, const struct app_record *a)
         ev->ts_ns = r->ts_ns;
     }
     ev->to_client = a->to_client;
+}
+
+void report_app(const struct report *r, const struct app_record *a)
+{
+    struct span part[N_PARTS] = {{0}};
+
+    if (!r->ring)
+        return;
+    app_parts(part, a);
+    struct event *ev = reserve(r, EVENT_APP, part, NULL);
+    if (!ev)
+        return;
+    fill_app(r, ev, a);
     event_ring_commit(r->ring, ev);
+}
+
+bool report_file(const struct report *r, const struct app_chunk *c)
+{
+    struct span part[N_PARTS] = {{0}};
+
+    if (!r->ring)
+        return false;
+    part[PAYLOAD] = c->bytes;
+    if (c->info)
+        app_parts(part, c->info);
+    struct event *ev = reserve(r, EVENT_FILE, part, NULL);
+    if (!ev)
+        return false;
+    ev->file_id = c->id;
+    ev->file_first = c->first;
+    ev->file_last = c->last;
+    if (c->info)
+        fill_app(r, ev, c->info);
+    event_ring_commit(r->ring, ev);
+    return true;
 }
 
 /* How it ended and what was dropped of it; the names are Suricata's where it has them. */

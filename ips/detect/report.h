@@ -35,6 +35,8 @@ struct report {
 
 /* A transaction, or whatever else a parser has to say (app_hooks.log). */
 void report_app(const struct report *r, const struct app_record *a);
+/* A piece of a file that is kept. False: there is no room. */
+bool report_file(const struct report *r, const struct app_chunk *c);
 struct tally;
 /* A flow has ended. */
 void report_flow(const struct report *r, const struct flow *f, const struct tally *t, enum flow_end why);

@@ -622,6 +622,31 @@ static void write_anomalies(struct eve *eve, struct json_writer *w, const struct
     }
 }
 
+/* What a parser says. */
+static void write_record(struct eve *eve, struct json_writer *w, const struct event *ev,
+                         const struct parts *p)
+{
+    char name[64];
+
+    write_key(name, sizeof(name), p->name);
+    write_common(eve, w, ev, p, name);
+    if (ev->has_tx)
+        json_write_uint(w, "tx_id", ev->tx_id);
+    write_app(w, ev, p);
+    json_write_close(w, '}');
+    json_write_raw(w, "\n", 1);
+}
+
+struct span eve_write_file(struct eve *eve, struct json_writer *w, const struct event *ev)
+{
+    struct parts parts;
+
+    parts_of(ev, &parts);
+    if (parts.name.len > 0)
+        write_record(eve, w, ev, &parts);
+    return parts.payload;
+}
+
 void eve_write_event(struct eve *eve, struct json_writer *w, const struct event *ev)
 {
     struct parts parts;
@@ -632,17 +657,8 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
         return;
     }
     if (ev->type == EVENT_APP) {
-        char name[64];
-
-        if (!logger_wants(eve->cfg, parts.name))
-            return;
-        write_key(name, sizeof(name), parts.name);
-        write_common(eve, w, ev, &parts, name);
-        if (ev->has_tx)
-            json_write_uint(w, "tx_id", ev->tx_id);
-        write_app(w, ev, &parts);
-        json_write_close(w, '}');
-        json_write_raw(w, "\n", 1);
+        if (logger_wants(eve->cfg, parts.name))
+            write_record(eve, w, ev, &parts);
         return;
     }
     if (ev->type == EVENT_FLOW) {

@@ -19,6 +19,8 @@ struct eve { /* what stays the same from line to line */
 void eve_init(struct eve *eve, const struct logger_config *cfg);
 /* Appends the line with its newline; on w->failed the caller cuts w back. */
 void eve_write_event(struct eve *eve, struct json_writer *w, const struct event *ev);
+/* Of an EVENT_FILE: its bytes; appends fileinfo's line when it has one. */
+struct span eve_write_file(struct eve *eve, struct json_writer *w, const struct event *ev);
 /* Opens a line: timestamp and event_type; the caller adds the rest, '}' and the newline. */
 void eve_write_head(struct eve *eve, struct json_writer *w, uint64_t ts_ns, const char *event_type);
 #endif

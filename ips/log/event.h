@@ -11,7 +11,16 @@
 #include "ips/base/span.h"
 #include "ips/io/packet.h"
 
-enum event_type { EVENT_ALERT, EVENT_DROP, EVENT_PACKET, EVENT_ANOMALY, EVENT_APP, EVENT_FLOW, EVENT_N };
+enum event_type {
+    EVENT_ALERT,
+    EVENT_DROP,
+    EVENT_PACKET,
+    EVENT_ANOMALY,
+    EVENT_APP,
+    EVENT_FLOW,
+    EVENT_FILE,
+    EVENT_N
+};
 
 /* Fixed part; the variable parts follow in this order: msg, category, metadata, references, payload, packet,
  * vars (struct var of ips/base/vars.h, n_vars of them), tunnel (struct tunnel_hop, the frame's own packet first); copy those
@@ -52,10 +61,12 @@ struct event {
     uint8_t exceptions;   /* of the flow: bit for each enum exception (ips/flow/exception.h) */
     uint8_t in_stream;    /* alert: payload is the end of a TCP stream */
     uint8_t has_tx;       /* tx_id holds */
-    uint8_t zero;
+    uint8_t file_first : 1,
+        file_last : 1;   /* EVENT_FILE: payload is a piece of it; the last has its fileinfo */
     uint16_t tunnel_len; /* bytes: the packets around this one */
     uint16_t app_len, name_len, object_len, fields_len, files_len;
     uint64_t tx_id;
+    uint64_t file_id;           /* of the worker's files */
     uint64_t flow_age_ns;       /* EVENT_FLOW: from its first packet to its last */
     struct anomalies anomalies; /* EVENT_ANOMALY */
 };

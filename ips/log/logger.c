@@ -30,6 +30,7 @@
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
 #include "ips/log/eve.h"
+#include "ips/log/filestore.h"
 
 #define BATCH_BYTES  (256u << 10) /* write when so much is formatted */
 #define PENDING_MAX  (4u << 20)   /* formatted and not written: beyond it the rings wait */
@@ -47,8 +48,10 @@ struct logger {
     char *path;
     struct eve eve;
     struct json_writer out;
-    bool mid_line;   /* the file ends inside a line whose rest is at the start of `out` */
-    int write_error; /* of the last try: 0 or -errno */
+    struct filestore *store;     /* NULL: no files are kept */
+    struct json_writer fileinfo; /* of the file in hand */
+    bool mid_line;               /* the file ends inside a line whose rest is at the start of `out` */
+    int write_error;             /* of the last try: 0 or -errno */
     uint64_t retry_ns, next_stats_ns, start_ns;
     struct log_rate complaint;
     pthread_t thread;
@@ -113,6 +116,11 @@ struct logger *logger_new(const struct logger_config *cfg, struct event_ring *co
     }
     if (logger_open(l, e) < 0)
         goto fail;
+    if (cfg->store_dir != NULL) {
+        l->store = filestore_new(cfg->store_dir, cfg->store_max_open, e);
+        if (l->store == NULL)
+            goto fail;
+    }
     l->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (l->wake_fd < 0) {
         err_sys(e, -errno, "cannot make the logger's eventfd");
@@ -193,6 +201,18 @@ static void logger_do_reopen(struct logger *l)
     log_notice("log", "reopened %s", l->path);
 }
 
+/* A piece of a file that is kept. */
+static void logger_store(struct logger *l, uint32_t ring, const struct event *ev)
+{
+    l->fileinfo.len = 0;
+    l->fileinfo.failed = false;
+    struct span bytes = eve_write_file(&l->eve, &l->fileinfo, ev);
+    struct span info = span_of(l->fileinfo.p, l->fileinfo.failed ? 0 : l->fileinfo.len);
+
+    if (l->store != NULL)
+        filestore_take(l->store, ring, ev, bytes, info);
+}
+
 /* Formats one record; without memory it is given up, which only a machine out of memory sees. */
 static void logger_format(struct logger *l, const struct event *ev)
 {
@@ -217,7 +237,10 @@ static bool logger_turn(struct logger *l)
 
             if (ev == NULL)
                 break;
-            logger_format(l, ev);
+            if (ev->type == EVENT_FILE)
+                logger_store(l, i, ev);
+            else
+                logger_format(l, ev);
             event_ring_release(l->rings[i], ev);
             any = true;
         }
@@ -364,6 +387,8 @@ void logger_free(struct logger *l)
         close(l->fd);
     if (l->wake_fd >= 0)
         close(l->wake_fd);
+    filestore_free(l->store);
+    json_writer_fini(&l->fileinfo);
     json_writer_fini(&l->out);
     free(l->path);
     free(l);

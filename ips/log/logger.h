@@ -17,6 +17,8 @@ struct logger_config {
     bool utc;                  /* times in UTC instead of the local zone */
     bool payload, payload_printable, packet;
     const char *events;          /* of protocols, with commas; "all"; NULL: all */
+    const char *store_dir;       /* files are kept there; NULL: none are */
+    uint32_t store_max_open;     /* at a time */
     const char *const *ifname;   /* in_iface: ifname[bridge * 2 + in_port]; NULL in capture mode */
     json_t *(*stats)(void *arg); /* the body of a stats event, a new reference */
     void *stats_arg;

@@ -55,7 +55,6 @@ static bool parse_later(struct draft *d, const struct option *o);
 /* By family; looked up by a scan, because few rules have any. */
 static const struct later rows[] = {
     /* files */
-    ROW("filestore", S, NOTHING, 0, NULL), /* its rule matches; nothing is stored */
     ROW("file_type", A, ANYTHING, DORMANT, NULL),
     ROW("file_group", IN_SNORT2, ANYTHING, DORMANT, NULL),
     ROW("file_meta", S3, ANYTHING, DORMANT, NULL),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Capture mode: the same engine over a file. The capture is made here, of a real transfer, by tcpdump."""
+import hashlib
 import json
+import shutil
 import signal
 import struct
 
@@ -95,6 +97,70 @@ def test_capture_loses_no_event(lab):
     p, events = inspect(lab, path, lab.dir / 'all.rules', '--checksums', 'off', '--set', 'log.ring_bytes=262144')
     lost = 15 * n - len([e for e in events if e['event_type'] == 'alert'])
     assert lost > 0 and f'{lost} events are not in the log' in p.stderr, p
+
+
+def http_capture(body, piece):
+    """A connection in which a server answers GET /f.bin with the body, in segments of so many bytes."""
+    packets, seq = [], {False: 1000, True: 5000}
+
+    def tcp(to_client, flags, payload=b''):
+        src, dst = (b'\x0a\0\0\2', b'\x0a\0\0\1') if to_client else (b'\x0a\0\0\1', b'\x0a\0\0\2')
+        sport, dport = (80, 40000) if to_client else (40000, 80)
+        ack = 0 if flags == 2 else seq[not to_client]
+        head = struct.pack('>HHIIBBHHH', sport, dport, seq[to_client], ack, 0x50, flags, 65535, 0, 0)
+        ip = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0, src, dst)
+        frame = bytes(12) + b'\x08\x00' + ip + head + payload
+        packets.append(struct.pack('<IIII', 1, len(packets), len(frame), len(frame)) + frame)
+        seq[to_client] += len(payload) + (1 if flags & 3 else 0)
+
+    tcp(False, 2), tcp(True, 0x12), tcp(False, 0x10)
+    tcp(False, 0x18, b'GET /f.bin HTTP/1.1\r\nHost: h\r\n\r\n')
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % len(body) + body
+    for at in range(0, len(answer), piece):
+        tcp(True, 0x18, answer[at:at + piece])
+        tcp(False, 0x10)
+    tcp(True, 0x11), tcp(False, 0x11), tcp(True, 0x10)
+    return struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) + b''.join(packets)
+
+
+@pytest.mark.parametrize('size, piece', [(10, 1), (100000, 1460), (300000, 20000)])
+def test_capture_keeps_files(lab, size, piece):
+    """filestore: a file is kept by the digest of its bytes, with its fileinfo; one that matched late is a part of it."""
+    body = b'begin' + bytes(i * 7 % 251 for i in range(size)) + b'end'
+    path = lab.write('http.pcap', http_capture(body, piece))
+    store = lab.dir / 'files'
+
+    def kept(rule, *args):
+        rules = lab.write('store.rules', f'alert http any any -> any any ({rule} sid:1;)\n')
+        _, events = inspect(lab, path, rules, '--checksums', 'off', '--set', 'app.filestore.enabled=on',
+                            '--set', f'app.filestore.dir={store}', *args)
+        files = {p.name: p.read_bytes() for p in store.glob('??/*') if '.' not in p.name}
+        infos = [json.loads(p.read_text()) for p in store.glob('??/*.json')]
+        assert not list((store / 'tmp').iterdir())
+        shutil.rmtree(store)
+        return files, infos, [e for e in events if e['event_type'] == 'fileinfo'][-1]['fileinfo']
+
+    digest = hashlib.sha256(body).hexdigest()
+    for rule in ('filestore;', 'file.data; content:"begin"; filestore;', 'http.uri; content:"f.bin"; filestore:both,flow;'):
+        files, infos, info = kept(rule)
+        assert files == {digest: body}, rule
+        assert infos[0]['fileinfo'] == info and info['sha256'] == digest
+        assert info['state'] == 'CLOSED' and info['stored'] and info['filename'] == '/f.bin'
+    files, infos, info = kept('file.data; content:"begin"; filestore;', '--set', 'app.filestore.max_bytes=7')
+    assert list(files.values()) == [body[:7]] and info['state'] == 'TRUNCATED'
+    if size > 65536:
+        files, infos, info = kept('file.data; content:"end"; isdataat:!1,relative; filestore;')
+        assert all(body.endswith(v) and len(v) < size for v in files.values()) and len(files) == 1
+        assert info['state'] == 'TRUNCATED'
+    files, infos, info = kept('http.uri; content:"f.bin"; filestore;')  # the request's files: none
+    assert not files and not infos and not info['stored']
+
+
+def test_capture_needs_a_store_it_can_write(lab):
+    path = lab.write('http.pcap', http_capture(b'x', 100))
+    p, _ = inspect(lab, path, lab.write('one.rules', ''), '--set', 'app.filestore.enabled=on',
+                   '--set', 'app.filestore.dir=/nowhere/at/all', check=False)
+    assert p.returncode != 0 and 'app.filestore.dir' in p.stderr, p
 
 
 def test_capture_same_twice(capture):

@@ -100,6 +100,67 @@ static void alerts_say_which_files(void **state)
     rules_lab_free(r);
 }
 
+struct kept {
+    uint8_t bytes[256];
+    uint32_t len, room, n_first, n_last;
+    bool named;
+};
+
+static struct kept kept;
+
+static bool keep(void *det, const struct app_chunk *c)
+{
+    struct kept *k = &kept;
+
+    k->n_first += c->first;
+    k->n_last += c->last;
+    k->named |= c->info != NULL;
+    if (k->len + c->bytes.len > k->room)
+        return false;
+    if (c->bytes.len > 0)
+        memcpy(k->bytes + k->len, c->bytes.p, c->bytes.len);
+    k->len += c->bytes.len;
+    return true;
+}
+
+/* What is handed on for filestore: in order, once, from the file's first byte as long as the window has it. */
+static void files_that_are_kept(void **state)
+{
+    static const struct {
+        const char *options;
+        uint32_t room, limit;
+        const char *bytes;
+    } rows[] = {
+        {"filestore;", 100, 100, "abc"},
+        {"file.data; content:\"c\"; filestore;", 100, 100, "abc"},
+        {"file.data; content:\"c\"; filestore:response,file;", 100, 100, "abc"},
+        {"http.uri; content:\"abc\"; filestore:both,tx;", 100, 100, "abc"},
+        {"filestore;", 100, 2, "ab"},
+        {"filestore;", 2, 100, "ab"},
+        {"filestore;", 100, 0, ""},
+        {"http.uri; content:\"abc\"; filestore;", 100, 100, ""},
+        {"file.data; content:\"x\"; filestore;", 100, 100, ""},
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "alert http any any -> any any (%s sid:1;)\n", rows[i].options);
+        struct rules_lab *r = rules_lab_new(&(struct lab_setup){.dport = 80}, text);
+        kept = (struct kept){.room = rows[i].room};
+        r->lab->app->cfg.store_bytes = rows[i].limit;
+        r->lab->app->hooks.file = keep;
+        lab_send(r->lab, APP_TO_SERVER, get, sizeof(get) - 1);
+        lab_send_cut(r->lab, APP_TO_CLIENT, head, sizeof(head) - 1, 1);
+        lab_send(r->lab, APP_TO_CLIENT, "c", 1);
+        assert_true(span_eq_str(span_of(kept.bytes, kept.len), rows[i].bytes));
+        assert_int_equal(kept.n_first, kept.len > 0);
+        assert_int_equal(kept.n_last, kept.len > 0);
+        assert_int_equal(kept.named, kept.len > 0);
+        rules_lab_free(r);
+    }
+}
+
 static void lists_that_cannot_be_read(void **state)
 {
     static const char *const lists[] = {"90015098\n", "zz0150983cd24fb0d6963f7d28e17f72\n",
@@ -128,7 +189,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digests_in_lists), cmocka_unit_test(sizes_as_soon_as_they_are_known),
-        cmocka_unit_test(alerts_say_which_files), cmocka_unit_test(lists_that_cannot_be_read)};
+        cmocka_unit_test(alerts_say_which_files), cmocka_unit_test(files_that_are_kept),
+        cmocka_unit_test(lists_that_cannot_be_read)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
