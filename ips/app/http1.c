@@ -110,6 +110,7 @@ static void put_trailer(struct app *a, struct http1_tx *t, enum app_dir dir)
     app_put(a, &t->tx, BUF_HTTP_TRAILER_RAW, bytes_span(&m->raw_trailer));
     app_put(a, &t->tx, BUF_HTTP_HEADER, block);
     app_put(a, &t->tx, BUF_HTTP_HEADER_RAW, bytes_span(&m->raw_trailer));
+    http_fields_put_each(a, &m->trailer, &t->tx, dir);
 }
 
 enum http1_next http1_finish(struct http1_run *r, bool whole)

@@ -129,6 +129,7 @@ static void chunks(void **state)
     assert_true(talk_body(l, BUF_HTTP_RESPONSE_BODY, "hello again"));
     ASSERT_SAW(l, HTTP_TRAILER, "X-End: 1\r\n");
     ASSERT_SAW(l, HTTP_TRAILER_RAW, "X-End: 1\r\n");
+    ASSERT_SAW(l, HTTP_REQUEST_HEADER, "X-End: 1");
     ASSERT_SAW(l, HTTP_URI, "/next");
     ASSERT_SAW(l, HTTP_STAT_CODE, "404");
     assert_true(lab_event(l, AN_HTTP_REQUEST_CHUNK_EXTENSION));
