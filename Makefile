@@ -86,6 +86,7 @@ check-differential: ## the same alerts as Suricata 7 on the recorded cases' capt
 check-differential: $(BUILD)/ipsd
 	@tests/differential/run-differential --ipsd $(BUILD)/ipsd
 	@tests/differential/run-stateful --ipsd $(BUILD)/ipsd
+	@tests/differential/run-app --ipsd $(BUILD)/ipsd
 
 asan: ## all tests under address and undefined sanitizers; control path under the thread sanitizer
 	@$(DEPS_SH) --if-missing
