@@ -38,6 +38,7 @@ struct ftp {
     bool cut[2];          /* the rest of a line that was too long */
     bool bad, dropped, tls;
     bool too_many;     /* the event was set */
+    bool greeted;      /* the server has said something */
     bool continues;    /* a reply of several lines is unfinished */
     uint8_t code[3];   /* its code */
     uint8_t note_len;  /* 0: no transfer was asked for */
@@ -64,7 +65,8 @@ static void remove_first(struct app *a, struct ftp *f)
     app_give(a, c, sizeof(*c));
 }
 
-static struct command *add(struct app *a, struct ftp *f)
+/* At the queue's end, or in front of what waits: the greeting, when the client did not wait for it. */
+static struct command *add(struct app *a, struct ftp *f, bool front)
 {
     struct command *c;
 
@@ -80,11 +82,14 @@ static struct command *add(struct app *a, struct ftp *f)
         return NULL;
     }
     app_tx_open(a, &c->tx);
-    if (f->last)
+    if (front)
+        c->next = f->first;
+    else if (f->last)
         f->last->next = c;
-    else
+    if (front || !f->first)
         f->first = c;
-    f->last = c;
+    if (!c->next)
+        f->last = c;
     f->n++;
     return c;
 }
@@ -168,6 +173,31 @@ static void put_port(struct app *a, struct command *c)
     app_put_number(a, &c->tx, BUF_FTP_DYNAMIC_PORT, c->port);
 }
 
+/* Telnet's commands go, as servers have it that use its library (RFC 854, 959 3.1). In front of a line they are
+ * the interrupt of ABOR; within a word only some servers take them out. */
+static void strip_telnet(struct app *a, struct bytes *line)
+{
+    enum { IAC = 255, WILL = 251, DONT = 254 };
+    uint32_t n = 0;
+    bool within = false;
+
+    for (uint32_t i = 0; i < line->len; i++) {
+        uint8_t next = i + 1 < line->len ? line->p[i + 1] : 0;
+
+        if (line->p[i] != IAC) {
+            line->p[n++] = line->p[i];
+            continue;
+        }
+        within |= n > 0;
+        if (next == IAC)
+            line->p[n++] = IAC;
+        i += next >= WILL && next <= DONT ? 2 : 1;
+    }
+    line->len = n;
+    if (within)
+        app_event(a, AN_FTP_TELNET);
+}
+
 static void command(struct app *a, struct ftp *f, struct span line, bool cut)
 {
     struct ftp_end end;
@@ -176,16 +206,21 @@ static void command(struct app *a, struct ftp *f, struct span line, bool cut)
 
     if (f->last && f->last->verb == FTP_AUTH && !f->last->answered)
         app_event(a, AN_FTP_AUTH_PIPELINED);
-    while (line.len >= 2 && line.p[0] == 0xff) /* telnet's interrupt and synch in front of ABOR */
-        line = span_sub(line, line.p[1] == 0xff ? 1 : 2, line.len);
-    rest = line = word_trim(line);
+    line = word_trim(line);
     if (line.len == 0)
         return;
-    c = add(a, f);
+    c = add(a, f, false);
     if (!c || !bytes_add(a, &c->line, line)) {
         f->bad = true;
         return;
     }
+    if (memchr(c->line.p, 0xff, c->line.len))
+        strip_telnet(a, &c->line);
+    if (c->line.len == 0 && c == f->first)
+        remove_first(a, f); /* a lone interrupt: no server answers it */
+    if (f->last != c || c->line.len == 0)
+        return;
+    rest = bytes_span(&c->line);
     word = word_next(&rest);
     c->word = (uint8_t)(word.len < 255 ? word.len : 255);
     c->line_cut = cut;
@@ -226,11 +261,10 @@ static void meaning_of(struct app *a, struct ftp *f, struct command *c, struct s
 {
     struct ftp_end end;
 
-    if (c->verb == FTP_PASV && word_begins(line, "227") &&
+    if (word_begins(line, "227") && /* whatever it answers by our count: nothing else is answered so */
         ftp_port_numbers(span_sub(line, 3, line.len), &end))
         agree(a, f, c, FTP_PASSIVE, &end);
-    else if (c->verb == FTP_EPSV && word_begins(line, "229") &&
-             ftp_port_extended(span_sub(line, 3, line.len), &end))
+    else if (word_begins(line, "229") && ftp_port_extended(span_sub(line, 3, line.len), &end))
         agree(a, f, c, FTP_PASSIVE, &end);
     else if (c->verb == FTP_AUTH && word_begins(line, "234"))
         f->tls = true;
@@ -270,9 +304,11 @@ static bool waits_on(struct ftp *f, struct span line)
 
 static void reply(struct app *a, struct ftp *f, struct span line, bool cut)
 {
-    struct command *c = f->first ? f->first : add(a, f);
+    bool greets = !f->greeted && (word_begins(line, "220") || word_begins(line, "120"));
+    struct command *c = f->first && !greets ? f->first : add(a, f, true);
     bool waits = waits_on(f, line);
 
+    f->greeted = true;
     if (!c)
         return;
     c->reply_cut |= cut;

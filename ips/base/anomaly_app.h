@@ -292,14 +292,15 @@
     X(AN_SMTP_NO_WELCOME, "smtp.no_server_welcome_message", "the client speaks before the server")           \
     X(AN_SMTP_TLS_REJECTED, "smtp.tls_rejected", "the server refused STARTTLS")                              \
     X(AN_SMTP_DATA_REJECTED, "smtp.data_command_rejected", "the server refused DATA")
-#define ANOMALIES_OF_FTP(X)                                                                            \
-    X(AN_FTP_LONG_REQUEST, "ftp.request_command_too_long", "a command of more than 4096 bytes")        \
-    X(AN_FTP_LONG_RESPONSE, "ftp.response_command_too_long", "a reply's line of more than 4096 bytes") \
-    X(AN_FTP_TOO_MANY, "ftp.too_many_transactions",                                                    \
-      "too many commands wait for replies: the oldest were given up")                                  \
-    X(AN_FTP_OTHER_HOST, "ftp.data_to_other_host",                                                     \
-      "a data connection is to go to another host than the one that asks for it")                      \
-    X(AN_FTP_DATA_BOTH_WAYS, "ftp.data_both_ways", "*a data connection with bytes in both directions") \
+#define ANOMALIES_OF_FTP(X)                                                                                \
+    X(AN_FTP_LONG_REQUEST, "ftp.request_command_too_long", "a command of more than 4096 bytes")            \
+    X(AN_FTP_LONG_RESPONSE, "ftp.response_command_too_long", "a reply's line of more than 4096 bytes")     \
+    X(AN_FTP_TOO_MANY, "ftp.too_many_transactions",                                                        \
+      "too many commands wait for replies: the oldest were given up")                                      \
+    X(AN_FTP_OTHER_HOST, "ftp.data_to_other_host",                                                         \
+      "*a data connection is to go to another host than the one that asks for it")                         \
+    X(AN_FTP_TELNET, "ftp.telnet_command", "*a telnet command within a command: some servers take it out") \
+    X(AN_FTP_DATA_BOTH_WAYS, "ftp.data_both_ways", "*a data connection with bytes in both directions")     \
     X(AN_FTP_AUTH_PIPELINED, "ftp.auth_pipelined", "*sent behind AUTH without waiting for the reply")
 #define ANOMALIES_OF_SSH(X)                                                                            \
     X(AN_SSH_INVALID_BANNER, "ssh.invalid_banner",                                                     \

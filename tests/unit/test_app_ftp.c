@@ -97,6 +97,32 @@ static void test_auth_tls(void **state)
     lab_free(l);
 }
 
+/* What makes us lose count, or see other commands than the server. */
+static void test_odd(void **state)
+{
+    static const struct turn early[] = {{C, "NOOP\r\nPASV\r\nRETR x\r\n"},
+                                        {S, "220-FTP\r\n220 ready\r\n"},
+                                        {S, "200 ok\r\n"},
+                                        {S, "227 ok (0,0,0,0,4,1)\r\n"}};
+    struct app_lab *l = talk_new(21);
+
+    play(l, early, N(early), 1000);
+    assert_non_null(strstr(l->logged, "command=NOOP command_truncated=0 completion_code={=200 }"));
+    assert_non_null(strstr(l->logged, "command=PASV command_truncated=0 completion_code={=227 }"));
+    assert_true(lab_saw_number(l, BUF_FTP_DYNAMIC_PORT, 1025));
+    assert_false(lab_event(l, AN_FTP_TELNET));
+    lab_say(l, C,
+            "\xff\xf4\xff\xf2"
+            "ABOR\r\n\xff\xf1\r\n");
+    assert_true(lab_saw(l, BUF_FTP_COMMAND, "ABOR"));
+    assert_false(lab_event(l, AN_FTP_TELNET));
+    lab_say(l, C, "ST\xff\xf1OR a\xff\xfb\x01.e\xff\xffxe\r\n");
+    assert_true(lab_saw(l, BUF_FTP_COMMAND, "STOR"));
+    assert_true(lab_saw(l, BUF_FTP_COMMAND_DATA, "a.e\xffxe"));
+    assert_true(lab_event(l, AN_FTP_TELNET));
+    lab_free(l);
+}
+
 static void test_events(void **state)
 {
     static const struct app_limits defaults = APP_LIMITS_DEFAULT;
@@ -132,10 +158,8 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_port_numbers),
-        cmocka_unit_test(test_auth_tls),
-        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_commands), cmocka_unit_test(test_port_numbers), cmocka_unit_test(test_auth_tls),
+        cmocka_unit_test(test_odd),      cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
