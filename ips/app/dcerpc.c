@@ -143,8 +143,9 @@ static enum dce_answer take_call(struct app *a, struct dce *d, enum app_dir dir,
         call->responded = true;
         return DCE_OK;
     }
+    if (!call->requested) /* the first fragment's: servers ignore those of the others, or refuse */
+        call->opnum = load16(head.p + 6, s->little);
     call->requested = true;
-    call->opnum = load16(head.p + 6, s->little);
     call_iface(d, call, context);
     put_call(a, call, &call->tx);
     return app_inspect(a, &call->tx, dir, false) ? DCE_OK : DCE_STOP;

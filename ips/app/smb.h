@@ -10,7 +10,7 @@
  */
 #include "ips/app/dcerpc.h"
 
-#define SMB_FILES_MAX 16 /* open ones that are followed */
+#define SMB_FILES_MAX 64 /* open ones that are followed */
 #define SMB_TREES_MAX 8  /* connected ones that are known */
 #define SMB_WAITS_MAX 64 /* requests whose response says something */
 #define SMB_HEADS_MAX 4  /* beginnings of pieces that came before what is in front of them */

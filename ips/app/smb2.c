@@ -26,7 +26,7 @@ enum {
     LOCK,
     IOCTL
 };
-enum { FLAG_RESPONSE = 1, FLAG_ASYNC = 2 };
+enum { FLAG_RESPONSE = 1, FLAG_ASYNC = 2, FLAG_RELATED = 4 };
 
 #define STATUS_PENDING  0x103
 #define STATUS_ERROR    0xc0000000u /* its two upper bits */
@@ -46,7 +46,9 @@ static uint32_t status_of(const struct smb_side *side)
 }
 static uint32_t tree_of(const struct smb_side *side)
 {
-    return smb_le32(side->head + 16) & FLAG_ASYNC ? 0 : smb_le32(side->head + 36);
+    const uint32_t async = FLAG_RESPONSE | FLAG_ASYNC; /* in a request it means nothing */
+
+    return (smb_le32(side->head + 16) & async) == async ? 0 : smb_le32(side->head + 36);
 }
 static uint64_t message_of(const struct smb_side *side)
 {
@@ -115,12 +117,15 @@ static enum smb_stop create(struct app *a, struct smb *s, struct smb_side *side,
     return smb_create(a, s, name, true, message_of(side));
 }
 
-/* The file that an id calls; it is born when nobody has seen its create. */
+/* The file that an id calls; it is born when nobody has seen its create. In a chain of related requests it is the one
+ * in front, whatever the id says (MS-SMB2 3.3.5.2.7.2). */
 static int file_of(struct app *a, struct smb *s, struct smb_side *side, const uint8_t *id)
 {
     static const uint8_t related[FILE_ID_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    int file = memcmp(id, related, FILE_ID_LEN) == 0 ? side->related : smb_file_find(s, id, FILE_ID_LEN);
+    bool chained = (smb_le32(side->head + 16) & FLAG_RELATED) != 0 && side->related >= 0;
+    int file =
+        chained || memcmp(id, related, FILE_ID_LEN) == 0 ? side->related : smb_file_find(s, id, FILE_ID_LEN);
 
     if (file < 0) {
         file = smb_file_new(a, s, tree_of(side));

@@ -84,13 +84,19 @@ void smb_file_close(struct app *a, struct smb *s, int file)
     s->files[file] = NULL;
 }
 
+/* Pipes go last: without what was bound, calls are no more than bytes. */
+static bool goes_before(const struct smb_file *f, const struct smb_file *other)
+{
+    return f->pipe != other->pipe ? other->pipe : f->used < other->used;
+}
+
 int smb_file_new(struct app *a, struct smb *s, uint32_t tree)
 {
     const struct smb_tree *t = smb_tree_find(s, tree);
     int at = 0;
 
     for (int i = 0; i < SMB_FILES_MAX && s->files[at]; i++)
-        if (!s->files[i] || s->files[i]->used < s->files[at]->used)
+        if (!s->files[i] || goes_before(s->files[i], s->files[at]))
             at = i;
     if (s->files[at]) {
         app_event(a, AN_SMB_TOO_MANY_FILES);

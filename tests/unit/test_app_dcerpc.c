@@ -110,7 +110,7 @@ static void conversation(bool order)
     talk_turn(&t, APP_TO_SERVER);
     call(REQUEST, FIRST | OBJECT, 2, 7, 15, "an attack in ", 16);
     call(REQUEST, 0, 2, 7, 15, "three ", 16);
-    call(REQUEST, LAST, 2, 7, 15, "fragments", 16);
+    call(REQUEST, LAST, 2, 7, 3, "fragments", 16);
 }
 
 static void test_call(void **state)
