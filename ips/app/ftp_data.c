@@ -5,7 +5,7 @@
  * Nobody recognises one by its bytes: the control connection has said that it comes, and left a note with the command
  * and the end of the file's name. One direction carries bytes. When the other one does, too, this is no data connection,
  * whatever the control connection said: an event, because a server could have named a port of another service, to
- * have it looked at as a file.
+ * have it looked at as a file; from there on it is recognised like any other.
  *
  * Worker thread. Owns the body.
  */
@@ -56,7 +56,8 @@ static enum app_answer take(struct app *a, void *state, const struct app_in *in)
 
     if (in->bytes.len > 0 && d->open && d->dir != in->dir) {
         app_event(a, AN_FTP_DATA_BOTH_WAYS);
-        return APP_DONE;
+        app_switch(a, 0, APP_N);
+        return APP_SWITCH;
     }
     if (in->bytes.len > 0 && !d->open && !begin(a, d, (enum app_dir)in->dir))
         return APP_OK;

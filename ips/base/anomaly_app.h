@@ -349,7 +349,7 @@
       "#more than 256 KB that are no published text: what is behind is not read")                            \
     X(AN_MODBUS_PROTOCOL, "modbus.invalid_protocol_id", "the protocol identifier is not 0")                  \
     X(AN_MODBUS_LENGTH, "modbus.invalid_length",                                                             \
-      "a length that no message can have, or that does not fit its function")                                \
+      "*a length that no message can have, or that does not fit its function")                               \
     X(AN_MODBUS_UNSOLICITED, "modbus.unsolicited_response", "a response that nobody asked for")              \
     X(AN_MODBUS_FUNCTION, "modbus.invalid_function_code", "function code 0, or above 127 in a request")      \
     X(AN_MODBUS_VALUE, "modbus.invalid_value", "a quantity or a value that the function does not allow")     \
@@ -359,7 +359,7 @@
     X(AN_DNP3_LINK_CRC, "dnp3.bad_link_crc", "*a frame's header has a wrong checksum: it is ignored")        \
     X(AN_DNP3_DATA_CRC, "dnp3.bad_transport_crc", "*a frame's data have a wrong checksum: they are ignored") \
     X(AN_DNP3_MALFORMED, "dnp3.malformed",                                                                   \
-      "bytes that are no frame, or fragments that do not follow each other")                                 \
+      "*bytes that are no frame, or fragments that do not follow each other")                                \
     X(AN_DNP3_OBJECT, "dnp3.unknown_object",                                                                 \
       "an object whose size is not known: what follows it is not read")                                      \
     X(AN_DNP3_FLOODED, "dnp3.flooded", "#a fragment beyond 64 KB, or more than 256 objects in one")
