@@ -8,11 +8,14 @@
  *     the others     the worst inputs that are accepted, ns a byte, and how many times the ordinary that is, and how many
  *                    times what a parser of 5 Gbit/s may take for a byte (1.6 ns). Segments of one
  *                    byte are counted as their frames are: 60 bytes each, in both figures of that line
+ *     gzip ...       compressed bodies are counted as what they become when they are unpacked, for that is what rules see:
+ *                    text in one layer, text in four, and zeros in two, which is as much as app.decompress_ratio lets by
  *     idle_bytes     of the pool that a flow keeps between two transactions
  *
  * One line for each on standard output, name key=value... Each figure is the best of several rounds.
  */
 #include <time.h>
+#include <zlib.h>
 
 #include "tests/unit/app_lab.h"
 
@@ -154,6 +157,79 @@ static void escapes(struct talk *t)
     }
 }
 
+/* --- compressed bodies ------------------------------------------------------------------------------------------------ */
+
+#define BODY_BYTES (4u << 20)
+
+static size_t became; /* bytes that rules see of the talk; 0: as many as it has */
+
+static void pack(uint8_t **p, size_t *len)
+{
+    z_stream z = {0};
+    size_t room = *len + *len / 100 + 1024;
+    uint8_t *out = malloc(room);
+
+    if (!out || deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        abort();
+    z.next_in = *p;
+    z.avail_in = (uInt)*len;
+    z.next_out = out;
+    z.avail_out = (uInt)room;
+    if (deflate(&z, Z_FINISH) != Z_STREAM_END)
+        abort();
+    free(*p);
+    *p = out;
+    *len = z.total_out;
+    deflateEnd(&z);
+}
+
+static void packed(struct talk *t, bool zeros, unsigned layers)
+{
+    size_t len = zeros ? 12u << 20 : BODY_BYTES;
+    uint8_t *p = calloc(1, len);
+    uint32_t seed = 1;
+    char line[128];
+
+    if (!p)
+        abort();
+    for (size_t i = 0; !zeros && i < len; i++) { /* about four to one, as pages are */
+        seed = seed * 1103515245 + 12345;
+        p[i] =
+            i % 64 < 40 && i >= 4096 ? p[i - 4096 + i / 4096 % 7] : (uint8_t)("etaoin shrdlu</>"[seed >> 28]);
+    }
+    became = len;
+    for (unsigned i = 0; i < layers; i++)
+        pack(&p, &len);
+    say_text(t, APP_TO_SERVER, get);
+    say_text(t, APP_TO_CLIENT, head);
+    for (unsigned i = 0; i < layers; i++)
+        say_text(t, APP_TO_CLIENT, i == 0 ? "Content-Encoding: gzip" : ", gzip");
+    snprintf(line, sizeof(line), "%sContent-Length: %zu\r\n\r\n", layers > 0 ? "\r\n" : "", len);
+    say_text(t, APP_TO_CLIENT, line);
+    say(t, APP_TO_CLIENT, p, len);
+    free(p);
+}
+
+static void plain_body(struct talk *t)
+{
+    packed(t, false, 0);
+}
+
+static void gzip(struct talk *t)
+{
+    packed(t, false, 1);
+}
+
+static void gzip_in_gzip(struct talk *t)
+{
+    packed(t, false, 4);
+}
+
+static void gzip_zeros(struct talk *t)
+{
+    packed(t, true, 2);
+}
+
 static double now_ns(void)
 {
     struct timespec ts;
@@ -198,6 +274,7 @@ static double best(void (*make)(struct talk *t), size_t segment, unsigned repeat
     t.n = 0;
     t.len = 0;
     memset(t.part, 0, sizeof(t.part));
+    became = 0;
     make(&t);
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct app_lab *l = lab_new(&(struct lab_setup){.dport = 80});
@@ -212,7 +289,7 @@ static double best(void (*make)(struct talk *t), size_t segment, unsigned repeat
             abort(); /* it gave up: nothing was measured */
         lab_free(l);
     }
-    *bytes = t.len * repeat;
+    *bytes = (became ? became : t.len) * repeat;
     return shortest;
 }
 
@@ -228,6 +305,8 @@ int main(void)
         {"tiny_fields", tiny_fields, SEGMENT, 40}, {"same_fields", same_fields, SEGMENT, 40},
         {"folded", folded, SEGMENT, 40},           {"small_messages", small_messages, SEGMENT, 40},
         {"escapes", escapes, SEGMENT, 10},         {"slow_ordinary", ordinary, 1, 1},
+        {"plain_body", plain_body, SEGMENT, 2},    {"gzip", gzip, SEGMENT, 2},
+        {"nested_gzip", gzip_in_gzip, SEGMENT, 2}, {"nested_zeros", gzip_zeros, SEGMENT, 2},
     };
     double ordinary_ns = 0;
     uint64_t idle = 0;
