@@ -89,7 +89,6 @@ struct detect {
     bool inspected;     /* a pass rule has acted */
     bool tagged;
     uint64_t done_seed, done[DONE_LINES][DONE_WAYS]; /* see points.c */
-    uint32_t done_next;
     uint32_t n_notes, notes_used;
     uint8_t event_note; /* of the transaction in which a parser found something odd; 0: none */
     struct note notes[NOTES_MAX];

@@ -79,7 +79,7 @@ static void memo_keep(struct app_memo *m, uint32_t rule, bool done)
 
 /*
  * Whether the rule is among those that have matched and of which the transaction has no room to know; with `now` it is from
- * now on. One cache line of the worker's table; what is put out of it may match again.
+ * now on. One cache line of the worker's table; the oldest goes when it is full, and may match again.
  */
 static bool done_elsewhere(struct detect *d, const struct app_view *v, uint32_t rule, bool now)
 {
@@ -90,8 +90,10 @@ static bool done_elsewhere(struct detect *d, const struct app_view *v, uint32_t 
     for (unsigned i = 0; i < DONE_WAYS; i++)
         if (line[i] == key)
             return true;
-    if (now)
-        line[d->done_next++ % DONE_WAYS] = key;
+    if (now) {
+        memmove(line + 1, line, (DONE_WAYS - 1) * sizeof(*line));
+        line[0] = key;
+    }
     return now;
 }
 
