@@ -250,9 +250,9 @@ static void show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir
         http1_put_line(a, t, d, d == dir);
         http1_put_head(a, t, d, d == dir);
     }
-    put_trailer(a, t, dir);
     body_show(a, &t->way[dir].body, tx);
     body_show(a, &t->way[dir].as_sent, tx);
+    put_trailer(a, t, dir);
     for (enum app_dir d = APP_TO_SERVER; d <= APP_TO_CLIENT; d++)
         http_fields_put_each(a, &t->way[d].fields, tx, d);
 }

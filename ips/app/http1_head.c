@@ -211,6 +211,19 @@ static bool keep_raw(struct http1_run *r)
     return true;
 }
 
+/* All of s up to t and behind it is what a strict receiver skips, too. */
+static bool only_blanks_around(struct span s, struct span t)
+{
+    bool ok = true;
+
+    for (const uint8_t *p = s.p; p < s.p + s.len; p++) {
+        if (p == t.p)
+            p += t.len;
+        ok &= p == s.p + s.len || http_blank(*p) || *p == '\r'; /* a CR has its own event */
+    }
+    return ok;
+}
+
 /* One field; false: no memory. */
 static bool take_field(struct http1_run *r, struct http_fields *f, struct span line)
 {
@@ -228,7 +241,8 @@ static bool take_field(struct http1_run *r, struct http_fields *f, struct span l
         app_event(r->a, AN_HTTP_SPACE_BEFORE_COLON);
         name = trim_white(name);
     }
-    if (name.len == 0)
+    if (name.len == 0 ||
+        !only_blanks_around(span_of(colon + 1, (size_t)(line.p + line.len - colon - 1)), value))
         app_event(r->a, http1_which(r, AN_HTTP_REQUEST_HEADER_INVALID, AN_HTTP_RESPONSE_HEADER_INVALID));
     check_name(r, name);
     while (name.len > 0 && (name.p[name.len - 1] == 0 || is_white(name.p[name.len - 1])))
@@ -271,7 +285,7 @@ static bool take_folded(struct http1_run *r, struct http_fields *f, struct span 
               http1_which(r, AN_HTTP_INVALID_REQUEST_FIELD_FOLDING, AN_HTTP_INVALID_RESPONSE_FIELD_FOLDING));
     if (f->n == 0 || (r->dir == APP_TO_CLIENT && http_fields_last_named(f) && is_field(more)))
         return take_field(r, f, more);
-    if (http_fields_last_named(f))
+    if (http_fields_last_named(f) || more.len == 0 || !memchr(more.p, ':', more.len))
         return http_fields_fold(r->a, f, more);
     bool ok = http_fields_take_back(r->a, f, &both) && bytes_add(r->a, &both, span_of(" ", 1)) &&
               bytes_add(r->a, &both, more) && take_field(r, f, bytes_span(&both));
