@@ -74,6 +74,7 @@ static int open_logger(struct capture *c, const struct config *cfg, struct err *
                                .utc = cfg->log.utc,
                                .payload = cfg->log.payload,
                                .events = cfg->log.events,
+                               .references = cfg->log.references,
                                .store_dir = cfg->app.filestore.enabled ? cfg->app.filestore.dir : NULL,
                                .store_max_open = cfg->app.filestore.max_open,
                                .payload_printable = cfg->log.payload,

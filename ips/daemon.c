@@ -269,6 +269,7 @@ static int open_logger(struct ipsd *d, struct err *e)
                                .utc = d->cfg->log.utc,
                                .payload = d->cfg->log.payload,
                                .events = d->cfg->log.events,
+                               .references = d->cfg->log.references,
                                .store_dir = d->cfg->app.filestore.enabled ? d->cfg->app.filestore.dir : NULL,
                                .store_max_open = d->cfg->app.filestore.max_open,
                                .payload_printable = d->cfg->log.payload,

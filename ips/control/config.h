@@ -117,7 +117,7 @@ struct config {
     struct {
         char *dir;
         unsigned stats_interval_s;
-        bool payload, packet, utc, anomalies;
+        bool payload, packet, utc, anomalies, references;
         char *events;        /* of protocols, with commas; "all" */
         unsigned ring_bytes; /* per worker */
         char *level;

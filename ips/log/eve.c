@@ -372,7 +372,8 @@ static void write_end(struct json_writer *w, const char *key, const struct event
     json_write_close(w, '}');
 }
 
-static void write_alert(struct json_writer *w, const struct event *ev, const struct parts *p)
+static void write_alert(const struct eve *eve, struct json_writer *w, const struct event *ev,
+                        const struct parts *p)
 {
     bool blocked = ev->action == ACTION_REJECT || (ev->action == ACTION_DROP && ev->verdict == VERDICT_DROP);
 
@@ -390,7 +391,7 @@ static void write_alert(struct json_writer *w, const struct event *ev, const str
     }
     if (p->metadata.len > 0)
         write_metadata(w, p->metadata);
-    if (p->references.len > 0)
+    if (eve->cfg->references && p->references.len > 0)
         write_references(w, p->references);
     json_write_close(w, '}');
 }
@@ -679,7 +680,7 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
         write_common(eve, w, ev, &parts, "alert");
     }
     if (ev->type == EVENT_ALERT || ev->sid != 0)
-        write_alert(w, ev, &parts);
+        write_alert(eve, w, ev, &parts);
     if (ev->type == EVENT_ALERT && ev->has_tx)
         json_write_uint(w, "tx_id", ev->tx_id);
     write_app(w, ev, &parts);

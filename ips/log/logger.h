@@ -16,6 +16,7 @@ struct logger_config {
     uint32_t stats_interval_s; /* 0: only at the end */
     bool utc;                  /* times in UTC instead of the local zone */
     bool payload, payload_printable, packet;
+    bool references;             /* of rules, in alerts */
     const char *events;          /* of protocols, with commas; "all"; NULL: all */
     const char *store_dir;       /* files are kept there; NULL: none are */
     uint32_t store_max_open;     /* at a time */

@@ -8,8 +8,8 @@
  *
  *     CONDITION   N, =N, !N, <N, >=N, a-b, a<>b as in number.h; or one of the row's words
  *                 behind a comma, of several instances: any, all, all1, a number from 0 on or from -1 back (Suricata 8)
- *     SET         a list of N, a-b, <N, >N and words, of which one must hold; '!' before a word or number: none of
- *                 those may
+ *     SET         a list of N, a-b, <N, >N and words, of which one must hold; '!' before words or numbers: none of
+ *                 them does, which is one more way to hold
  *     BITS        words with commas or bars between, each a bit; one of them must be set (ANY_BIT) or all (ALL_BITS);
  *                 '!' before one: it must not be set; a number stands for its bits
  *     NAMED       one of the words, and a condition behind it if it is to have a certain value: the number's upper half is
@@ -291,16 +291,16 @@ static bool match_set(const struct step *s, struct eval *e)
     if (b.len != sizeof(v))
         return false;
     memcpy(&v, b.p, sizeof(v));
-    bool none_asked = true, one = false;
+    bool forbids = false, forbidden = false;
     for (uint32_t i = 0; i < set->n; i++) {
         bool in = v >= set->v[i].lo && v <= set->v[i].hi;
 
-        if (set->v[i].negated && in)
-            return false;
-        none_asked &= set->v[i].negated;
-        one |= !set->v[i].negated && in;
+        if (in && !set->v[i].negated)
+            return true;
+        forbids |= set->v[i].negated;
+        forbidden |= in;
     }
-    return none_asked || one;
+    return forbids && !forbidden;
 }
 
 static bool match_bits(const struct step *s, struct eval *e)

@@ -309,7 +309,7 @@ static void fill(struct sample *s)
 static json_t *eve(const struct sample *s, const struct logger_config *cfg)
 {
     static const struct logger_config all = {
-        .utc = true, .payload = true, .payload_printable = true, .packet = true};
+        .utc = true, .references = true, .payload = true, .payload_printable = true, .packet = true};
     struct json_writer w = {.p = NULL};
     struct eve e;
     json_t *j;
