@@ -92,6 +92,8 @@ void http_fields_put(struct app *a, const struct http_fields *f, struct app_tx *
 void http_fields_put_each(struct app *a, const struct http_fields *f, struct app_tx *tx, enum app_dir dir);
 /* p is NULL when there is none. A repeated one's values are joined by ", " when all are finished. */
 struct span http_fields_find(const struct http_fields *f, enum http_id id);
+/* The next field of that kind from row *at (0 at first) on. */
+bool http_fields_each(const struct http_fields *f, enum http_id id, uint32_t *at, struct span *value);
 /* http.header as a whole. */
 struct span http_fields_block(const struct http_fields *f);
 void http_fields_free(struct app *a, struct http_fields *f);
@@ -107,6 +109,9 @@ struct http_uri {
 };
 /* What a server would make of the target, once, and its oddities as events. *room holds norm. */
 bool http_uri_normalise(struct app *a, struct span target, struct bytes *room, struct http_uri *u);
+
+/* A character as the byte that IIS takes it for; '?': none. */
+uint8_t http_best_fit(uint32_t c);
 
 /* host[:port], [v6]:port. False: it is no valid one; *host is then all of it. */
 bool http_host_split(struct span authority, struct span *host, struct span *port);

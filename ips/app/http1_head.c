@@ -247,11 +247,7 @@ static bool take_field(struct http1_run *r, struct http_fields *f, struct span l
     check_name(r, name);
     while (name.len > 0 && (name.p[name.len - 1] == 0 || is_white(name.p[name.len - 1])))
         name.len--; /* to who ends words at a NUL */
-    if (!http_fields_add(r->a, f, name, value))
-        return false;
-    if (f == &http1_message_of(r)->fields && (name.len == 14 && http_id_of(name) == HTTP_CONTENT_LENGTH))
-        http1_note_length(r, value);
-    return true;
+    return http_fields_add(r->a, f, name, value);
 }
 
 /* A field by itself, its first letters a name and a colon. */
@@ -449,9 +445,15 @@ enum http1_next http1_line(struct http1_run *r)
     enum http1_next ahead = look_ahead(r);
     if (ahead != GO || r->w->step != AT_LINE)
         return ahead;
+    bool in_pieces = r->w->mid_line;
     enum http1_next next = next_line(r, &line, &cut);
     if (next != GO)
         return next;
+    if (in_pieces && !r->cut_off && r->dir == APP_TO_SERVER && http1_request_probe(line) == PROBE_NO) {
+        r->w->mid_line = true; /* it says now what it would have said at once; it lies in what is kept */
+        r->w->kept.len = line.len;
+        return http1_junk(r);
+    }
     if (r->cut_off && r->dir == APP_TO_SERVER)
         app_event(r->a, AN_HTTP_REQUEST_LINE_INCOMPLETE);
     struct span text = line_text(line);
@@ -468,7 +470,10 @@ enum http1_next http1_line(struct http1_run *r)
 static enum http1_next head_is_whole(struct http1_run *r)
 {
     struct http1_message *m = http1_message_of(r);
+    struct span length;
 
+    for (uint32_t at = 0; http_fields_each(&m->fields, HTTP_CONTENT_LENGTH, &at, &length);)
+        http1_note_length(r, length); /* now that no folded line can follow, and none is joined */
     if (m->fields.repeated && !m->raw_differs &&
         (!keep_raw(r) || !bytes_add(r->a, &m->raw, span_of("\r\n", 2))))
         return http1_stop(r, APP_BAD);

@@ -376,6 +376,21 @@ struct span http_fields_find(const struct http_fields *f, enum http_id id)
     return span_of(NULL, 0);
 }
 
+bool http_fields_each(const struct http_fields *f, enum http_id id, uint32_t *at, struct span *value)
+{
+    const struct http_header *rows = rows_of(f);
+
+    while (*at < f->n && (f->ids >> id & 1)) {
+        const struct http_header *h = &rows[(*at)++];
+
+        if (h->id != id)
+            continue;
+        *value = value_of(f, h);
+        return true;
+    }
+    return false;
+}
+
 struct span http_fields_block(const struct http_fields *f)
 {
     if (f->block.at != UINT32_MAX)

@@ -39,14 +39,6 @@ static uint32_t hex_value(struct span s, uint32_t at, uint32_t n)
     return v;
 }
 
-/* A character beyond ASCII as the byte that IIS takes it for: the wide forms of ASCII, and '?' for all others. */
-static uint8_t best_fit(uint32_t c)
-{
-    if (c >= 0xff01 && c <= 0xff5e)
-        return (uint8_t)(c - 0xff01 + '!');
-    return c < 256 ? (uint8_t)c : '?';
-}
-
 enum { ODD_U = 1, ODD_ENCODED = 2, ODD_OVERLONG = 4 };
 
 /* The character at *at, which moves on. */
@@ -60,7 +52,7 @@ static uint8_t next_char(struct span s, uint32_t *at, unsigned *odd)
         *at += 3;
         *odd = ODD_ENCODED;
     } else if (c == '%' && *at + 1 < s.len && (s.p[*at + 1] | 0x20) == 'u' && is_hex(s, *at + 2, 4)) {
-        c = best_fit(hex_value(s, *at + 2, 4));
+        c = http_best_fit(hex_value(s, *at + 2, 4));
         *at += 6;
         *odd = ODD_ENCODED | ODD_U;
     } else {

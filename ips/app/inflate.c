@@ -276,9 +276,9 @@ static enum decoded deflate_run(struct decoder *d, struct span *in, uint8_t *out
         if (d->step == DATA)
             memmove(d->kept, kept.p, kept.len);
         d->n_kept = (uint8_t)(d->step == DATA ? kept.len : 0);
-        return r;
-    }
-    if (d->step == DATA) {
+        if (r != DECODED_SOME || d->step == DATA)
+            return r;
+    } else if (d->step == DATA) {
         *n = room;
         r = data(d, in, out, n);
         if (r != DECODED_SOME || d->step == DATA)

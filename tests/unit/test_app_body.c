@@ -144,6 +144,26 @@ static void every_coding_at_every_cut(void **state)
     }
 }
 
+/* A stream of two bytes says all that there is, which is nothing. */
+static void an_empty_stream(void **state)
+{
+    struct body_about about = about_of(BODY_DEFLATE, BODY_IDENTITY);
+    const int bits[] = {15, -15};
+
+    for (int k = 0; k < 2; k++) {
+        struct packed z = zlib_pack("", 0, bits[k]);
+
+        for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+            struct app_lab *l = carried(&about, z.p, z.len, pieces[i]);
+
+            assert_int_equal(lab_grown(l, BUF_FILE_DATA).len, 0);
+            assert_false(lab_event(l, AN_BODY_GZIP));
+            body_lab_free(l);
+        }
+        free(z.p);
+    }
+}
+
 static void layers_on_layers(void **state)
 {
     for (int first = BODY_GZIP; first <= BODY_LZMA; first++) {
@@ -411,6 +431,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_coding_at_every_cut),
+        cmocka_unit_test(an_empty_stream),
         cmocka_unit_test(layers_on_layers),
         cmocka_unit_test(lies_about_codings),
         cmocka_unit_test(odd_gzip_is_shown_as_browsers_do),
