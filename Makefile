@@ -185,7 +185,7 @@ $(BUILD)/tests/net/fates: %: %.o $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/tests/differential/http_libhtp: $(patsubst %,$(BUILD)/tests/differential/%.o,http_libhtp http_readers http_explained http_streams) $(LIB)
+$(BUILD)/tests/differential/http_libhtp: $(patsubst %,$(BUILD)/tests/differential/%.o,http_libhtp http_readers http_explained http_streams http_made) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(HTP_LIBS) $(LDLIBS)
 

@@ -6,6 +6,7 @@
  */
 #include "tests/differential/http_libhtp.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +164,132 @@ static bool blanks_behind_target(const struct pair *p)
            event(p, AN_HTTP_URI_DELIM_NON_COMPLIANT);
 }
 
+/* --- targets: both with the difference taken out ------------------------------------------------------------------------ */
+
+enum {
+    URI_U = 1,       /* %uXXXX is a character in the query as well */
+    URI_UTF8 = 2,    /* a character is its best fit, and what is none '?' */
+    URI_SLASHES = 4, /* several are one */
+    URI_END = 8,     /* a slash at the path's end, which a dot segment leaves */
+};
+
+static uint32_t utf8_char(struct span s, uint32_t at, uint8_t *fit)
+{
+    uint8_t c = s.p[at];
+    uint32_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1, v = c & (0x7f >> n);
+
+    *fit = c < 0x80 ? c : '?';
+    for (uint32_t i = 1; i < n; i++) {
+        if (at + i >= s.len || (s.p[at + i] & 0xc0) != 0x80)
+            return 1;
+        v = v << 6 | (s.p[at + i] & 0x3f);
+    }
+    if (n > 1 && v < 256)
+        *fit = (uint8_t)v;
+    return n;
+}
+
+static uint8_t hex4(struct span s, uint32_t at)
+{
+    char digits[5] = {0};
+
+    memcpy(digits, s.p + at, 4);
+    return (uint8_t)strtoul(digits, NULL, 16);
+}
+
+static struct text plain_uri(struct span s, unsigned what)
+{
+    struct text t = {0};
+
+    for (uint32_t i = 0; i < s.len;) {
+        uint8_t c = s.p[i], last = t.len > 0 ? t.p[t.len - 1] : 0;
+        uint32_t n = 1;
+
+        if ((what & URI_U) && c == '%' && i + 6 <= s.len && (s.p[i + 1] | 0x20) == 'u' &&
+            isxdigit(s.p[i + 2]) && isxdigit(s.p[i + 3]) && isxdigit(s.p[i + 4]) && isxdigit(s.p[i + 5])) {
+            c = hex4(s, i + 2);
+            n = 6;
+        } else if ((what & URI_UTF8) && c >= 0x80) {
+            n = utf8_char(s, i, &c);
+        }
+        if ((what & URI_END) && last == '/' && (c == '?' || c == '#'))
+            t.len--;
+        if (!((what & URI_SLASHES) && c == '/' && last == '/'))
+            text_add(&t, &c, 1);
+        i += n;
+    }
+    if ((what & URI_END) && t.len > 0 && t.p[t.len - 1] == '/')
+        t.len--;
+    return t;
+}
+
+static bool same_uri(const struct pair *p, unsigned what)
+{
+    struct text us = plain_uri(p->us, what), them = plain_uri(p->them, what & ~(unsigned)URI_UTF8);
+    bool same = p->field == READ_URI && span_eq(text_span(&us), text_span(&them));
+
+    free(us.p);
+    free(them.p);
+    return same;
+}
+
+static bool u_in_query(const struct pair *p)
+{
+    return same_uri(p, URI_U);
+}
+
+static bool best_fit(const struct pair *p)
+{
+    return same_uri(p, URI_UTF8);
+}
+
+static bool slashes(const struct pair *p)
+{
+    return same_uri(p, URI_SLASHES);
+}
+
+static bool last_dots(const struct pair *p)
+{
+    struct span target = ours(p, READ_TARGET);
+
+    return same_uri(p, URI_END) && target.len > 0 &&
+           (memchr(target.p, '.', target.len) || memmem(target.p, target.len, "%2", 2));
+}
+
+/* "/a//../b": one slash before the dots are looked at, so "a" goes. */
+static bool dots_behind_slashes(const struct pair *p)
+{
+    const uint8_t *slashes_at = p->field == READ_URI ? memmem(p->them.p, p->them.len, "//", 2) : NULL;
+    const uint8_t *name = slashes_at && slashes_at > p->them.p
+                              ? memrchr(p->them.p, '/', (size_t)(slashes_at - p->them.p))
+                              : NULL;
+
+    if (!name)
+        return false;
+    struct span front = span_of(p->them.p, (size_t)(name - p->them.p)),
+                rest = span_sub(p->them, (uint32_t)(slashes_at + 1 - p->them.p), p->them.len);
+    return p->us.len == front.len + rest.len && begins_with(p->us, front) && ends_with(p->us, rest);
+}
+
+static bool several(const struct pair *p)
+{
+    return same_uri(p, URI_U | URI_UTF8 | URI_SLASHES | URI_END);
+}
+
+/* --- first lines ------------------------------------------------------------------------------------------------------ */
+
+static bool host_dots(const struct pair *p)
+{
+    return p->field == READ_HOST && p->us.len > 0 && begins_with(p->them, p->us) &&
+           only_of(span_sub(p->them, p->us.len, p->them.len), ".");
+}
+
+static bool message_blanks(const struct pair *p)
+{
+    return p->field == READ_MESSAGE && begins_with(p->them, p->us) &&
+           only_of(span_sub(p->them, p->us.len, p->them.len), " \t");
+}
+
 static bool head_cut_off(const struct pair *p)
 {
     if (p->field != READ_HOST || p->them.len > 0 || p->id + 1 != p->our->n)
@@ -239,6 +366,33 @@ static bool three_layers(const struct pair *p)
     return commas == 2 && p->us.len > 0 && !span_eq(p->us, text_span(&p->our_tx->wire[APP_TO_CLIENT]));
 }
 
+/* What its first chunk holds is too little for libhtp's decoder. */
+static bool small_chunk(const struct pair *p)
+{
+    struct span wire = text_span(&p->our_tx->wire[APP_TO_CLIENT]), fields = ours(p, READ_RESPONSE_HEADERS);
+
+    return p->field == READ_RESPONSE_BODY && p->us.len > 0 && p->them.len > 0 && wire.len > 0 &&
+           wire.p[0] == 0x78 && !span_eq(p->us, wire) && memmem(fields.p, fields.len, "hunked", 6) &&
+           (ends_with(wire, p->them) || ends_with(p->us, p->them));
+}
+
+/* Blanks and line ends apart, both say the same. */
+static bool folded_field(const struct pair *p)
+{
+    struct text both[2] = {{0}, {0}};
+    struct span from[2] = {p->us, p->them};
+
+    for (int k = 0; k < 2; k++)
+        for (uint32_t i = 0; i < from[k].len; i++)
+            if (from[k].p[i] != ' ' && from[k].p[i] != '\n')
+                text_add(&both[k], &from[k].p[i], 1);
+    bool same = p->field == READ_RESPONSE_HEADERS && event(p, AN_HTTP_INVALID_RESPONSE_FIELD_FOLDING) &&
+                memmem(p->us.p, p->us.len, " \n", 2) && span_eq(text_span(&both[0]), text_span(&both[1]));
+    free(both[0].p);
+    free(both[1].p);
+    return same;
+}
+
 /* --- whole messages ---------------------------------------------------------------------------------------------------- */
 
 static bool too_long(const struct pair *p)
@@ -271,15 +425,26 @@ static struct explanation {
     {"a response without a request: libhtp makes up a target", no_request, 0},
     {"blanks in front of the protocol are the target's to libhtp", blanks_behind_target, 0},
     {"the head is cut off: libhtp looks for no host in it", head_cut_off, 0},
+    {"a dot behind a host's name is not the name's", host_dots, 0},
+    {"blanks behind a message are the message's to libhtp", message_blanks, 0},
+    {"%uXXXX in the query is a character to us", u_in_query, 0},
+    {"UTF-8 in the path stays to us; libhtp writes the best fit, and '?' for what is none", best_fit, 0},
+    {"several slashes are one, also those that were backslashes or encoded; libhtp leaves some", slashes, 0},
+    {"a dot segment at the path's end leaves a slash (RFC 3986, 5.2.4), in libhtp none", last_dots, 0},
+    {"several slashes are one before dots are looked at, in libhtp behind it", dots_behind_slashes, 0},
+    {"more than one of these in a target", several, 0},
     {"CONNECT to what is no authority: a host to libhtp, a target to us", connect_to_none, 0},
     {"a line of CRs in a head is a field without name to libhtp, nothing to us", empty_field, 0},
     {"folded lines are joined by one blank, by more in libhtp", folded_blanks, 0},
+    {"a folded line that looks like a field is one in a response, to libhtp not behind an empty value",
+     folded_field, 0},
     {"NUL, VT or FF at a value's ends: white space to us", odd_white, 0},
     {"a trailer's fields are header fields to libhtp; ours are in http.trailer", trailer, 0},
     {"empty lines behind a message are its body to libhtp", empty_lines_behind, 0},
     {"bytes behind a message's length are its body to libhtp, a transaction of their own to us",
      behind_the_length, 0},
     {"lines in front of a response are its body to libhtp", in_front_of_the_response, 0},
+    {"deflate with few bytes in its first chunk: libhtp loses them, or does not decode it", small_chunk, 0},
     {"three codings: we undo four, libhtp as Suricata sets it two", three_layers, 0},
     {"a field beyond our limit, in one piece: libhtp's limit is for what it has to keep", too_long, 0},
     {"what is no message is a body to us, HTTP/0.9 to libhtp", no_message, 0},

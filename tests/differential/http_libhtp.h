@@ -7,6 +7,7 @@
  *   http_readers.c    what each of the two made of a connection
  *   http_explained.c  differences that are meant, each with a reason and a check
  *   http_streams.c    captures into turns of bytes
+ *   http_made.c       connections made up
  */
 #include "tests/differential/http_streams.h"
 
@@ -41,7 +42,8 @@ struct text {
 struct read_tx {
     struct text field[READ_N]; /* header fields: "Name: value" LF of each */
     struct text trailer[2];    /* ours only, as header fields; libhtp has them among the header fields */
-    struct text wire[2];       /* ours only: the body as it came, without its framing */
+    struct text sent;    /* ours only: a request's body as it came, which rules see beside the decoded one */
+    struct text wire[2]; /* ours only: the body as it came, without its framing */
 };
 
 #define READ_TX_MAX 4096
@@ -70,6 +72,9 @@ void read_with_ours(const struct stream_flow *f, enum cutting cut, struct readin
 void reading_free(struct reading *r);
 void text_add(struct text *t, const void *p, size_t len);
 struct span text_span(const struct text *t);
+
+/* The turns are the caller's: free() each and their array. */
+void make_flow(unsigned number, struct stream_flow *f);
 
 /* NULL: nothing explains it. */
 const char *explained(const struct pair *p);

@@ -67,6 +67,7 @@ void reading_free(struct reading *r)
             text_free(&r->tx[i]->trailer[k]);
             text_free(&r->tx[i]->wire[k]);
         }
+        text_free(&r->tx[i]->sent);
         free(r->tx[i]);
     }
     *r = (struct reading){0};
@@ -264,6 +265,15 @@ static void forget_answer(struct read_tx *t)
         text_free(&t->field[k]);
 }
 
+/* New bytes of the body as it came, and not decoded. */
+static bool is_wire(const struct text *wire, const struct app_view *v, unsigned b, struct span s)
+{
+    struct span fresh = span_sub(s, v->fresh_at[b], s.len);
+    uint64_t at = v->origin[b] + v->fresh_at[b];
+
+    return at + fresh.len <= wire->len && span_eq(fresh, span_of(wire->p + at, fresh.len));
+}
+
 static void take_grown(struct text *t, const struct app_view *v, unsigned b, struct span s)
 {
     uint64_t at = v->origin[b] + v->fresh_at[b];
@@ -285,7 +295,9 @@ static void take_instance(struct read_tx *t, const struct app_view *v, unsigned 
     struct text *to = &t->field[field];
 
     if (field == READ_REQUEST_BODY || field == READ_RESPONSE_BODY) {
-        take_grown(to, v, b, s);
+        bool sent = field == READ_REQUEST_BODY && is_wire(&t->wire[APP_TO_SERVER], v, b, s);
+
+        take_grown(sent ? &t->sent : to, v, b, s);
     } else if (field == READ_REQUEST_HEADERS || field == READ_RESPONSE_HEADERS) {
         text_add(to, s.p, s.len);
         text_add(to, "\n", 1);
@@ -309,6 +321,9 @@ static void inspect(void *arg, struct app *a, const struct app_view *v)
     t = tx_at(r, v->tx->id);
     if (is_fresh(v, BUF_HTTP_RESPONSE_LINE) && t->field[READ_STATUS].there)
         forget_answer(t);
+    if (is_fresh(v, BUF_HTTP_BODY_RAW))
+        take_grown(&t->wire[v->dir], v, BUF_HTTP_BODY_RAW,
+                   v->instance[v->first[BUF_HTTP_BODY_RAW] - 1].bytes);
     for (unsigned i = 0; i < sizeof(from_buffer) / sizeof(from_buffer[0]); i++) {
         unsigned b = from_buffer[i].buffer;
         enum read_field field = (enum read_field)from_buffer[i].field[v->dir];
@@ -322,9 +337,6 @@ static void inspect(void *arg, struct app *a, const struct app_view *v)
     if (is_fresh(v, BUF_HTTP_TRAILER))
         text_set(&t->trailer[v->dir], v->instance[v->first[BUF_HTTP_TRAILER] - 1].bytes.p,
                  v->instance[v->first[BUF_HTTP_TRAILER] - 1].bytes.len);
-    if (is_fresh(v, BUF_HTTP_BODY_RAW))
-        take_grown(&t->wire[v->dir], v, BUF_HTTP_BODY_RAW,
-                   v->instance[v->first[BUF_HTTP_BODY_RAW] - 1].bytes);
 }
 
 static void no_log(void *arg, const struct app_record *record) {}
@@ -366,6 +378,12 @@ void read_with_ours(const struct stream_flow *f, enum cutting cut, struct readin
         r->recognised |= l->flow && lab_speaks(l, APP_HTTP1);
     }
     r->recognised |= r->n > 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (r->tx[i] && r->tx[i]->field[READ_REQUEST_BODY].len == 0) { /* it was not coded */
+            text_free(&r->tx[i]->field[READ_REQUEST_BODY]);
+            r->tx[i]->field[READ_REQUEST_BODY] = r->tx[i]->sent;
+            r->tx[i]->sent = (struct text){0};
+        }
     r->events = l->events;
     lab_end_flow(l);
     lab_forget(l);
