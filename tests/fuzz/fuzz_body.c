@@ -1,8 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Bodies of every coding, in layers and as form data, cut anywhere. The first bytes choose which. */
+/*
+ * Bodies of every coding, in layers and as form data, cut anywhere. The first bytes choose which, and whether digests are
+ * made and files kept: of those, each begins once and ends once, also when the ring takes nothing any more.
+ */
 #include "tests/unit/body_lab.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct {
+    bool open;
+    uint64_t id;
+    unsigned room; /* chunks that are taken */
+} keeper;
+
+static bool keep(void *arg, const struct app_chunk *c)
+{
+    if (c->first == keeper.open || (!c->first && c->id != keeper.id) || (c->first && c->last))
+        abort();
+    if (c->last || keeper.room > 0) {
+        keeper.open = !c->last;
+        keeper.id = c->id;
+    }
+    if (keeper.room == 0)
+        return false;
+    keeper.room--;
+    return true;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -28,9 +51,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!l)
         l = body_lab_new(&limits); /* kept from run to run */
+    l->app->hooks.file = keep;
+    l->app->cfg.store_bytes = 5000;
+    app_file_asks(l->app, data[0] & 64 ? FILE_ASK_HASHES | FILE_ASK_GROWN | FILE_ASK_STORE : 0);
+    body_state.tx.store = data[0] & 64 ? 3 : 0;
+    keeper.room = data[3];
     body_lab_begin(l, &about);
     body_lab_add(l, data + 5, size - 5, 1u + data[4] * 4u);
     body_lab_end(l, data[0] & 32);
     body_lab_forget(l);
+    if (keeper.open)
+        abort();
     return 0;
 }
