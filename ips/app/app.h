@@ -68,6 +68,8 @@ void app_file_asks(struct app *a, uint8_t asks);
 
 /* In an inspect hook: a rule has matched in the view, and its files are to be remembered with that, or kept (enum filestore). */
 void app_matched(struct app *a, const struct app_view *v, uint32_t sid, uint8_t filestore);
+/* A rule has matched outside of transactions: files of the packet's flow are kept from here on (enum filestore). */
+void app_keep_files(struct app *a, const struct packet *p, uint8_t filestore);
 /* The list "files" of what the transaction carries, after the packet was parsed. False: nothing is known. */
 bool app_files(const struct app *a, uint64_t tx_id, bool to_client, struct fields *out);
 

@@ -176,10 +176,24 @@ bool app_files(const struct app *a, uint64_t tx_id, bool to_client, struct field
     return any;
 }
 
+static uint8_t directions(uint8_t filestore, enum app_dir matched)
+{
+    return filestore & FILESTORE_MATCHED ? (uint8_t)(1u << matched)
+                                         : filestore & (FILESTORE_TO_SERVER | FILESTORE_TO_CLIENT);
+}
+
+void app_keep_files(struct app *a, const struct packet *p, uint8_t filestore)
+{
+    struct app_flow *f = p->flow ? a->slots[flow_index(a->flows, p->flow)].flow : NULL;
+
+    if (f && a->cfg.store_bytes)
+        f->store |= directions(filestore, p->flags & PKT_TO_CLIENT ? APP_TO_CLIENT : APP_TO_SERVER);
+}
+
 void app_matched(struct app *a, const struct app_view *v, uint32_t sid, uint8_t filestore)
 {
     if (filestore && a->cfg.store_bytes) {
-        uint8_t dirs = filestore & FILESTORE_MATCHED ? (uint8_t)(1u << v->dir) : filestore & 3;
+        uint8_t dirs = directions(filestore, (enum app_dir)v->dir);
 
         v->tx->store |= dirs;
         a->flow->store |= filestore & FILESTORE_FLOW ? dirs : 0;

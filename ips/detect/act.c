@@ -135,6 +135,8 @@ void act_note(struct detect *d, uint32_t rule, enum match match, uint8_t note)
     counter_add(d->c, CTR_DETECT_MATCHES, 1);
     if ((r->flags & RULE_REPLACES) && d->inline_mode)
         rewrite(d, match);
+    if (match != IN_APP && d->app && d->rs->info[rule].filestore)
+        app_keep_files(d->app, d->p, d->rs->info[rule].filestore);
     if (r->action == ACTION_PASS && !r->limits)
         d->pass_rank = rule;
     m = find_place(d, r);

@@ -6,8 +6,9 @@
  *     filestore:DIRECTION[,SCOPE];                       request, to_server, response, to_client, both
  *                                                        file, tx: of the transaction; ssn, flow: from now on, of the flow
  *
- * A rule that looks at nothing else is about files: it matches each transaction that carries one. Whether anything is stored,
- * and where, is the configuration's business (app.filestore); rules match either way. Control thread.
+ * A rule about packets or streams has no transaction: it is taken as if it said flow. A rule that looks at nothing else is
+ * about files: it matches each transaction that carries one. Whether anything is stored, and where, is the
+ * configuration's business (app.filestore); rules match either way. Control thread.
  */
 #include "rules/kw/filestore.h"
 

@@ -135,6 +135,7 @@ static void files_that_are_kept(void **state)
         {"file.data; content:\"c\"; filestore;", 100, 100, "abc"},
         {"file.data; content:\"c\"; filestore:response,file;", 100, 100, "abc"},
         {"http.uri; content:\"abc\"; filestore:both,tx;", 100, 100, "abc"},
+        {"content:\"GET /\"; filestore:both;", 100, 100, "abc"},
         {"filestore;", 100, 2, "ab"},
         {"filestore;", 2, 100, "ab"},
         {"filestore;", 100, 0, ""},
