@@ -15,6 +15,11 @@ static struct span lit(const char *s)
     return span_of(s, strlen(s));
 }
 
+static const uint8_t *find(struct span s, const char *word)
+{
+    return s.len > 0 ? memmem(s.p, s.len, word, strlen(word)) : NULL;
+}
+
 static bool begins_with(struct span s, struct span what)
 {
     return s.len >= what.len && span_eq(span_sub(s, 0, what.len), what);
@@ -74,7 +79,7 @@ enum {
 
 static void add_line(struct text *t, unsigned what, struct span line)
 {
-    const uint8_t *colon = memmem(line.p, line.len, ": ", 2);
+    const uint8_t *colon = find(line, ": ");
     uint32_t at = colon ? (uint32_t)(colon - line.p) + 2 : 0;
     struct span value = span_sub(line, at, line.len);
 
@@ -253,13 +258,13 @@ static bool last_dots(const struct pair *p)
     struct span target = ours(p, READ_TARGET);
 
     return same_uri(p, URI_END) && target.len > 0 &&
-           (memchr(target.p, '.', target.len) || memmem(target.p, target.len, "%2", 2));
+           (memchr(target.p, '.', target.len) || find(target, "%2"));
 }
 
 /* "/a//../b": one slash before the dots are looked at, so "a" goes. */
 static bool dots_behind_slashes(const struct pair *p)
 {
-    const uint8_t *slashes_at = p->field == READ_URI ? memmem(p->them.p, p->them.len, "//", 2) : NULL;
+    const uint8_t *slashes_at = p->field == READ_URI ? find(p->them, "//") : NULL;
     const uint8_t *name = slashes_at && slashes_at > p->them.p
                               ? memrchr(p->them.p, '/', (size_t)(slashes_at - p->them.p))
                               : NULL;
@@ -356,7 +361,7 @@ static bool in_front_of_the_response(const struct pair *p)
 static bool three_layers(const struct pair *p)
 {
     struct span fields = ours(p, READ_RESPONSE_HEADERS);
-    const uint8_t *at = memmem(fields.p, fields.len, "Content-Encoding: ", 18);
+    const uint8_t *at = find(fields, "Content-Encoding: ");
     unsigned commas = 0;
 
     if (p->field != READ_RESPONSE_BODY || !at)
@@ -372,7 +377,7 @@ static bool small_chunk(const struct pair *p)
     struct span wire = text_span(&p->our_tx->wire[APP_TO_CLIENT]), fields = ours(p, READ_RESPONSE_HEADERS);
 
     return p->field == READ_RESPONSE_BODY && p->us.len > 0 && p->them.len > 0 && wire.len > 0 &&
-           wire.p[0] == 0x78 && !span_eq(p->us, wire) && memmem(fields.p, fields.len, "hunked", 6) &&
+           wire.p[0] == 0x78 && !span_eq(p->us, wire) && find(fields, "hunked") &&
            (ends_with(wire, p->them) || ends_with(p->us, p->them));
 }
 
@@ -387,7 +392,7 @@ static bool folded_field(const struct pair *p)
             if (from[k].p[i] != ' ' && from[k].p[i] != '\n')
                 text_add(&both[k], &from[k].p[i], 1);
     bool same = p->field == READ_RESPONSE_HEADERS && event(p, AN_HTTP_INVALID_RESPONSE_FIELD_FOLDING) &&
-                memmem(p->us.p, p->us.len, " \n", 2) && span_eq(text_span(&both[0]), text_span(&both[1]));
+                find(p->us, " \n") && span_eq(text_span(&both[0]), text_span(&both[1]));
     free(both[0].p);
     free(both[1].p);
     return same;
