@@ -211,9 +211,9 @@ static void put_numbers(struct app *a, struct message *m)
         app_put_number(a, &m->tx, BUF_MQTT_RETURN_CODE, f->return_code);
         app_put_number(a, &m->tx, BUF_MQTT_SESSION_PRESENT, f->session_present);
     }
-    for (unsigned i = 0; i < 256; i++)
-        if (f->reasons[i / 64] >> i % 64 & 1)
-            app_put_number(a, &m->tx, BUF_MQTT_REASON, i);
+    for (unsigned i = 0; i < 4; i++)
+        for (uint64_t left = f->reasons[i]; left; left &= left - 1)
+            app_put_number(a, &m->tx, BUF_MQTT_REASON, 64 * i + (unsigned)__builtin_ctzll(left));
 }
 
 /* Takes the message apart. False: its lengths cannot be. */
