@@ -208,6 +208,7 @@ static void header_line(struct app *a, struct mime *m, struct span text, bool be
     }
     if (m->field.len + text.len > app_limits(a)->header_line) {
         app_event(a, AN_MIME_LONG_VALUE);
+        app_event(a, AN_MIME_MALFORMED); /* a boundary may stand in what is cut off */
         text = span_sub(text, 0, app_limits(a)->header_line - m->field.len);
     }
     m->bad |= !bytes_add(a, &m->field, text);

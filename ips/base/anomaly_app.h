@@ -263,7 +263,7 @@
     X(AN_SMTP_DUPLICATE_FIELDS, "smtp.duplicate_fields",                                                     \
       "a header field of a mail that may come once comes again")                                             \
     X(AN_MIME_MALFORMED, "smtp.mime_malformed_msg",                                                          \
-      "a header of a mail that is none, or a multipart without a boundary")                                  \
+      "*a header of a mail that is none, or is cut, or a multipart without a boundary")                      \
     X(AN_MIME_INVALID_BASE64, "smtp.mime_invalid_base64",                                                    \
       "characters in base64 that are none of it, or a wrong end")                                            \
     X(AN_MIME_BASE64_GOES_ON, "smtp.mime_base64_behind_padding",                                             \
