@@ -47,6 +47,7 @@ static void free_message(struct app *a, struct http1_message *m)
     bytes_free(a, &m->raw_trailer);
     body_free(a, &m->body);
     body_free(a, &m->as_sent);
+    doh_free(a, &m->doh);
 }
 
 static void close_tx(struct app *a, struct http1 *s, struct http1_tx *t)
@@ -123,6 +124,8 @@ enum http1_next http1_finish(struct http1_run *r, bool whole)
     if (m->trailer.n > 0 && !http_fields_finish(r->a, &m->trailer, r->dir))
         return http1_stop(r, APP_BAD);
     put_trailer(r->a, t, r->dir);
+    if (whole)
+        doh_end(r->a, &m->doh, &t->tx, r->dir);
     on = app_inspect(r->a, &t->tx, r->dir, true) && on;
     r->put = r->gathered = false;
     m->done = true;

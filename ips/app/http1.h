@@ -10,6 +10,7 @@
  * Worker thread.
  */
 #include "ips/app/body.h"
+#include "ips/app/doh.h"
 #include "ips/app/http.h"
 
 enum http1_step {
@@ -38,6 +39,7 @@ struct http1_message {
     struct bytes raw,
         raw_trailer; /* header fields as they came; raw only when fields.text is something else */
     struct body body;
+    struct doh doh;
     struct body as_sent; /* of a request whose body is coded: the same without decoding */
     uint64_t length;     /* Content-Length */
     uint64_t body_bytes;

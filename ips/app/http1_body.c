@@ -178,6 +178,7 @@ static enum http1_next feed(struct http1_run *r, struct span bytes)
         r->put = true;
     }
     m->body_bytes += bytes.len;
+    doh_add(r->a, &m->doh, r->dir, bytes);
     r->gathered = true;
     return body_gather(r->a, &m->as_sent, &t->tx, bytes) && body_gather(r->a, &m->body, &t->tx, bytes)
                ? GO
@@ -262,6 +263,8 @@ enum http1_next http1_body_begin(struct http1_run *r)
 
     take_codings(r, &about);
     take_transfer(r, &about);
+    doh_begin(r->a, &m->doh, http_fields_find(&m->fields, HTTP_CONTENT_TYPE),
+              r->dir == APP_TO_SERVER ? http1_word(m, 1) : span_of(NULL, 0));
     if (r->dir == APP_TO_CLIENT)
         return response_begin(r, &about);
     if (t->method == METHOD_CONNECT) {

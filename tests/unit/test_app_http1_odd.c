@@ -364,6 +364,18 @@ static const struct odd odds[] = {
      AN_N,
      BUF_HTTP_RESPONSE_BODY,
      "ab"},
+    {"a question to DNS in a target",
+     {CLIENT("GET /dns-query?x=1&dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB HTTP/1.1\r\n" HOST "\r\n")},
+     AN_N,
+     BUF_DNS_QUERY,
+     "www.example.com"},
+    {"a question to DNS in a body",
+     {CLIENT("POST /dns-query HTTP/1.1\r\n" HOST "Content-Type: application/dns-message\r\n"
+             "Content-Length: 27\r\n\r\n"
+             "\0\0\1\0\0\1\0\0\0\0\0\0\4evil\4test\0\0\1\0\1")},
+     AN_N,
+     BUF_DNS_QUERY,
+     "evil.test"},
     {"early data in a tunnel",
      {CLIENT("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n\1 early")},
      AN_HTTP_CONNECT_EARLY_DATA,
