@@ -49,6 +49,7 @@ struct h2_message { /* one direction of a stream */
     struct bytes line, uri,
         host; /* made of them: first line, http.uri, http.host where they are not in fields */
     struct body body;
+    struct body as_sent; /* of a request whose body is coded: the same without decoding */
     struct doh doh;
     struct span uri_norm, host_norm; /* in uri, host, or fields */
     uint64_t length, got;            /* content-length, and bytes of DATA */

@@ -173,6 +173,14 @@ static bool take_body(struct app *a, struct h2_stream *t, enum app_dir dir)
     };
 
     take_codings(&m->fields, &about);
+    if (dir == APP_TO_SERVER &&
+        about.n_codings > 0) { /* few servers undo it, and others take the body as it is */
+        struct body_about as_sent = {
+            .dir = dir, .buffers = {BUF_HTTP_REQUEST_BODY}, .n_buffers = 1, .depth = about.depth};
+
+        if (!body_begin(a, &m->as_sent, &t->tx, &as_sent))
+            return false;
+    }
     return body_begin(a, &m->body, &t->tx, &about);
 }
 

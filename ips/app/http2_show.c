@@ -171,6 +171,7 @@ void h2_show(struct app *a, void *state, struct app_tx *tx, enum app_dir dir)
     for (int way = 0; way < 2; way++)
         h2_put_message(a, h, t, (enum app_dir)way, way == (int)dir);
     body_show(a, &t->way[dir].body, &t->tx);
+    body_show(a, &t->way[dir].as_sent, &t->tx);
     body_show(a, &t->way[1 - dir].body, &t->tx);
     for (int way = 0; way < 2; way++)
         h2_put_each(a, h, t, (enum app_dir)way, way == (int)dir);

@@ -39,8 +39,10 @@ void h2_flush(struct app *a, struct h2 *h)
     h->gathered = 0;
     if (!t)
         return;
-    for (int dir = 0; dir < 2; dir++)
+    for (int dir = 0; dir < 2; dir++) {
+        body_flush(a, &t->way[dir].as_sent, &t->tx);
         body_flush(a, &t->way[dir].body, &t->tx);
+    }
     h2_forget_made(a, h);
 }
 
@@ -53,6 +55,7 @@ static void message_free(struct app *a, struct h2_message *m)
     bytes_free(a, &m->uri);
     bytes_free(a, &m->host);
     body_free(a, &m->body);
+    body_free(a, &m->as_sent);
     doh_free(a, &m->doh);
 }
 
@@ -61,8 +64,10 @@ static void close_stream(struct app *a, struct h2 *h, struct h2_stream *t)
     struct h2_stream **link = &h->bucket[bucket_of(t->id)];
 
     h2_flush(a, h);
-    for (int dir = 0; dir < 2; dir++)
+    for (int dir = 0; dir < 2; dir++) {
+        body_end(a, &t->way[dir].as_sent, &t->tx, false);
         body_end(a, &t->way[dir].body, &t->tx, false);
+    }
     app_tx_close(a, &t->tx);
     for (int dir = 0; dir < 2; dir++)
         message_free(a, &t->way[dir]);
@@ -142,6 +147,7 @@ void h2_stream_end(struct app *a, struct h2 *h, struct h2_stream *t, enum app_di
     if (!m->ended) {
         if (m->has_length && m->length != m->got && !no_body(t, dir))
             app_event(a, AN_HTTP2_CONTENT_LENGTH);
+        body_end(a, &m->as_sent, &t->tx, true);
         body_end(a, &m->body, &t->tx, true);
         m->ended = true;
         doh_end(a, &m->doh, &t->tx, dir);
@@ -168,6 +174,7 @@ void h2_stream_data(struct app *a, struct h2 *h, const struct h2_side *s, struct
     h->gathered = s->stream;
     m->got += bytes.len;
     doh_add(a, &m->doh, (enum app_dir)h->dir, bytes);
+    body_gather(a, &m->as_sent, &t->tx, bytes);
     body_gather(a, &m->body, &t->tx, bytes);
 }
 
