@@ -71,7 +71,6 @@ static bool is_response(enum read_field f)
 /* --- header fields: both lists with the difference taken out ---------------------------------------------------------- */
 
 enum {
-    NO_TRAILER,
     NO_EMPTY,      /* fields without a name and nothing but white space for a value */
     NO_FOLD_BLANK, /* blanks in a row are one */
     NO_ODD_WHITE,  /* NUL, VT and FF at a value's ends */
@@ -135,23 +134,6 @@ static bool folded_blanks(const struct pair *p)
 static bool odd_white(const struct pair *p)
 {
     return same_without(p, NO_ODD_WHITE);
-}
-
-/* Ours come with CRLF, as http.trailer has them. */
-static bool trailer(const struct pair *p)
-{
-    struct text both = {0};
-    struct span t = text_span(&p->our_tx->trailer[is_response(p->field)]);
-
-    if (!is_head(p->field) || t.len == 0)
-        return false;
-    text_add(&both, p->us.p, p->us.len);
-    for (uint32_t i = 0; i < t.len; i++)
-        if (t.p[i] != '\r')
-            text_add(&both, t.p + i, 1);
-    bool same = span_eq(text_span(&both), p->them);
-    free(both.p);
-    return same;
 }
 
 /* --- first lines ------------------------------------------------------------------------------------------------------ */
@@ -444,7 +426,6 @@ static struct explanation {
     {"a folded line that looks like a field is one in a response, to libhtp not behind an empty value",
      folded_field, 0},
     {"NUL, VT or FF at a value's ends: white space to us", odd_white, 0},
-    {"a trailer's fields are header fields to libhtp; ours are in http.trailer", trailer, 0},
     {"empty lines behind a message are its body to libhtp", empty_lines_behind, 0},
     {"bytes behind a message's length are its body to libhtp, a transaction of their own to us",
      behind_the_length, 0},

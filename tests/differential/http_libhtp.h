@@ -41,7 +41,6 @@ struct text {
 
 struct read_tx {
     struct text field[READ_N]; /* header fields: "Name: value" LF of each */
-    struct text trailer[2];    /* ours only, as header fields; libhtp has them among the header fields */
     struct text sent;    /* ours only: a request's body as it came, which rules see beside the decoded one */
     struct text wire[2]; /* ours only: the body as it came, without its framing */
 };

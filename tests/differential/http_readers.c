@@ -64,7 +64,6 @@ void reading_free(struct reading *r)
         for (unsigned k = 0; k < READ_N; k++)
             text_free(&r->tx[i]->field[k]);
         for (unsigned k = 0; k < 2; k++) {
-            text_free(&r->tx[i]->trailer[k]);
             text_free(&r->tx[i]->wire[k]);
         }
         text_free(&r->tx[i]->sent);
@@ -334,9 +333,6 @@ static void inspect(void *arg, struct app *a, const struct app_view *v)
             if (v->instance[k - 1].fresh)
                 take_instance(t, v, b, field, v->instance[k - 1].bytes);
     }
-    if (is_fresh(v, BUF_HTTP_TRAILER))
-        text_set(&t->trailer[v->dir], v->instance[v->first[BUF_HTTP_TRAILER] - 1].bytes.p,
-                 v->instance[v->first[BUF_HTTP_TRAILER] - 1].bytes.len);
 }
 
 static void no_log(void *arg, const struct app_record *record) {}
