@@ -459,6 +459,8 @@ static void feed_all(struct app *a, struct span bytes, bool end)
             return;
         f = a->flow;
     }
+    if (!f->over)
+        app_event(a, AN_APP_SWITCHES);
 }
 
 /* Bytes begin that clearly are another protocol's than the flow's: it goes on as that one. */

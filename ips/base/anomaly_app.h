@@ -8,9 +8,10 @@
  * (app.memcap_policy). AN_APP_MISMATCH is the first of them.
  */
 
-#define ANOMALIES_OF_ANY_APP(X)                                           \
-    X(AN_APP_MISMATCH, "applayer_mismatch_protocol_both_directions",      \
-      "*the two directions, or two datagrams, speak different protocols") \
+#define ANOMALIES_OF_ANY_APP(X)                                                                           \
+    X(AN_APP_MISMATCH, "applayer_mismatch_protocol_both_directions",                                      \
+      "*the two directions, or two datagrams, speak different protocols")                                 \
+    X(AN_APP_SWITCHES, "applayer_too_many_switches", "#one segment changes the protocol again and again") \
     X(AN_APP_GAP, "applayer_gap", "bytes are missing: the parser gets no more of this direction")
 #define ANOMALIES_OF_HTTP(X)                                                                                 \
     X(AN_HTTP_REQUEST_FIELD_MISSING_COLON, "http.request_field_missing_colon",                               \

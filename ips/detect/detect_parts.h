@@ -21,7 +21,7 @@
 #define NOTES_BYTES 32768
 #define DONE_LINES  128 /* of rules that have matched, beside what transactions remember */
 #define DONE_WAYS   8
-#define WANTED_MAX  32 /* rules about transactions whose fast pattern was in the payload */
+#define WANTED_MAX  1024 /* rules about transactions whose fast pattern was in the payload */
 
 enum match { NO_MATCH, IN_PACKET, IN_STREAM, IN_APP };
 
