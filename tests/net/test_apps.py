@@ -283,7 +283,7 @@ log level = 0
 {shares}
 ''')
     # it ends with a signal to its whole group, which must not be ours
-    serve(path, ['smbd', '--foreground', '-s', conf], 4455, start_new_session=True)
+    serve(path, ['smbd', '--foreground', '--no-process-group', '-s', conf], 4455, start_new_session=True)
 
     def smb(share, commands):
         return ['timeout', '60', 'smbclient', f'//{SERVER4}/{share}', '-N', '-p', '4455', '-s', '/dev/null',
