@@ -2,9 +2,35 @@
 #ifndef SLUICE_FLOW_PARTS_H
 #define SLUICE_FLOW_PARTS_H
 /*
- * Between the files of this room only: keys (flow_key.c), TCP's part (flow_tcp.c), the table (flow.c).
+ * Between the files of this room only: keys (flow_key.c), TCP's part (flow_tcp.c), the table (flow_table.c, flow.c).
  */
+#include "ips/base/wheel.h"
 #include "ips/flow/flow.h"
+
+enum timeout_class { CLASS_TCP, CLASS_UDP, CLASS_ICMP, CLASS_OTHER, CLASS_N };
+
+struct flow_table {
+    uint32_t *buckets; /* index + 1 of the chain's first flow */
+    struct flow *flows;
+    uint32_t *vars_of; /* by flow: its owner in vars; 4 bytes that only flows with variables ever touch */
+    struct vars_pool *vars;
+    uint32_t bucket_shift;
+    uint32_t n_used;    /* flows that were ever in use; above them memory is untouched */
+    uint32_t free_head; /* index + 1, chained by flow.next */
+    uint32_t count;
+    bool emergency;    /* it was full, and is not down to nine tenths yet */
+    uint64_t burst_ns; /* no flow with last_ns at or after it may be freed */
+    uint64_t next_id;
+    uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
+    struct wheel wheels[2]; /* [FLOW_PROVEN set]: flows that have proven to be real, and all others */
+    struct {
+        flow_released_fn call;
+        void *arg;
+    } released[RELEASED_MAX]; /* the last one first */
+    unsigned n_released;
+    struct flow_config cfg;
+    size_t buckets_bytes, flows_bytes;
+};
 
 /* As the packet has it: [0] source, [1] destination. For ICMP the ports are id and type class, in that order in both
  * directions. No padding: it is hashed as bytes. */
