@@ -178,7 +178,7 @@ def test_check_strict(tmp_path):
     """One bad rule stops no other; with --strict it stops all. The reply counts either way."""
     good = tmp_path / 'good.rules'
     good.write_text('alert tcp any any -> any any (msg:"a"; content:"a"; sid:1;)\n'
-                    'alert http any any -> any any (msg:"b"; http.uri; content:"b"; sid:2;)\n')
+                    'alert rfb any any -> any any (msg:"b"; rfb.name; content:"b"; sid:2;)\n')
     bad = tmp_path / 'bad.rules'
     bad.write_text('alert tcp any any -> any any (msg:"c"; nosuchoption; sid:3;)\n')
 
