@@ -106,7 +106,9 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
         .inline_mode = place->inline_mode,
         .expect = place->expect,
         .store_bytes = cfg->app.filestore.enabled ? cfg->app.filestore.max_bytes : 0,
-        .file_asks = cfg->app.hashes ? FILE_ASK_HASHES : 0,
+        .ja3_auto = cfg->app.ja3 == FINGERPRINT_AUTO,
+        .ja4_auto = cfg->app.ja4 == FINGERPRINT_AUTO,
+        .asks = cfg->app.hashes ? ASK_HASHES : 0,
         .log = cfg->log.events[0] != '\0',
         .limits = {.body_window = cfg->app.body_window,
                    .body_start = cfg->app.body_start,
@@ -122,8 +124,8 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
                    .transactions = cfg->app.transactions,
                    .ftp_commands = cfg->app.ftp.max_tx,
                    .encryption_bypass = cfg->app.encryption_bypass,
-                   .ja3 = cfg->app.ja3,
-                   .ja4 = cfg->app.ja4,
+                   .ja3 = cfg->app.ja3 == 1,
+                   .ja4 = cfg->app.ja4 == 1,
                    .hassh = cfg->app.hassh},
     };
 }

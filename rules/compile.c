@@ -195,26 +195,35 @@ static uint32_t *sort_rules(struct builder *b, uint32_t *n_out)
     return order;
 }
 
-/* What is made of files only for those who ask. */
+/* What is made only for those who ask. */
 static void place_asks(struct ruleset *rs)
 {
     for (uint32_t i = 0; i < rs->n_rules; i++) {
         const struct rule *r = &rs->rules[i];
 
-        rs->file_asks |= rs->info[i].filestore ? FILE_ASK_STORE : 0;
+        rs->asks |= rs->info[i].filestore ? ASK_STORE : 0;
         for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++)
             switch (rs->steps[r->first_step + k].buffer) {
             case BUF_FILE_GROWN:
-                rs->file_asks |= FILE_ASK_GROWN;
+                rs->asks |= ASK_GROWN;
                 break;
             case BUF_FILE_MD5:
-                rs->file_asks |= FILE_ASK_MD5;
+                rs->asks |= ASK_MD5;
                 break;
             case BUF_FILE_SHA1:
-                rs->file_asks |= FILE_ASK_SHA1;
+                rs->asks |= ASK_SHA1;
                 break;
             case BUF_FILE_SHA256:
-                rs->file_asks |= FILE_ASK_SHA256;
+                rs->asks |= ASK_SHA256;
+                break;
+            case BUF_JA3_HASH:
+            case BUF_JA3_STRING:
+            case BUF_JA3S_HASH:
+            case BUF_JA3S_STRING:
+                rs->asks |= ASK_JA3;
+                break;
+            case BUF_JA4_HASH:
+                rs->asks |= ASK_JA4;
                 break;
             default:
                 break;

@@ -200,9 +200,9 @@ const struct disabled_rule *ruleset_disabled(const struct ruleset *rs, uint32_t 
     return rs->disabled;
 }
 
-uint8_t ruleset_file_asks(const struct ruleset *rs)
+uint8_t ruleset_asks(const struct ruleset *rs)
 {
-    return rs->file_asks;
+    return rs->asks;
 }
 
 uint32_t ruleset_generation(const struct ruleset *rs)

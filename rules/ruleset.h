@@ -159,14 +159,16 @@ struct disabled_rule {
     const char *file, *msg; /* "" when there is none */
 };
 
-/* What rules ask about files that costs something to know; the first three are enum digest_kind's bits (ips/app). */
-enum file_ask {
-    FILE_ASK_MD5 = 1 << 0,
-    FILE_ASK_SHA1 = 1 << 1,
-    FILE_ASK_SHA256 = 1 << 2,
-    FILE_ASK_HASHES = 7,
-    FILE_ASK_GROWN = 1 << 3, /* how long it is while it comes */
-    FILE_ASK_STORE = 1 << 4, /* filestore */
+/* What rules ask about that costs something to know; the first three are enum digest_kind's bits (ips/app). */
+enum rule_ask {
+    ASK_MD5 = 1 << 0,
+    ASK_SHA1 = 1 << 1,
+    ASK_SHA256 = 1 << 2,
+    ASK_HASHES = 7,
+    ASK_GROWN = 1 << 3, /* how long it is while it comes */
+    ASK_STORE = 1 << 4, /* filestore */
+    ASK_JA3 = 1 << 5,   /* fingerprints of hellos */
+    ASK_JA4 = 1 << 6,
 };
 
 enum filestore { /* the first two are bits by direction */
@@ -201,8 +203,8 @@ const struct rule *ruleset_rule(const struct ruleset *rs, uint32_t index);
 /* n of them, in the order of the files; they live as long as the ruleset. */
 const struct disabled_rule *ruleset_disabled(const struct ruleset *rs, uint32_t *n);
 uint32_t ruleset_generation(const struct ruleset *rs);
-/* enum file_ask of all its rules. */
-uint8_t ruleset_file_asks(const struct ruleset *rs);
+/* enum rule_ask of all its rules. */
+uint8_t ruleset_asks(const struct ruleset *rs);
 const struct ruleset_stats *ruleset_stats(const struct ruleset *rs);
 /* What became of the policy's lines, n of them, in order; they live as long as the ruleset. */
 const struct policy_report *ruleset_policy(const struct ruleset *rs, uint32_t *n);

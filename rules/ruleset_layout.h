@@ -105,7 +105,7 @@ struct ruleset_worker {
 
 struct ruleset {
     uint32_t generation, n_rules, n_steps;
-    uint8_t file_asks; /* enum file_ask */
+    uint8_t asks; /* enum rule_ask */
     const struct rule *rules;
     const struct step *steps;
     const struct rule_info *info;

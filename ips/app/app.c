@@ -77,7 +77,7 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
 
     if (a) {
         a->cfg = *cfg;
-        a->file_asks = cfg->file_asks;
+        a->asks = cfg->asks;
         a->flows = flows;
         a->streams = streams;
         a->slots_bytes = sizeof(*a->slots) * cfg->max_flows;
@@ -106,9 +106,13 @@ void app_set_hooks(struct app *a, const struct app_hooks *hooks)
     a->hooks = *hooks;
 }
 
-void app_file_asks(struct app *a, uint8_t asks)
+void app_set_asks(struct app *a, uint8_t asks)
 {
-    a->file_asks = a->cfg.file_asks | asks;
+    a->asks = a->cfg.asks | asks;
+    if (a->cfg.ja3_auto)
+        a->cfg.limits.ja3 = (asks & ASK_JA3) != 0;
+    if (a->cfg.ja4_auto)
+        a->cfg.limits.ja4 = (asks & ASK_JA4) != 0;
 }
 
 void app_free(struct app *a)

@@ -35,7 +35,8 @@ struct app_config {
     enum exception_action on_memcap, on_error, on_ambiguous;
     bool inline_mode;
     uint64_t store_bytes;     /* of a file that rules want kept; 0: nothing is kept */
-    uint8_t file_asks;        /* enum file_ask, whatever rules ask */
+    uint8_t asks;             /* enum rule_ask, whatever rules ask */
+    bool ja3_auto, ja4_auto;  /* made when rules ask for them */
     bool log;                 /* events of transactions are wanted (log_event is called) */
     struct app_limits limits; /* of the parsers: limits.h */
     struct expect *expect;    /* of the bridge; NULL: no connection is expected. Outlives the app */
@@ -63,8 +64,8 @@ void app_begin(struct app *a, struct packet *p, struct counters *c);
 void app_parse(struct app *a, struct packet *p, struct counters *c);
 void app_end(struct app *a, struct packet *p);
 
-/* Before app_parse(): what the rules ask about files (ruleset_file_asks()); it stays. */
-void app_file_asks(struct app *a, uint8_t asks);
+/* Before app_parse(): what the rules ask about files (ruleset_asks()); it stays. */
+void app_set_asks(struct app *a, uint8_t asks);
 
 /* In an inspect hook: a rule has matched in the view, and its files are to be remembered with that, or kept (enum filestore). */
 void app_matched(struct app *a, const struct app_view *v, uint32_t sid, uint8_t filestore);

@@ -106,7 +106,7 @@ struct app {
     uint8_t n_files;
     struct file *shown_files[FILE_RECORDS_MAX]; /* those in the view */
     uint8_t n_shown;
-    uint8_t file_asks; /* enum file_ask: of the ruleset in force, and of the configuration */
+    uint8_t asks; /* enum rule_ask: of the ruleset in force, and of the configuration */
     struct digest_lately lately[DIGESTS_LATELY];
     struct app_view view;
     uint64_t shown[(BUF_N + 63) / 64];

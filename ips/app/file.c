@@ -30,9 +30,9 @@ void file_begin(struct app *a, struct file *f, enum app_dir dir, struct span nam
     f->dir = (uint8_t)dir;
     f->there = true;
     bytes_add(a, &f->name, span_sub(name, 0, FILE_NAME_MAX));
-    uint8_t asks = a->file_asks & FILE_ASK_HASHES;
-    if (a->cfg.store_bytes && (a->file_asks & FILE_ASK_STORE))
-        asks |= FILE_ASK_SHA256; /* the name of what is kept */
+    uint8_t asks = a->asks & ASK_HASHES;
+    if (a->cfg.store_bytes && (a->asks & ASK_STORE))
+        asks |= ASK_SHA256; /* the name of what is kept */
     if (asks)
         f->digests = digests_new(a, asks);
 }
@@ -52,7 +52,7 @@ void file_take(struct app *a, struct file *f, struct app_tx *tx, struct span byt
     f->taken += fresh.len;
     if (f->digests && fresh.len > 0)
         digests_add(f->digests, fresh);
-    if (a->file_asks & FILE_ASK_GROWN)
+    if (a->asks & ASK_GROWN)
         app_put_number(a, tx, BUF_FILE_GROWN, f->taken);
 }
 
@@ -224,7 +224,7 @@ void file_show(struct app *a, struct file *f, struct app_tx *tx)
         app_put(a, tx, BUF_FILE_MAGIC, span_str(f->magic));
     if (f->sized)
         app_put_number(a, tx, BUF_FILE_SIZE, f->size);
-    if (f->there && (a->file_asks & FILE_ASK_GROWN))
+    if (f->there && (a->asks & ASK_GROWN))
         app_put_number(a, tx, BUF_FILE_GROWN, f->taken);
     put_hashes(a, f, tx);
 }

@@ -32,6 +32,7 @@ struct bridge_config {
     bool keep_offloads;
 };
 
+#define FINGERPRINT_AUTO   2
 #define DEFRAG_POLICY_AUTO 255 /* in-line drop, else bsd */
 
 struct var_config {
@@ -85,8 +86,9 @@ struct config {
     struct {
         unsigned memory_bytes, flow_bytes;                      /* per worker, per flow */
         uint32_t memcap_policy, error_policy, ambiguous_policy; /* enum exception_action */
-        bool encryption_bypass, ja3, ja4, hassh, hashes;
-        char *off; /* protocols that are not to be recognised, with commas */
+        bool encryption_bypass, hassh, hashes;
+        uint32_t ja3, ja4; /* 0, 1, or FINGERPRINT_AUTO */
+        char *off;         /* protocols that are not to be recognised, with commas */
         unsigned body_window, body_start, file_depth;
         unsigned decompress_ratio, decompress_bytes, layers;
         unsigned header_line, headers_bytes, headers, transactions;

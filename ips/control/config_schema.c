@@ -211,6 +211,8 @@ static const cyaml_schema_field_t stream_rows[] = {
     WORD_ROW("ignored", stream, ignored_forward, ignored_words),
     CYAML_FIELD_END};
 
+static const cyaml_strval_t fingerprint_words[] = {
+    {"auto", FINGERPRINT_AUTO}, {"on", 1}, {"off", 0}, {"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}};
 static const cyaml_strval_t encryption_words[] = {{"track", 0}, {"bypass", 1}};
 
 static const cyaml_schema_field_t app_http_rows[] = {
@@ -231,8 +233,8 @@ static const cyaml_schema_field_t app_rows[] = {
     WORD_ROW("error_policy", app, error_policy, exception_words),
     WORD_ROW("ambiguous", app, ambiguous_policy, exception_words),
     WORD_ROW("encryption", app, encryption_bypass, encryption_words),
-    WORD_ROW("ja3", app, ja3, bool_words),
-    WORD_ROW("ja4", app, ja4, bool_words),
+    WORD_ROW("ja3", app, ja3, fingerprint_words),
+    WORD_ROW("ja4", app, ja4, fingerprint_words),
     WORD_ROW("hassh", app, hassh, bool_words),
     WORD_ROW("hashes", app, hashes, bool_words),
     TEXT_ROW("off", app, off),

@@ -487,7 +487,7 @@ void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p)
     d->look = settle(d, p);
     d->rs = rs && (d->look == LOOK || (d->look == LOOK_AT_ANOMALIES && rs->anomalous.n > 0)) ? rs : NULL;
     if (d->app && rs)
-        app_file_asks(d->app, rs->file_asks);
+        app_set_asks(d->app, rs->asks);
     if (!d->rs)
         return;
     assert(d->worker < rs->n_workers); /* else it was built for fewer workers: ruleset_source.n_workers */

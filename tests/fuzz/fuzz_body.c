@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         l = body_lab_new(&limits); /* kept from run to run */
     l->app->hooks.file = keep;
     l->app->cfg.store_bytes = 5000;
-    app_file_asks(l->app, data[0] & 64 ? FILE_ASK_HASHES | FILE_ASK_GROWN | FILE_ASK_STORE : 0);
+    app_set_asks(l->app, data[0] & 64 ? ASK_HASHES | ASK_GROWN | ASK_STORE : 0);
     body_state.tx.store = data[0] & 64 ? 3 : 0;
     keeper.room = data[3];
     body_lab_begin(l, &about);

@@ -55,7 +55,7 @@ static void digests_that_are_asked_for(void **state)
         for (int whole = 0; whole < 2; whole++) {
             struct app_lab *l = body_lab_new(NULL);
 
-            app_file_asks(l->app, FILE_ASK_HASHES | FILE_ASK_GROWN);
+            app_set_asks(l->app, ASK_HASHES | ASK_GROWN);
             body_lab_begin(l, &about);
             assert_true(body_lab_add(l, "abc", 3, piece));
             assert_int_equal(lab_count(l, BUF_FILE_MD5), 0);
