@@ -725,11 +725,10 @@ static void test_opaque(void **state)
 static void test_malformed(void **state)
 {
     static const char *const bad[] = {
-        "\0\0\0\x08\xfeSMB\0\0\0\0", /* no whole header */
-        "\0\0\0\x08\xff"
-        "SMB\x25\0\0\0",        /* neither */
-        "\0\0\0\x08nSMBxxxx",   /* another protocol in a frame */
-        "\x77\0\0\x08xxxxxxxx", /* no frame */
+        "\0\0\0\x08\xfeSMB\0\0\0\0",   /* no whole header */
+        "\0\0\0\x08\377SMB\x25\0\0\0", /* neither */
+        "\0\0\0\x08nSMBxxxx",          /* another protocol in a frame */
+        "\x77\0\0\x08xxxxxxxx",        /* no frame */
     };
     (void)state;
 
