@@ -66,7 +66,7 @@ struct app_lab {
     } grown[BUF_N];
     struct {
         uint64_t tx, next;
-    } goes_on[BUF_N][64]; /* by transaction: several may grow in turn */
+    } goes_on[BUF_N][512]; /* by transaction: several may grow in turn */
     char logged[65536];   /* EVE's members as text: event object{key=value,...}\n */
     uint32_t logged_len;
 };
@@ -132,7 +132,7 @@ static inline void lab_grow(struct app_lab *l, const struct app_view *v, unsigne
     uint64_t at = v->origin[b] + v->fresh_at[b];
 
     uint64_t who = v->tx->id * 2 + v->dir; /* a message of each direction */
-    uint64_t *next = &l->goes_on[b][who % 64].next, *of = &l->goes_on[b][who % 64].tx;
+    uint64_t *next = &l->goes_on[b][who % 512].next, *of = &l->goes_on[b][who % 512].tx;
 
     if (*of != who + 1 || at == 0)
         *next = 0;
