@@ -91,6 +91,7 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
         return NULL;
     }
     a->slots = m;
+    recognise_init(a);
     a->pool = pool_new(cfg->memory_bytes, "protocols", "app.memory", e);
     a->ciphers = a->pool ? ciphers_new(e) : NULL;
     if (!a->ciphers) {

@@ -87,6 +87,7 @@ struct app {
     struct pool *pool;
     struct ciphers *ciphers;
     struct app_slot *slots;
+    uint64_t all[2]; /* parsers with a probe, by place in the table: of TCP, of UDP */
     size_t slots_bytes;
     /* the packet in hand */
     struct packet *p;
@@ -119,6 +120,8 @@ struct app {
 bool recognise(struct app *a, struct span fresh, enum app_dir dir, bool end);
 uint32_t recognise_blank(struct span s);
 const struct app_parser *recognise_find(enum app_proto proto);
+/* Once, when the configuration is known. */
+void recognise_init(struct app *a);
 void recognise_begin(struct app_flow *f, const struct app *a);
 /* Bytes that begin a direction, or a datagram, of a flow that has a parser: whose they clearly are instead; or NULL. */
 const struct app_parser *recognise_other(const struct app *a, struct span bytes, enum app_dir dir);

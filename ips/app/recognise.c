@@ -36,19 +36,22 @@ const struct app_parser *recognise_find(enum app_proto proto)
     return NULL;
 }
 
-/* Bit for each parser that the flow could be of: by transport, unless the operator turned it off. */
-static uint64_t all_of(const struct app *a)
+void recognise_init(struct app *a)
 {
-    bool udp = a->of->proto == IPPROTO_UDP;
-    uint64_t may = 0;
-
     for (unsigned i = 0; app_parsers[i]; i++) {
         const struct app_parser *p = app_parsers[i];
 
-        if (p->probe && (udp ? p->udp : p->tcp) && !(a->cfg.off >> p->proto & 1))
-            may |= 1ull << i;
+        if (!p->probe || (a->cfg.off >> p->proto & 1))
+            continue;
+        a->all[0] |= p->tcp ? 1ull << i : 0;
+        a->all[1] |= p->udp ? 1ull << i : 0;
     }
-    return may;
+}
+
+/* Bit for each parser that the flow could be of. */
+static uint64_t all_of(const struct app *a)
+{
+    return a->all[a->of->proto == IPPROTO_UDP];
 }
 
 static bool has_port(const struct app_parser *p, uint16_t port)
