@@ -17,6 +17,7 @@
  */
 #include "ips/app/app.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -195,6 +196,7 @@ static void set_parser(struct app *a, const struct app_parser *parser)
 {
     struct app_flow *f = a->flow;
 
+    assert(parser);
     f->parser = parser;
     f->apps = 1ull << parser->proto;
     a->slot->proto = (uint8_t)(parser->proto + 1);
@@ -564,10 +566,9 @@ void app_parse(struct app *a, struct packet *p, struct counters *c)
     struct span bytes;
     uint64_t offset;
 
-    if (a->p != p || !a->flow || (a->slot->flags & SLOT_OFF) || p->verdict == VERDICT_DROP ||
-        (a->flow->over && !is_beginning(a)))
+    if (a->p != p || !new_bytes(p, &bytes, &offset) || !a->flow || (a->slot->flags & SLOT_OFF) ||
+        p->verdict == VERDICT_DROP || (a->flow->over && !is_beginning(a)))
         return;
-    new_bytes(p, &bytes, &offset);
     struct app_way *w = &a->flow->way[a->dir];
     if (p->view && offset < w->parsed && !same_again(w, &bytes, &offset))
         return; /* app_begin() has said what becomes of it */

@@ -127,7 +127,9 @@ static bool take_target(struct app *a, struct http1_tx *t)
         return false;
     }
     t->norm_in_room = uri.norm.len > 0 && uri.norm.p == t->uri_room.p;
-    t->norm = t->norm_in_room ? (struct http_part){0} : part(text, uri.norm);
+    t->norm = (struct http_part){0};
+    if (!t->norm_in_room)
+        t->norm = part(text, uri.norm);
     t->uri_host = part(text, uri.host);
     t->uri_port = part(text, uri.port);
     return true;

@@ -407,10 +407,10 @@ static void finish(struct app *a, void *state)
 static enum app_probe probe_server(struct span s, bool client_spoke)
 {
     static const uint8_t rest[6] = {H2_SETTINGS, 0, 0, 0, 0, 0};
-    uint32_t n = s.len < HEAD_BYTES ? s.len : HEAD_BYTES;
+    uint32_t n = s.len < HEAD_BYTES ? s.len : HEAD_BYTES, behind = n > 3 ? n - 3 : 0;
 
     if ((n > 0 && s.p[0] != 0) || (n > 1 && s.p[1] != 0) || (n > 2 && s.p[2] % 6 != 0) ||
-        (n > 3 && memcmp(s.p + 3, rest, n - 3) != 0))
+        (behind > 0 && memcmp(s.p + 3, rest, behind) != 0))
         return PROBE_NO;
     if (n < HEAD_BYTES)
         return PROBE_MORE;
