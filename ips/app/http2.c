@@ -424,7 +424,7 @@ static enum app_probe probe(struct span s, const struct app_hint *hint)
     uint32_t n = s.len < PREFACE_BYTES ? s.len : PREFACE_BYTES;
 
     if (hint->dir == APP_TO_CLIENT)
-        return probe_server(s, hint->other.len > 0 && hint->other.p[0] == preface[0]);
+        return probe_server(s, hint->other.len > 0 && hint->other.p[0] == (uint8_t)preface[0]);
     if (memcmp(s.p, preface, n < 16 ? n : 16) != 0)
         return PROBE_NO;
     return n >= 16 ? PROBE_YES : PROBE_MORE;

@@ -45,7 +45,7 @@ bool http_has_word(struct span s, const char *word, bool *exact)
 
 bool http_coding_add(struct span s, struct body_about *about, bool *odd)
 {
-    bool exact;
+    bool exact = false;
 
     for (unsigned i = 0; i < sizeof(coding_words) / sizeof(coding_words[0]); i++) {
         const struct coding_word *c = &coding_words[i];

@@ -153,7 +153,7 @@ static void read_length(struct sip_head *h, struct span value)
 
 bool sip_head_read(struct app *a, struct sip_head *h)
 {
-    struct span rest = bytes_span(&h->bytes), whole, value;
+    struct span rest = bytes_span(&h->bytes), whole = {NULL, 0}, value;
     bool folded, any = false;
 
     lines_next(&rest, &whole);

@@ -78,8 +78,10 @@ static bool read_pdu(struct span in, struct snmp_tx *t)
     t->has_pdu = true;
     if (t->pdu == 4) /* a trap of version 1 has other fields */
         return true;
-    return ber_number(&pdu, &v) && ber_number(&pdu, &v) && ber_number(&pdu, &v) &&
-           ber_take(&pdu, TAG_SEQUENCE, &t->variables);
+    for (int i = 0; i < 3; i++) /* request's id, error, where */
+        if (!ber_number(&pdu, &v))
+            return false;
+    return ber_take(&pdu, TAG_SEQUENCE, &t->variables);
 }
 
 /* The user behind engine id, boots and time (RFC 3414, 2.4). */

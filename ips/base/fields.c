@@ -119,7 +119,7 @@ void fields_mac(struct fields *f, const char *key, struct span a)
     fields_text(f, key, span_of(text, len));
 }
 
-static void open(struct fields *f, enum field_kind kind, const char *key)
+static void open_nested(struct fields *f, enum field_kind kind, const char *key)
 {
     if (f->skipped == 0 && f->depth < FIELDS_DEPTH_MAX && begin(f, kind, key, 0))
         f->depth++;
@@ -129,12 +129,12 @@ static void open(struct fields *f, enum field_kind kind, const char *key)
 
 void fields_object(struct fields *f, const char *key)
 {
-    open(f, FIELD_OBJECT, key);
+    open_nested(f, FIELD_OBJECT, key);
 }
 
 void fields_list(struct fields *f, const char *key)
 {
-    open(f, FIELD_LIST, key);
+    open_nested(f, FIELD_LIST, key);
 }
 
 void fields_close(struct fields *f)

@@ -384,7 +384,7 @@ static void inspect(struct detect *d, const struct ruleset *rs, struct packet *p
     const struct ruleset_worker *w = &rs->workers[d->worker];
     struct rule_cost *costs = __atomic_load_n(&w->costs, __ATOMIC_ACQUIRE);
     uint16_t iponly = iponly_flag(p);
-    struct prefilter_hints hints = {.ip_only_done = iponly && (p->flow->flags & iponly)};
+    struct prefilter_hints hints = {.ip_only_done = iponly && p->flow && (p->flow->flags & iponly)};
     struct candidates found;
 
     fill_facts(d, p);

@@ -423,7 +423,7 @@ static void write_key(char *key, size_t size, struct span s)
 static bool write_fields(struct json_writer *w, struct span fields)
 {
     const uint8_t *at = fields.p, *end = fields.p + fields.len;
-    char close[FIELDS_DEPTH_MAX];
+    char close[FIELDS_DEPTH_MAX] = {0};
     unsigned depth = 0;
     bool inside = true;
 
