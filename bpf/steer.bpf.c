@@ -95,7 +95,7 @@ static __always_inline enum blocked classify(struct cursor c, __u32 port, const 
         if (ip4->version != 4)
             goto other;
         saw(port, STEER_PARSE_IPV4);
-        return config->block_enabled ? blocked_v4(ip4) : BLOCKED_NOT;
+        return (config->flags & STEER_HAS_BLOCKS) ? blocked_v4(ip4) : BLOCKED_NOT;
     }
     if (ethertype_is(type, ETH_P_IPV6)) {
         ip6 = read_ipv6(&c);
@@ -104,7 +104,7 @@ static __always_inline enum blocked classify(struct cursor c, __u32 port, const 
         if (ip6->version != 6)
             goto other;
         saw(port, STEER_PARSE_IPV6);
-        return config->block_enabled ? blocked_v6(ip6) : BLOCKED_NOT;
+        return (config->flags & STEER_HAS_BLOCKS) ? blocked_v6(ip6) : BLOCKED_NOT;
     }
 other:
     saw(port, STEER_PARSE_OTHER);

@@ -4,7 +4,7 @@
  * worker sees them. `ipsctl block` ends here.
  *
  * The four LPM tries in the kernel are the only copy; nothing is remembered here. The one word beside them,
- * block_enabled in the program's configuration, spares the lookups while all four are empty: it is raised
+ * STEER_HAS_BLOCKS in the program's configuration, spares the lookups while all four are empty: it is raised
  * before the first entry counts as added and lowered after the last one is gone, so an entry is never on a
  * list that nobody looks at. Runs in the control thread only (single writer).
  *
@@ -106,12 +106,14 @@ static int prefix_parse(const char *text, struct prefix *p, struct err *e)
 
 static int push_enabled(struct xdp *x, bool enabled, struct err *e)
 {
-    if (x->config.block_enabled == enabled)
+    uint32_t before = x->config.flags;
+
+    x->config.flags = enabled ? before | STEER_HAS_BLOCKS : before & ~(uint32_t)STEER_HAS_BLOCKS;
+    if (x->config.flags == before)
         return 0;
-    x->config.block_enabled = enabled;
     int code = xdp_push_config(x, e);
     if (code != 0)
-        x->config.block_enabled = !enabled;
+        x->config.flags = before;
     return code;
 }
 

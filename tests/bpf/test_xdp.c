@@ -314,7 +314,7 @@ static void expect_list(struct xdp *x, const char *expect, bool enabled)
     assert_int_equal(xdp_block_each(x, list_one, &l), 0);
     assert_string_equal(l.text, expect);
     assert_int_equal(bpf_map_lookup_elem(x->map.config, &zero, &config), 0);
-    assert_int_equal(config.block_enabled, enabled);
+    assert_int_equal(config.flags, enabled ? STEER_HAS_BLOCKS : 0);
 }
 
 static void test_block_add_and_del(void **state)
