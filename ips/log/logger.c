@@ -29,6 +29,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
+#include "ips/log/engine.h"
 #include "ips/log/eve.h"
 #include "ips/log/filestore.h"
 
@@ -250,11 +251,40 @@ static bool logger_turn(struct logger *l)
     return any;
 }
 
+/* An event whose body is one object, under the name of its type. */
+static void logger_object(struct logger *l, const char *type, const char *text, uint64_t real_ns)
+{
+    size_t before = l->out.len;
+
+    eve_write_head(&l->eve, &l->out, real_ns, type);
+    json_write_raw(&l->out, ",\"", 2);
+    json_write_raw(&l->out, type, strlen(type));
+    json_write_raw(&l->out, "\":", 2);
+    json_write_raw(&l->out, text, strlen(text));
+    json_write_raw(&l->out, "}\n", 2);
+    if (l->out.failed) {
+        l->out.len = before;
+        l->out.failed = false;
+        complain(l, "no memory to format an event for", ENOMEM);
+    }
+}
+
+/* What control-side threads said of the daemon itself. */
+static void logger_engine(struct logger *l)
+{
+    uint64_t real_ns = 0;
+    char *text;
+
+    while (l->out.len < PENDING_MAX && (text = engine_take(&real_ns)) != NULL) {
+        logger_object(l, "engine", text, real_ns);
+        free(text);
+    }
+}
+
 static void logger_stats(struct logger *l)
 {
     json_t *body = l->cfg.stats != NULL ? l->cfg.stats(l->cfg.stats_arg) : NULL;
     uint64_t uptime_s = (clock_mono_ns() - l->start_ns) / NS_PER_S;
-    size_t before = l->out.len;
     char *text = NULL;
 
     if (body != NULL && json_object_get(body, "uptime") == NULL)
@@ -264,15 +294,8 @@ static void logger_stats(struct logger *l)
     json_decref(body);
     if (text == NULL)
         return;
-    eve_write_head(&l->eve, &l->out, clock_real_ns(), "stats");
-    json_write_raw(&l->out, ",\"stats\":", 9);
-    json_write_raw(&l->out, text, strlen(text));
-    json_write_raw(&l->out, "}\n", 2);
+    logger_object(l, "stats", text, clock_real_ns());
     free(text);
-    if (l->out.failed) {
-        l->out.len = before;
-        l->out.failed = false;
-    }
 }
 
 static void logger_wait(struct logger *l, int timeout_ms)
@@ -293,6 +316,7 @@ static void *logger_run(void *arg)
         bool any = logger_turn(l);
         uint64_t now = clock_mono_ns();
 
+        logger_engine(l);
         if (__atomic_exchange_n(&l->reopen, false, __ATOMIC_ACQ_REL))
             logger_do_reopen(l);
         if (l->cfg.stats_interval_s > 0 && now >= l->next_stats_ns) {
@@ -375,6 +399,7 @@ int logger_stop(struct logger *l, struct err *e)
     while (logger_turn(l))
         if (l->out.len >= PENDING_MAX && logger_flush(l) != 0)
             break;
+    logger_engine(l);
     logger_stats(l);
     return logger_drain(l, e);
 }
