@@ -35,7 +35,8 @@ void print_policy(const json_t *result)
         const char *file = text(l, "file"), *slash = strrchr(file, '/');
 
         table_cell(t, "%s:%lld", slash != NULL ? slash + 1 : file, num(l, "line"));
-        table_cell(t, "%s", text(l, "action"));
+        table_cell(t, "%s%s%s", text(l, "action"), text(l, "block")[0] != '\0' ? ", block " : "",
+                   text(l, "block"));
         for (size_t n = 0; n < N_OF(numbers); n++)
             table_cell(t, "%lld", num(l, numbers[n]));
         table_cell(t, "%.100s%s%s%.100s%s", text(l, "selects"), strlen(text(l, "selects")) > 100 ? "..." : "",

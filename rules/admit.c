@@ -68,8 +68,11 @@ void admit_parsed(struct builder *b, struct admission *a)
         blame(b, a->n_errors, o->changed_by);
     if (o->action >= 0)
         check_set_action(d, (enum rule_action)actions[o->action]);
-    if (o->action_by != NULL)
+    if (o->action_by != NULL) {
         d->info.policy = &b->reports[policy_report_index(o->action_by)];
+        d->info.block_side = o->action_by->block_side;
+        d->info.block_s = o->action_by->block_s;
+    }
     d->info.text_hash = XXH3_64bits(a->text->text.p, a->text->text.len);
     if (b->explainer != NULL)
         explain_take(b->explainer, b, a);

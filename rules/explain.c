@@ -72,11 +72,14 @@ static void tell_policy(struct explainer *x, struct explained *t, const struct p
                            : r == o->kept_from                     ? ", but it has noalert"
                            : r == o->changed_by                    ? ", changed its text"
                                                                    : "";
+        char block[32];
 
+        policy_block_name(r->block_side, r->block_s, block, sizeof(block));
         add(x, &t->policy,
-            explain_say(x->out->arena, "%s:%u %s%s: %s%s%s%s", r->file, r->line,
-                        policy_verb_name((enum policy_verb)r->verb), role, r->selects,
-                        r->reason[0] != '\0' ? " (" : "", r->reason, r->reason[0] != '\0' ? ")" : ""));
+            explain_say(x->out->arena, "%s:%u %s%s%s%s: %s%s%s%s", r->file, r->line,
+                        policy_verb_name((enum policy_verb)r->verb), block[0] != '\0' ? ", block " : "",
+                        block, role, r->selects, r->reason[0] != '\0' ? " (" : "", r->reason,
+                        r->reason[0] != '\0' ? ")" : ""));
     }
     if (o->changed != NULL && o->changed_by != NULL) {
         t->changed = keep(x, explain_text(x->out->arena, span_str(o->changed)));

@@ -7,7 +7,7 @@
  * (ips/control/policy_yaml.c) and from suricata-update's files (rules/suricata_update.c).
  *
  * Two things are decided for a rule, each by the last line that fits and speaks about it: whether it is loaded (off,
- * on) and its action. An action of policy.yaml also takes back an `off` of policy.yaml, because it comes later; it
+ * on) and its action; whom a drop blocks for a time is part of the action. An action of policy.yaml also takes back an `off` of policy.yaml, because it comes later; it
  * does not load what the rule file disables. A rule with noalert is never made to drop or reject: it sets flowbits
  * for others and matches ordinary traffic.
  *
@@ -52,6 +52,8 @@ struct policy_report {
     const char *reason;         /* "" when none was given */
     uint32_t line;
     uint8_t verb;       /* enum policy_verb */
+    uint8_t block_side; /* enum rule_block_side, of drop and reject */
+    uint32_t block_s;
     uint32_t n_matched; /* rules that its selectors fit */
     uint32_t n_decided; /* of these: those it had the last word on */
     uint32_t n_off;     /* of these: not loaded in the end, so that an action means nothing */
@@ -82,6 +84,10 @@ struct policy_line *policy_line_add(struct policy *p, enum policy_verb verb, con
 int policy_line_select(struct policy *p, struct policy_line *l, enum policy_key key, struct span value,
                        struct err *e);
 int policy_line_reason(struct policy *p, struct policy_line *l, struct span reason);
+/* Whom a drop by this line blocks and for how long: "src 10m"; dst, client, server; s, m, h, d. For drop and reject. */
+int policy_line_block(struct policy_line *l, struct span text, struct err *e);
+/* "src 10m", "" when the line blocks nobody. Returns buf. */
+const char *policy_block_name(uint8_t side, uint32_t seconds, char *buf, size_t size);
 /* What to change and into what, for POLICY_MODIFY: a PCRE2 expression, and text with \1 or ${1}. */
 int policy_line_modify(struct policy *p, struct policy_line *l, struct span from, struct span to,
                        struct err *e);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "rules/policy_parts.h"
+#include "rules/ruleset.h"
 #include "rules/source.h"
 
 #define REPLACEMENT_MAX 16384
@@ -127,6 +128,70 @@ int policy_line_modify(struct policy *p, struct policy_line *l, struct span from
     return rc == 0 && l->to == NULL ? err_set(e, -ENOMEM, "no memory for the policy") : rc;
 }
 
+/* --- block ------------------------------------------------------------------------------------------------ */
+
+static const char *const block_sides[] = {[RULE_BLOCK_SRC] = "src",
+                                          [RULE_BLOCK_DST] = "dst",
+                                          [RULE_BLOCK_CLIENT] = "client",
+                                          [RULE_BLOCK_SERVER] = "server"};
+static const struct {
+    char letter;
+    uint32_t seconds;
+} block_units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}}; /* the longest first */
+
+#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+static bool read_time(struct span text, uint32_t *seconds)
+{
+    uint32_t each = 1; /* a number alone is seconds */
+    uint64_t n;
+
+    for (size_t i = 0; i < N_OF(block_units) && text.len > 0; i++)
+        if (text.p[text.len - 1] == (uint8_t)block_units[i].letter) {
+            each = block_units[i].seconds;
+            text = span_sub(text, 0, text.len - 1);
+            break;
+        }
+    if (!text_u64(text, RULE_BLOCK_MAX_S / each, &n) || n == 0)
+        return false;
+    *seconds = (uint32_t)n * each;
+    return true;
+}
+
+int policy_line_block(struct policy_line *l, struct span text, struct err *e)
+{
+    struct span rest = text_trim(text), side;
+    uint8_t who = RULE_BLOCK_NOBODY;
+
+    text_split(&rest, ' ', &side);
+    for (uint8_t i = RULE_BLOCK_SRC; i < N_OF(block_sides); i++)
+        if (span_eq_str(side, block_sides[i]))
+            who = i;
+    if (who == RULE_BLOCK_NOBODY || !read_time(text_trim(rest), &l->report.block_s)) {
+        err_set(e, -EINVAL, "block cannot be '%.*s'", (int)(text.len < 60 ? text.len : 60),
+                (const char *)text.p);
+        err_remedy(e, "write src, dst, client or server and a time from 1s to %ud, as in src 10m",
+                   RULE_BLOCK_MAX_S / 86400);
+        return -EINVAL;
+    }
+    l->report.block_side = who;
+    return 0;
+}
+
+const char *policy_block_name(uint8_t side, uint32_t seconds, char *buf, size_t size)
+{
+    size_t unit = 0;
+
+    buf[0] = '\0';
+    if (side == RULE_BLOCK_NOBODY || side >= N_OF(block_sides))
+        return buf;
+    while (seconds % block_units[unit].seconds != 0)
+        unit++;
+    snprintf(buf, size, "%s %u%c", block_sides[side], seconds / block_units[unit].seconds,
+             block_units[unit].letter);
+    return buf;
+}
+
 /* --- the whole line --------------------------------------------------------------------------------------- */
 
 static char *add_text(char *at, const char *s)
@@ -193,6 +258,11 @@ int policy_line_finish(struct policy *p, struct policy_line *l, struct err *e)
     if (n > 1 && l->tests[POLICY_ALL].n > 0) {
         err_set(e, -EINVAL, "all rules, and some of them");
         return err_remedy(e, "remove all, or the other selectors"), -EINVAL;
+    }
+    if (l->report.block_side != RULE_BLOCK_NOBODY && l->report.verb != POLICY_DROP &&
+        l->report.verb != POLICY_REJECT) {
+        err_set(e, -EINVAL, "block, but the action is %s", policy_verb_name(l->report.verb));
+        return err_remedy(e, "write action: drop or reject: only what a rule drops is blocked"), -EINVAL;
     }
     l->report.selects = selects(p, l);
     if (l->report.selects == NULL)

@@ -104,6 +104,16 @@ struct rule {
     uint64_t apps;         /* RULE_APP, RULE_SERVICE: APP_BIT()s */
 };
 
+/* Whom a drop of the rule blocks for a time (policy.yaml's `block`). */
+enum rule_block_side {
+    RULE_BLOCK_NOBODY,
+    RULE_BLOCK_SRC,    /* the source of the packet that was dropped */
+    RULE_BLOCK_DST,    /* its destination */
+    RULE_BLOCK_CLIENT, /* who opened the flow; without a flow: as src */
+    RULE_BLOCK_SERVER, /* the other end; without a flow: as dst */
+};
+#define RULE_BLOCK_MAX_S (30u * 86400)
+
 /* Cold part: what an event says. Strings live in the arena, NUL-terminated. */
 struct rule_info {
     uint32_t sid, gid, rev;
@@ -121,6 +131,8 @@ struct rule_info {
     const struct policy_report *policy; /* the line that decided its action; NULL: it is as written */
     uint8_t target;                     /* enum rule_target */
     uint8_t filestore;                  /* enum filestore: files to keep when it has matched */
+    uint8_t block_side;                 /* enum rule_block_side; RULE_BLOCK_NOBODY: a drop blocks nobody */
+    uint32_t block_s;                   /* for so long, at most RULE_BLOCK_MAX_S */
     const char *dormant; /* RULE_DORMANT: the word of the rule that has nothing behind it; NULL otherwise */
 };
 

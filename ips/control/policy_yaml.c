@@ -97,6 +97,7 @@ static void unknown_key(struct reader *r, const yaml_node_t *k)
     suggest_init(&s, word);
     suggest_offer(&s, "action");
     suggest_offer(&s, "reason");
+    suggest_offer(&s, "block");
     for (int i = 0; i < POLICY_KEY_N; i++)
         suggest_offer(&s, policy_key_name((enum policy_key)i));
     err_set(&e, -EINVAL, "unknown key '%s'", word);
@@ -169,6 +170,13 @@ static void take_key(struct reader *r, struct policy_line *l, const yaml_node_t 
             complain_of(r, v, "write it as one text", "the reason is a list or a map");
         else if (policy_line_reason(r->p, l, text_of(v)) < 0)
             complain_of(r, v, "free some memory", "no memory for the policy");
+    } else if (is_word(k, "block")) {
+        struct err e = {.code = 0};
+
+        if (v->type != YAML_SCALAR_NODE)
+            complain_of(r, v, "write it as one text, as in block: src 10m", "block is a list or a map");
+        else if (policy_line_block(l, text_of(v), &e) < 0)
+            complain(r, v, &e);
     } else if (key == POLICY_KEY_N) {
         unknown_key(r, k);
     } else {

@@ -50,11 +50,13 @@ json_t *rules_policy_json(const struct policy_report *lines, uint32_t n)
 
     for (uint32_t i = 0; i < n; i++) {
         const struct policy_report *r = &lines[i];
+        char block[32];
 
-        json_array_append_new(list, json_pack("{s:o, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "file",
+        policy_block_name(r->block_side, r->block_s, block, sizeof(block));
+        json_array_append_new(list, json_pack("{s:o, s:I, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "file",
                                               rules_text_json(r->file), "line", (json_int_t)r->line, "action",
-                                              policy_verb_name((enum policy_verb)r->verb), "selects",
-                                              rules_text_json(r->selects), "reason",
+                                              policy_verb_name((enum policy_verb)r->verb), "block", block,
+                                              "selects", rules_text_json(r->selects), "reason",
                                               rules_text_json(r->reason), "matched", (json_int_t)r->n_matched,
                                               "decided", (json_int_t)r->n_decided, "off",
                                               (json_int_t)r->n_off, "kept", (json_int_t)r->n_kept));

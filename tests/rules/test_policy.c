@@ -638,6 +638,62 @@ static void snort3_community(void **state)
     unlink(path);
 }
 
+/* The line that decides the action decides whom a drop blocks, too; one that comes later without `block` takes it back. */
+static void block_for_a_time(void **state)
+{
+    static const struct {
+        const char *yaml, *name; /* of sid 1 */
+    } rows[] = {
+        {"- {action: drop, sid: 1, block: src 10m}", "src 10m"},
+        {"- {action: reject, sid: 1, block: dst 90}", "dst 90s"},
+        {"- {action: drop, sid: 1, block: client  2h}", "client 2h"},
+        {"- {action: drop, sid: 1, block: server 30d}", "server 30d"},
+        {"- {action: drop, all: yes, block: src 24h}", "src 1d"},
+        {"- {action: drop, sid: 1, block: src 1m}\n- {action: drop, sid: 1-2}", ""},
+        {"- {action: drop, sid: 1-2, block: src 1m}\n- {action: alert, sid: 1}", ""},
+        {"- {action: drop, sid: 2, block: src 1m}", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ruleset *rs = run_ok(some_rules, rows[i].yaml, NULL);
+        const struct rule_info *info = NULL;
+        char buf[32];
+
+        for (uint32_t r = 0; r < ruleset_n_rules(rs); r++)
+            if (ruleset_info(rs, r)->sid == 1)
+                info = ruleset_info(rs, r);
+        assert_non_null(info);
+        assert_string_equal(policy_block_name(info->block_side, info->block_s, buf, sizeof(buf)),
+                            rows[i].name);
+        ruleset_free(rs);
+    }
+}
+
+static void block_mistakes(void **state)
+{
+    static const char *const rows[] = {
+        "action: alert, sid: 1, block: src 10m", "action: off, sid: 1, block: src 10m",
+        "action: drop, sid: 1, block: 10m",      "action: drop, sid: 1, block: src",
+        "action: drop, sid: 1, block: src 0",    "action: drop, sid: 1, block: src 31d",
+        "action: drop, sid: 1, block: src 10w",  "action: drop, sid: 1, block: src -1m",
+        "action: drop, sid: 1, block: both 1m",  "action: drop, sid: 1, block: [src, 1m]",
+        "action: drop, sid: 1, block: ''",       "action: drop, sid: 1, block: src 1m 1s",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct err_list errs;
+        char yaml[128];
+
+        snprintf(yaml, sizeof(yaml), "- {%s}", rows[i]);
+        assert_null(run(some_rules, yaml, NULL, &errs));
+        if (errs.n != 1 || errs.v[0].line != 2 || errs.v[0].remedy[0] == '\0')
+            fail_msg("%s: %zu errors", rows[i], errs.n);
+        err_list_fini(&errs);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -654,6 +710,8 @@ int main(void)
         cmocka_unit_test(modify),
         cmocka_unit_test(modified_text_is_blamed),
         cmocka_unit_test(bad_conf_lines),
+        cmocka_unit_test(block_for_a_time),
+        cmocka_unit_test(block_mistakes),
         cmocka_unit_test(et_open),
         cmocka_unit_test(snort3_community),
     };
