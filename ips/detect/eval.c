@@ -90,6 +90,7 @@ static bool hold(struct walk *w, uint32_t i, struct eval *e)
  */
 static uint32_t resume(struct walk *w, uint32_t i, uint32_t cursor)
 {
+    /* NOLINTNEXTLINE: tried[i] is 0 until anchor[i] was set */
     if (w->tried[i] > 0 && cursor < w->anchor[i])
         w->tried[i] = 0;
     return w->tried[i];
@@ -126,6 +127,7 @@ static bool next_instance(struct walk *w, uint32_t *i, struct eval *e)
     while (!w->steps[at].new_buffer || w->steps[at].buffer == BUF_BASE64)
         if (at-- == 0 || w->steps[at].flow == STEP_TEST)
             return false;
+    /* NOLINTNEXTLINE: set when the search came by its first step, which new_buffer marks */
     uint16_t next = w->instance[at] ? e->instances[w->instance[at] - 1].next : 0;
     if (next == 0)
         return false;

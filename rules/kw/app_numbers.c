@@ -438,7 +438,7 @@ static bool parse_number(struct draft *d, const struct option *o)
     const struct number_row *row =
         (const struct number_row *)((const char *)o->kw - offsetof(struct number_row, kw));
     struct draft_step *s = draft_step_add(d, o->kw, o->name.p);
-    struct number_cond c;
+    struct number_cond c = {0};
 
     if (s == NULL)
         return false;

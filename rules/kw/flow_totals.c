@@ -27,12 +27,12 @@ static bool parse_totals(struct draft *d, const struct option *o)
     text_split(&number.value, ',', &side);
     side = text_trim(side);
     number.value = text_trim(number.value);
-    for (uint8_t i = 1; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 1; i < sizeof(words) / sizeof(words[0]); i++) {
         if (!text_eq_nocase(side, words[i]))
             continue;
         s = number_step(d, &number, UINT32_MAX);
         if (s)
-            s->step.flags = i;
+            s->step.flags = (uint8_t)i;
         return s;
     }
     return draft_fail(d, o->value.p, o->kw->usage, "%s: '%.*s' is no direction", o->kw->name, TEXT_ARG(side));
