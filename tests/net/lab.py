@@ -104,7 +104,7 @@ class Host:
     def start(self, cmd, **kw):
         """A process in this namespace (`ip netns exec` becomes it, so its pid is the program's)."""
         kw.setdefault('stdin', subprocess.DEVNULL)
-        p = subprocess.Popen(self.argv(cmd), **kw)
+        p = subprocess.Popen(self.argv(cmd), start_new_session=True, **kw)
         self.lab.processes.append(p)
         return p
 
@@ -377,6 +377,10 @@ def stop_process(p):
         except subprocess.TimeoutExpired:
             p.kill()
     p.wait()
+    try:  # what it started (a server's sessions) goes with it
+        os.killpg(p.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
     for pipe in (p.stdout, p.stderr):
         if pipe:
             pipe.close()
