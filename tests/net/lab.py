@@ -104,7 +104,7 @@ class Host:
     def start(self, cmd, **kw):
         """A process in this namespace (`ip netns exec` becomes it, so its pid is the program's)."""
         kw.setdefault('stdin', subprocess.DEVNULL)
-        p = subprocess.Popen(self.argv(cmd), start_new_session=True, **kw)
+        p = subprocess.Popen(self.argv(cmd), **kw)
         self.lab.processes.append(p)
         return p
 
@@ -145,6 +145,11 @@ class Host:
         return bool(self.run(['ss', '-Hn', f'-{kind}l', f'sport = :{port}']).stdout.strip())
 
     def delete(self):
+        for pid in run(['ip', 'netns', 'pids', self.name], check=False).stdout.split():
+            try:  # what a server left behind: sessions of its own
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         run(['ip', 'netns', 'del', self.name], check=False)
 
 
@@ -377,10 +382,6 @@ def stop_process(p):
         except subprocess.TimeoutExpired:
             p.kill()
     p.wait()
-    try:  # what it started (a server's sessions) goes with it
-        os.killpg(p.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     for pipe in (p.stdout, p.stderr):
         if pipe:
             pipe.close()
