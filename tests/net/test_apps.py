@@ -226,6 +226,8 @@ anon_umask=022
 no_anon_password=YES
 secure_chroot_dir={empty}
 seccomp_sandbox=NO
+isolate=NO
+isolate_network=NO
 pasv_address={SERVER4}
 ftp_username=daemon
 ''')
