@@ -97,6 +97,20 @@ struct port *port_open(struct umem *u, uint32_t worker, const struct port_config
 /* The frames in its rings are counted free at once, and are in the caches again when the last port is closed. */
 void port_close(struct port *p);
 int port_fd(const struct port *p); /* for the XSKMAP */
+
+/*
+ * port_adopt.c: a port that another process opened and hands over, on a UMEM that umem_adopt() mapped. cfg as for
+ * port_open(), and the same as it was opened with. port_adopt() owns fd on success and leaves the rings alone: the other
+ * process may still run on them. When it has stopped, it says port_held(), and port_resume() takes over where the rings
+ * stand.
+ */
+struct port *port_adopt(struct umem *u, uint32_t worker, const struct port_config *cfg, int fd,
+                        struct err *e);
+struct port_held {
+    uint32_t fill, tx; /* frames with the kernel, to be received into and to be sent */
+};
+void port_held(const struct port *p, struct port_held *out);
+void port_resume(struct port *p, struct port_held held);
 void port_mode(const struct port *p, struct port_mode *m);
 void port_read_stats(const struct port *p, struct port_stats *out);
 #endif

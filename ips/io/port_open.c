@@ -22,13 +22,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Newer than the kernel headers of Debian 12. */
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9
-#endif
-#ifndef SO_PREFER_BUSY_POLL
-#define SO_PREFER_BUSY_POLL 69
 #endif
 #ifndef SO_BUSY_POLL_BUDGET
 #define SO_BUSY_POLL_BUDGET 70
@@ -77,7 +75,7 @@ static int open_error(struct err *e, const struct port_config *cfg, int rc)
     return rc;
 }
 
-static int check_config(const struct umem *u, const struct port_config *cfg, struct err *e)
+int xsk_port_check(const struct umem *u, const struct port_config *cfg, struct err *e)
 {
     uint32_t share = u->n_frames / u->n_workers;
     uint64_t need = 4 * (uint64_t)cfg->ring_size + 2 * BURST_MAX;
@@ -140,7 +138,7 @@ static int bind_socket_patiently(struct umem *u, struct xsk_port *p, const struc
     return rc;
 }
 
-static bool is_zero_copy(int fd)
+bool xsk_is_zero_copy(int fd)
 {
     struct xdp_options o = {0};
     socklen_t len = sizeof(o);
@@ -167,7 +165,7 @@ static int set_busy_poll(struct xsk_port *p, struct err *e)
 
 /* What copy mode needs to send a full ring: calls that do not stop early, and a socket buffer that holds it.
  */
-static void tune_copy_mode(struct xsk_port *p)
+void xsk_port_tune_copy_mode(struct xsk_port *p)
 {
     uint32_t budget = p->size;
     uint64_t wanted = (uint64_t)p->size * SNDBUF_PER_FRAME;
@@ -182,7 +180,7 @@ static void tune_copy_mode(struct xsk_port *p)
         (void)setsockopt(p->port.fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 }
 
-static struct xsk_port *port_new(struct umem *u, uint32_t worker, const struct port_config *cfg)
+struct xsk_port *xsk_port_new(struct umem *u, uint32_t worker, const struct port_config *cfg)
 {
     struct xsk_port *p = aligned_alloc(64, (sizeof(*p) + 63) & ~(size_t)63);
 
@@ -205,9 +203,9 @@ static struct xsk_port *port_new(struct umem *u, uint32_t worker, const struct p
 
 struct port *port_open(struct umem *u, uint32_t worker, const struct port_config *cfg, struct err *e)
 {
-    if (check_config(u, cfg, e))
+    if (xsk_port_check(u, cfg, e))
         return NULL;
-    struct xsk_port *p = port_new(u, worker, cfg);
+    struct xsk_port *p = xsk_port_new(u, worker, cfg);
     if (!p) {
         open_error(e, cfg, -ENOMEM);
         return NULL;
@@ -220,9 +218,9 @@ struct port *port_open(struct umem *u, uint32_t worker, const struct port_config
     }
     u->n_ports++;
     p->port.fd = xsk_socket__fd(p->xsk);
-    p->zero_copy = is_zero_copy(p->port.fd);
+    p->zero_copy = xsk_is_zero_copy(p->port.fd);
     if (!p->zero_copy)
-        tune_copy_mode(p);
+        xsk_port_tune_copy_mode(p);
     if (cfg->busy_poll == BUSY_POLL_ON && set_busy_poll(p, e)) {
         xsk_port_close(&p->port);
         return NULL;
@@ -238,13 +236,19 @@ void xsk_port_close(struct port *port)
     struct frame_cache *c = p->cache;
     struct umem *u = p->umem;
 
-    xsk_socket__delete(p->xsk);
+    if (p->xsk) {
+        xsk_socket__delete(p->xsk);
+    } else {
+        xsk_port_unmap(p);
+        close(p->port.fd);
+    }
     c->fill -= p->n_fill;
     c->tx -= p->n_tx;
     c->closed += p->n_fill + p->n_tx;
     frame_cache_settle(c);
     if (--u->n_ports == 0) {
-        xsk_umem__delete(u->xsk);
+        if (u->xsk)
+            xsk_umem__delete(u->xsk);
         u->xsk = NULL;
         umem_reset(u);
     }
@@ -272,7 +276,7 @@ void port_mode(const struct port *port, struct port_mode *m)
     *m = (struct port_mode){0};
     if (port->ops != &xsk_port_ops)
         return;
-    m->zero_copy = is_zero_copy(port->fd);
+    m->zero_copy = xsk_is_zero_copy(port->fd);
     m->need_wakeup = true; /* every bind asks for it, and a kernel that has not got it refuses the bind */
     m->busy_poll = getsockopt(port->fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &prefer, &len) == 0 && prefer;
     if (bpf_xdp_query((int)p->ifindex, 0, &q) == 0 && q.attach_mode != XDP_ATTACHED_NONE)

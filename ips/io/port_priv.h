@@ -2,11 +2,15 @@
 #ifndef SLUICE_IO_PORT_PRIV_H
 #define SLUICE_IO_PORT_PRIV_H
 /*
- * An AF_XDP socket as port.c (the bursts, worker's thread) and port_open.c (open, close, questions; control
- * thread) see it.
+ * An AF_XDP socket as port.c (the bursts, worker's thread), port_open.c (open, close, questions; control
+ * thread) and port_adopt.c (taken over from another process; control thread) see it.
  */
 #include "ips/io/port.h"
 #include "ips/io/umem_priv.h"
+
+#ifndef SO_PREFER_BUSY_POLL /* newer than the kernel headers of Debian 12 */
+#define SO_PREFER_BUSY_POLL 69
+#endif
 
 struct xsk_port {
     struct port port;
@@ -23,7 +27,11 @@ struct xsk_port {
     bool tx_waits;      /* descriptors may lie in the TX ring that the kernel has not looked at */
     bool zero_copy, busy_poll;
     /* cold */
-    struct xsk_socket *xsk;
+    struct xsk_socket *xsk; /* NULL: adopted, then `maps` are ours to unmap */
+    struct ring_map {
+        void *at;
+        size_t bytes;
+    } maps[4];
     struct umem *umem;
     char ifname[16];
     uint32_t ifindex, queue;
@@ -39,6 +47,12 @@ static inline void port_stat_add(uint64_t *stat, uint64_t n)
 }
 
 void xsk_port_close(struct port *port);
+struct xsk_port *xsk_port_new(struct umem *u, uint32_t worker, const struct port_config *cfg);
+bool xsk_is_zero_copy(int fd);
+int xsk_port_check(const struct umem *u, const struct port_config *cfg, struct err *e);
+/* How many system calls send a full ring in copy mode, and a socket buffer that holds one. */
+void xsk_port_tune_copy_mode(struct xsk_port *p);
+void xsk_port_unmap(struct xsk_port *p);
 /* Frames into the fill ring, as many as are missing and there are. Control thread in port_open(), then worker. */
 void xsk_port_refill(struct xsk_port *p);
 #endif

@@ -3,7 +3,8 @@
  * The frames of one bridge: the memory, and who has which frame.
  *
  * umem_new() maps one area, in huge pages when the system has any set aside, and deals its frames out to the
- * workers' caches. A cache is a plain stack: the frame that was freed last is warm and goes out first. Only
+ * workers' caches. The area is a memfd, so that the daemon that takes over at an upgrade can map the same pages
+ * (umem_adopt()); it is sealed, so that neither can pull them away from under the other. A cache is a plain stack: the frame that was freed last is warm and goes out first. Only
  * its worker touches it, so there is nothing to lock.
  *
  * Nobody keeps a table of owners; that would cost a cache line a frame. Each worker counts moves instead,
@@ -20,12 +21,22 @@
 
 #include <ck_ring.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #define HUGE_PAGE_BYTES (2u << 20)
+#define HUGETLBFS_MAGIC 0x958458f6
+#define AREA_SEALS      (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#ifndef MADV_COLLAPSE /* Linux 6.1 */
+#define MADV_COLLAPSE 25
+#endif
 
 struct depot {
     struct ck_ring ring;
@@ -117,33 +128,81 @@ void umem_reset(struct umem *u)
     }
 }
 
-/* Huge pages when the system has enough of them free; else ordinary pages, which the kernel may join by
- * itself. */
+static uint64_t area_bytes(uint32_t n_frames)
+{
+    return ((uint64_t)n_frames * FRAME_BYTES + HUGE_PAGE_BYTES - 1) & ~(uint64_t)(HUGE_PAGE_BYTES - 1);
+}
+
+/* A memfd of the area's size, mapped; false with errno. */
+static bool map_memfd(struct umem *u, unsigned flags, int map_flags)
+{
+    u->fd = memfd_create("sluice-frames", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+    if (u->fd < 0)
+        return false;
+    if (ftruncate(u->fd, (off_t)u->area_bytes) == 0 && fcntl(u->fd, F_ADD_SEALS, AREA_SEALS) == 0) {
+        u->area = mmap(NULL, u->area_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | map_flags, u->fd, 0);
+        if (u->area != MAP_FAILED)
+            return true;
+    }
+    int error = errno;
+    u->area = NULL;
+    close(u->fd);
+    u->fd = -1;
+    errno = error;
+    return false;
+}
+
+/* A memfd's pages are not counted before they are written, and then there is no way back but the OOM killer: ask for as much
+ * private memory first, which the kernel refuses when it cannot have it. */
+static bool memory_is_there(uint64_t bytes)
+{
+    void *probe = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return probe != MAP_FAILED && munmap(probe, bytes) == 0;
+}
+
+/* Huge pages when the system has enough of them free; else ordinary pages, joined to huge ones where the kernel does. */
 static int map_area(struct umem *u, struct err *e)
 {
-    uint64_t bytes = (uint64_t)u->n_frames * FRAME_BYTES;
-    int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
-
-    u->area_bytes = (bytes + HUGE_PAGE_BYTES - 1) & ~(uint64_t)(HUGE_PAGE_BYTES - 1);
-    u->area = mmap(NULL, u->area_bytes, prot, flags | MAP_HUGETLB | MAP_POPULATE, -1, 0);
-    u->huge = u->area != MAP_FAILED;
+    u->area_bytes = area_bytes(u->n_frames);
+    u->huge = map_memfd(u, MFD_HUGETLB | MFD_HUGE_2MB, MAP_POPULATE);
     if (u->huge)
         return 0;
-
-    u->area = mmap(NULL, u->area_bytes, prot, flags, -1, 0);
-    if (u->area != MAP_FAILED) {
+    if (memory_is_there(u->area_bytes) && map_memfd(u, 0, 0)) {
         madvise(u->area, u->area_bytes, MADV_HUGEPAGE);
         /* EINVAL: a kernel before 5.14, which finds the pages when the first socket registers the area. */
-        if (madvise(u->area, u->area_bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL)
+        if (madvise(u->area, u->area_bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL) {
+            (void)madvise(u->area, u->area_bytes, MADV_COLLAPSE); /* best effort: needs Linux 6.1 and luck */
             return 0;
+        }
     }
     int rc = err_sys(e, -errno, "no memory for %u frames of %u bytes (%llu MB)", u->n_frames, FRAME_BYTES,
                      (unsigned long long)(u->area_bytes >> 20));
     err_remedy(e, "lower ring_size, queues or frames of the bridge, or give the machine more memory");
-    if (u->area != MAP_FAILED)
-        munmap(u->area, u->area_bytes);
-    u->area = NULL;
     return rc;
+}
+
+/* Another process's area. It is trusted no further than that reading it cannot kill us. */
+static int map_adopted(struct umem *u, int fd, struct err *e)
+{
+    struct stat st;
+    struct statfs fs;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    u->area_bytes = area_bytes(u->n_frames);
+    if (seals < 0 || (seals & AREA_SEALS) != AREA_SEALS || fstat(fd, &st) || fstatfs(fd, &fs) ||
+        (uint64_t)st.st_size != u->area_bytes)
+        return err_set(e, -EINVAL,
+                       "the frames' memory that was handed over is not a sealed memfd of %u frames",
+                       u->n_frames);
+    u->area = mmap(NULL, u->area_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (u->area == MAP_FAILED) {
+        u->area = NULL;
+        return err_sys(e, -errno, "cannot map the frames' memory that was handed over");
+    }
+    u->huge = fs.f_type == HUGETLBFS_MAGIC;
+    u->fd = fd;
+    return 0;
 }
 
 static int make_caches(struct umem *u, struct err *e)
@@ -169,7 +228,7 @@ no_memory:
                    u->n_workers);
 }
 
-struct umem *umem_new(uint32_t n_frames, uint32_t n_workers, struct err *e)
+static struct umem *umem_alloc(uint32_t n_frames, uint32_t n_workers, struct err *e)
 {
     struct umem *u = calloc(1, sizeof(*u));
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
@@ -180,17 +239,41 @@ struct umem *umem_new(uint32_t n_frames, uint32_t n_workers, struct err *e)
         free(u);
         return NULL;
     }
+    u->fd = -1;
     u->n_workers = n_workers;
     u->n_frames = (n_frames + n_workers - 1) / n_workers * n_workers;
     /* The kernel counts pinned frames against this limit unless we may lock memory anyhow; a refusal here
      * shows as ENOBUFS in port_open(), which names the remedy. */
     (void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+    return u;
+}
+
+struct umem *umem_new(uint32_t n_frames, uint32_t n_workers, struct err *e)
+{
+    struct umem *u = umem_alloc(n_frames, n_workers, e);
+
+    if (!u)
+        return NULL;
     if (map_area(u, e) || make_caches(u, e)) {
         umem_free(u);
         return NULL;
     }
     umem_reset(u);
     return u;
+}
+
+struct umem *umem_adopt(int fd, uint32_t n_frames, uint32_t n_workers, struct err *e)
+{
+    struct umem *u = umem_alloc(n_frames, n_workers, e);
+
+    if (!u)
+        return NULL;
+    if (map_adopted(u, fd, e) == 0 && make_caches(u, e) == 0)
+        return u;
+    if (u->fd == fd)
+        u->fd = -1; /* the caller's still */
+    umem_free(u);
+    return NULL;
 }
 
 void umem_free(struct umem *u)
@@ -203,7 +286,38 @@ void umem_free(struct umem *u)
     free(u->depot);
     if (u->area)
         munmap(u->area, u->area_bytes);
+    if (u->fd >= 0)
+        close(u->fd);
     free(u);
+}
+
+int umem_fd(const struct umem *u)
+{
+    return u->fd;
+}
+
+void umem_empty_depot(struct umem *u)
+{
+    while (depot_take(&u->caches[0]))
+        ;
+    cache_publish(&u->caches[0]);
+}
+
+uint32_t frame_cache_read(const struct frame_cache *c, uint64_t *addr)
+{
+    memcpy(addr, c->addr, c->n * sizeof(*addr));
+    return c->n;
+}
+
+void frame_cache_adopt(struct frame_cache *c, const uint64_t *addr, uint32_t n, struct frame_counts counts)
+{
+    memcpy(c->addr, addr, n * sizeof(*addr));
+    c->n = n;
+    c->fill = counts.fill;
+    c->tx = counts.tx;
+    c->worker = counts.held;
+    c->depot = c->closed = 0;
+    cache_publish(c);
 }
 
 bool umem_is_huge(const struct umem *u)

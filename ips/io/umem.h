@@ -29,7 +29,22 @@ struct umem_totals { /* frames per owner, summed over workers */
  * Raises RLIMIT_MEMLOCK. Control thread; umem_totals() any thread. umem_free() after all ports are closed. */
 struct umem *umem_new(uint32_t n_frames, uint32_t n_workers, struct err *e);
 void umem_free(struct umem *u);
+/* The pages of another process's UMEM (same n_frames and n_workers as its umem_new()), for ports that port_adopt() takes
+ * over. Owns fd on success. The caches are empty until frame_cache_adopt(). */
+struct umem *umem_adopt(int fd, uint32_t n_frames, uint32_t n_workers, struct err *e);
+int umem_fd(const struct umem *u);
 bool umem_is_huge(const struct umem *u);
 struct frame_cache *umem_cache(struct umem *u, uint32_t worker);
 void umem_totals(const struct umem *u, struct umem_totals *t);
+
+/* While no worker runs: what one process says of a worker's frames, and another takes over. */
+struct frame_counts {
+    uint32_t fill, tx, held; /* of the worker's two ports; in its hand */
+};
+/* No frame is between caches any more; the workers even themselves out again when they run. */
+void umem_empty_depot(struct umem *u);
+/* The free frames, at most the UMEM's size; returns how many. */
+uint32_t frame_cache_read(const struct frame_cache *c, uint64_t *addr);
+/* The caller has seen that every address is a frame's and occurs once. */
+void frame_cache_adopt(struct frame_cache *c, const uint64_t *addr, uint32_t n, struct frame_counts counts);
 #endif

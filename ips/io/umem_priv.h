@@ -35,6 +35,7 @@ struct frame_cache {
 struct umem {
     uint8_t *area;
     uint64_t area_bytes;
+    int fd; /* the memfd behind the area */
     uint32_t n_frames, n_workers;
     bool huge;
     struct frame_cache *caches; /* n_workers, each on cache lines of its own */

@@ -479,6 +479,92 @@ static void four_sockets_share_a_umem(void **state)
     sh("ip link del c0 && ip link del s0");
 }
 
+/* What the next daemon does with what the last one says. */
+static void take_over(struct bed *b, struct umem **umem, struct port *port[2])
+{
+    static uint64_t addr[N_FRAMES];
+    struct frame_counts counts = {0};
+    struct err e;
+
+    umem_empty_depot(b->umem);
+    uint32_t n = frame_cache_read(umem_cache(b->umem, 0), addr);
+    *umem = umem_adopt(dup(umem_fd(b->umem)), N_FRAMES, 1, &e);
+    assert_non_null(*umem);
+    for (uint8_t i = 0; i < 2; i++) {
+        struct port_config cfg = {.ifname = inner[i], .ring_size = RING, .index = i};
+        struct port_held held;
+
+        port[i] = port_adopt(*umem, 0, &cfg, dup(port_fd(b->port[i])), &e);
+        assert_non_null(port[i]);
+        port_held(b->port[i], &held);
+        port_resume(port[i], held);
+        counts.fill += held.fill;
+        counts.tx += held.tx;
+    }
+    assert_int_equal(n + counts.fill + counts.tx, N_FRAMES);
+    frame_cache_adopt(umem_cache(*umem, 0), addr, n, counts);
+}
+
+/* Frames wait in both rings while the one side stops and the other takes over; they leave, in order, once. */
+static void another_takes_the_rings_over(void **state)
+{
+    struct bed *b = bed_new(XDP_MODE_NATIVE, BUSY_POLL_AUTO);
+    struct umem *old = b->umem;
+    struct port *last[2], *next[2];
+    struct packet pkts[BURST_MAX], *v[BURST_MAX];
+    struct pollfd p = {.fd = b->port[0]->fd, .events = POLLIN};
+    uint8_t f[60], got[2048];
+    uint32_t number;
+
+    for (uint32_t i = 0; i < 1000; i++)
+        forward_one(b, i & 1, 60, i);
+    make_burst(b->port[1], pkts, v, 5);
+    assert_int_equal(port_tx_burst(b->port[1], v, 5), 5); /* and not kicked */
+    for (uint32_t i = 5; i < 15; i++) {
+        make_frame(f, sizeof(f), i);
+        outside_sends(b, 0, f, sizeof(f));
+    }
+    assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+    memcpy(last, b->port, sizeof(last));
+    take_over(b, &b->umem, next);
+    memcpy(b->port, next, sizeof(next));
+    port_close(last[0]);
+    port_close(last[1]);
+    umem_free(old);
+
+    for (uint32_t n = 0; n < 10;) {
+        unsigned k = receive(b, 0, pkts, BURST_MAX);
+        for (unsigned i = 0; i < k; i++)
+            v[i] = &pkts[i];
+        assert_int_equal(port_tx_burst(b->port[1], v, k), k);
+        n += k;
+    }
+    port_service(b->port[1]);
+    for (uint32_t i = 0; i < 15; i++) {
+        assert_int_equal(outside_receives(b, 1, got, sizeof(got), WAIT_MS), 60);
+        memcpy(&number, got + 14, 4);
+        assert_int_equal(number, i);
+    }
+    forwards_both_ways(b); /* asserts the owners, too */
+    bed_free(b);
+}
+
+static void what_is_no_socket_is_not_adopted(void **state)
+{
+    struct bed *b = bed_new(XDP_MODE_NATIVE, BUSY_POLL_AUTO);
+    struct port_config cfg = {.ifname = "c1", .ring_size = RING};
+    struct err e = {0};
+    int fd = open("/dev/null", O_RDWR);
+
+    assert_null(port_adopt(b->umem, 0, &cfg, fd, &e));
+    assert_non_null(strstr(e.text, "no AF_XDP socket"));
+    assert_null(umem_adopt(fd, N_FRAMES, 1, &e));
+    assert_non_null(strstr(e.text, "not a sealed memfd"));
+    assert_null(umem_adopt(umem_fd(b->umem), 4 * N_FRAMES, 1, &e)); /* smaller than it says */
+    close(fd);
+    bed_free(b);
+}
+
 static void assert_refused(struct umem *u, struct port_config cfg, int code, const char *text)
 {
     struct err e = {0};
@@ -541,6 +627,8 @@ int main(void)
         cmocka_unit_test(frames_that_the_driver_drops_are_counted),
         cmocka_unit_test(too_many_received_frames_are_counted),
         cmocka_unit_test(four_sockets_share_a_umem),
+        cmocka_unit_test(another_takes_the_rings_over),
+        cmocka_unit_test(what_is_no_socket_is_not_adopted),
         cmocka_unit_test(refusals_say_what_to_do),
     };
     return cmocka_run_group_tests(tests, own_namespace, NULL);
