@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The steering program: runs in the kernel on every frame that arrives at either interface of a bridge,
- * before the host's network stack sees it, and decides which way the frame goes:
+ * before the host's network stack sees it, and decides which way the frame goes. The first of these that applies:
  *
- *   interface not of this bridge      -> the host, untouched
- *   source or destination is blocked  -> dropped here, before it costs a worker anything
- *   a socket waits behind the queue   -> that socket: the worker of the queue inspects the frame
- *   no socket (daemon gone or not up) -> fail policy: open = out of the other interface, closed = dropped
+ *   interface not of this bridge       -> the host, untouched
+ *   ipsctl link bypass is on           -> out of the other interface
+ *   a steering line matches            -> as it says: out of the other interface, dropped, the host (bpf/lines.h)
+ *   the guard is against it            -> dropped, before it costs a worker anything (bpf/guard.h)
+ *   the flow has its verdict           -> dropped, or out of the other interface (bpf/flows.h)
+ *   a live worker waits for the queue  -> its socket: the worker inspects the frame
+ *   nobody does                        -> fail policy: open = out of the other interface, closed = dropped, open-known =
+ *                                         the former for flows that were judged clean, the latter for others
  *
  * It never changes a byte. A frame it cannot read (short, unknown ethertype, four tags, labels) is steered all the
  * same: what is to happen with it is the workers' decision. It owns nothing; bpf/maps.h says who writes which
  * map. It promises that every frame leaves through leave(), which counts it once, so that the exit counters
- * of a port add up to the frames that came in on it. Loads on kernels 6.1 and later; no loop, no call but map
- * helpers.
+ * of a port add up to the frames that came in on it. What is switched off costs a test of a flag. Loads on kernels 6.1
+ * and later; every loop has a named limit.
  */
+#include "bpf/flows.h"
+#include "bpf/guard.h"
+#include "bpf/lines.h"
 #include "bpf/maps.h"
-#include "bpf/parse.h"
+#include "bpf/packet.h"
 
-/* The number of tags that are looked behind; the decoder of the workers stops at the same depth. */
-#define TAGS_MAX 3
+/* The coarse clock is late by a tick at most, and no tick is longer (HZ=100). */
+#define TICK_NS 10000000ull
 
-enum blocked { BLOCKED_NOT, BLOCKED_BY_SRC, BLOCKED_BY_DST };
+/* Ethertypes that workers look behind and may find IP there, which this program does not see. */
+#define LEADS_TO_IP(X)                                                                             \
+    X(ETH_P_IP)                                                                                    \
+    X(ETH_P_IPV6) X(ETH_P_8021Q) X(ETH_P_8021AD) X(ETH_P_QINQ1) X(ETH_P_MPLS_UC) X(ETH_P_MPLS_MC)  \
+        X(ETH_P_PPP_SES)                                                                           \
+            X(0x880b) /* PPP */ X(0x88e7) /* 802.1ah */ X(0x8926) /* VN-Tag */ X(0x894f) /* NSH */ \
+        X(ETH_P_TEB)
 
 static __always_inline int leave(__u32 port, enum steer_counter counter, enum xdp_action action)
 {
@@ -39,119 +52,206 @@ static __always_inline void saw(__u32 port, enum steer_parse kind)
         *frames += 1; /* per CPU */
 }
 
-/* True, and counted on the entry, when the trie holds a prefix of the address. */
-static __always_inline int listed(void *trie, const void *key)
+static __always_inline void saw_packet(const struct packet *p)
 {
-    struct steer_block *entry = bpf_map_lookup_elem(trie, key);
-    if (!entry)
+    if (p->facts & PACKET_TAGGED)
+        saw(p->in_port, STEER_PARSE_VLAN);
+    saw(p->in_port, p->facts & PACKET_SHORT ? STEER_PARSE_SHORT
+                    : p->version == 4       ? STEER_PARSE_IPV4
+                    : p->version == 6       ? STEER_PARSE_IPV6
+                                            : STEER_PARSE_OTHER);
+}
+
+/* Out of the other interface. XDP_PASS would give the frame to this host's stack, so it is a redirect; with the other
+ * interface gone there is no way left but to drop. */
+static __always_inline int forward(__u32 port, enum steer_counter counter)
+{
+    if (bpf_redirect_map(&peer, STEER_PORTS - 1 - port, XDP_DROP) == XDP_REDIRECT)
+        return leave(port, counter, XDP_REDIRECT);
+    return leave(port, STEER_NO_WAY_OUT, XDP_DROP);
+}
+
+/* A frame that the queue's worker should have seen, and will not: its streams have a hole now. */
+static __always_inline void escapes(__u32 queue)
+{
+    struct steer_beat *beat = bpf_map_lookup_elem(&steer_beats, &queue);
+    if (beat)
+        __sync_fetch_and_add(&beat->escaped, 1);
+}
+
+/* --- is there a worker? ------------------------------------------------------------------------------------------------ */
+
+/* The queue's last sign of life, 0 when there never was one. The first frame for a worker that sleeps starts its clock:
+ * the exact one, since a beat must not look older than it is. */
+static __always_inline __u64 last_beat(__u32 queue)
+{
+    struct steer_beat *beat = bpf_map_lookup_elem(&steer_beats, &queue);
+    __u64 beat_ns, now_ns;
+
+    if (!beat)
         return 0;
-    __sync_fetch_and_add(&entry->frames, 1);
-    return 1;
+    beat_ns = READ_ONCE(beat->beat_ns);
+    if (beat_ns != STEER_ASLEEP)
+        return beat_ns;
+    now_ns = bpf_ktime_get_ns();
+    beat_ns = __sync_val_compare_and_swap(&beat->beat_ns, STEER_ASLEEP, now_ns);
+    return beat_ns == STEER_ASLEEP ? now_ns : beat_ns;
 }
 
-static __always_inline enum blocked blocked_v4(const struct iphdr *ip)
+/* The exact clock is asked only when the coarse one leaves a doubt. */
+static __always_inline int alive(__u64 beat_ns, __u64 heartbeat_ns)
 {
-    struct steer_prefix_v4 key = {.prefixlen = 32};
-
-    __builtin_memcpy(key.addr, &ip->saddr, sizeof(key.addr));
-    if (listed(&block_src_v4, &key))
-        return BLOCKED_BY_SRC;
-    __builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
-    return listed(&block_dst_v4, &key) ? BLOCKED_BY_DST : BLOCKED_NOT;
+    if (!beat_ns)
+        return 0;
+    if ((__s64)(bpf_ktime_get_coarse_ns() + TICK_NS - beat_ns) <= (__s64)heartbeat_ns)
+        return 1;
+    return (__s64)(bpf_ktime_get_ns() - beat_ns) <= (__s64)heartbeat_ns;
 }
 
-static __always_inline enum blocked blocked_v6(const struct ipv6hdr *ip)
+/* --- the fail policy --------------------------------------------------------------------------------------------------- */
+
+static __always_inline int leads_to_ip(struct xdp_md *ctx, const struct packet *p)
 {
-    struct steer_prefix_v6 key = {.prefixlen = 128};
+    const __u8 *llc;
 
-    __builtin_memcpy(key.addr, &ip->saddr, sizeof(key.addr));
-    if (listed(&block_src_v6, &key))
-        return BLOCKED_BY_SRC;
-    __builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
-    return listed(&block_dst_v6, &key) ? BLOCKED_BY_DST : BLOCKED_NOT;
-}
-
-/* Reads as far as the addresses, counts what it saw, and asks the block lists when there is anything on them.
- */
-static __always_inline enum blocked classify(struct cursor c, __u32 port, const struct steer_config *config)
-{
-    const struct ipv6hdr *ip6;
-    const struct iphdr *ip4;
-    struct ethertype type;
-
-    if (!read_ethernet(&c, &type))
-        goto too_short;
-    for (int i = 0; i < TAGS_MAX && ethertype_is_vlan(type); i++) {
-        if (!read_vlan(&c, &type))
-            goto too_short;
-        if (i == 0)
-            saw(port, STEER_PARSE_VLAN);
+    switch (p->ethertype) {
+#define X(type) case type:
+        LEADS_TO_IP(X)
+#undef X
+        return 1;
+    default:
+        break;
     }
-
-    if (ethertype_is(type, ETH_P_IP)) {
-        ip4 = read_ipv4(&c);
-        if (!ip4)
-            goto too_short;
-        if (ip4->version != 4)
-            goto other;
-        saw(port, STEER_PARSE_IPV4);
-        return (config->flags & STEER_HAS_BLOCKS) ? blocked_v4(ip4) : BLOCKED_NOT;
-    }
-    if (ethertype_is(type, ETH_P_IPV6)) {
-        ip6 = read_ipv6(&c);
-        if (!ip6)
-            goto too_short;
-        if (ip6->version != 6)
-            goto other;
-        saw(port, STEER_PARSE_IPV6);
-        return (config->flags & STEER_HAS_BLOCKS) ? blocked_v6(ip6) : BLOCKED_NOT;
-    }
-other:
-    saw(port, STEER_PARSE_OTHER);
-    return BLOCKED_NOT;
-too_short:
-    saw(port, STEER_PARSE_SHORT);
-    return BLOCKED_NOT;
+    if (p->ethertype >= ETH_P_802_3_MIN)
+        return 0;
+    llc = PACKET_AT(ctx, p->l3_off, 2);
+    return llc && llc[0] == 0xaa && llc[1] == 0xaa; /* SNAP: an ethertype follows */
 }
 
-/* There is no socket behind the queue. XDP_PASS would give the frame to this host's stack and not to the
- * other interface, so failing open is a redirect too; with the other interface gone there is no way left but
- * to drop. */
-static __always_inline int fail(__u32 port, const struct steer_config *config)
+static __always_inline int is_neighbour_discovery(const struct packet *p)
 {
-    if (config->fail_policy == STEER_FAIL_OPEN &&
-        bpf_redirect_map(&peer, STEER_PORTS - 1 - port, XDP_DROP) == XDP_REDIRECT)
-        return leave(port, STEER_FAIL_OPENED, XDP_REDIRECT);
-    return leave(port, STEER_FAIL_CLOSED_DROP, XDP_DROP);
+    return p->version == 6 && p->proto == IPPROTO_ICMPV6 && (p->facts & PACKET_WHOLE) && p->hops == 255 &&
+           p->icmp_type >= 133 && p->icmp_type <= 137; /* RFC 4861 */
+}
+
+/* There is no worker. What was dropped before stays dropped, whatever the policy. A SYN asks for a new connection: that
+ * the last one on these ports was clean says nothing about it. */
+__noinline int fail(struct xdp_md *ctx, struct packet *p, const struct steer_config *config)
+{
+    __u32 settles = SETTLES(STEER_KIND_DROP), policy, kind = 0, port;
+    __u64 tag;
+
+    if (!p || !config)
+        return XDP_DROP; /* for the verifier */
+    port = p->in_port;
+    policy = READ_ONCE(config->fail_policy);
+    if (p->version && policy != STEER_FAIL_CLOSED) {
+        packet_read_transport(ctx, p);
+        if (policy == STEER_FAIL_OPEN_KNOWN && !(p->tcp_flags & TCP_SYN))
+            settles |= SETTLES(STEER_KIND_KNOWN) | SETTLES(STEER_KIND_BYPASS);
+        p->beat_ns = last_beat(p->queue);
+        tag = flow_tag(p, config);
+        kind = flow_settle(p, config, tag, settles);
+    }
+    if (kind == STEER_KIND_DROP)
+        return leave(port, STEER_FLOW_DROP, XDP_DROP);
+    escapes(p->queue);
+    if (policy == STEER_FAIL_OPEN)
+        return forward(port, STEER_FAIL_OPENED);
+    if (policy != STEER_FAIL_OPEN_KNOWN)
+        return leave(port, STEER_FAIL_CLOSED_DROP, XDP_DROP);
+    if (kind || is_neighbour_discovery(p) || !(p->version || p->facts & PACKET_SHORT || leads_to_ip(ctx, p)))
+        return forward(port, STEER_FAIL_KNOWN);
+    return leave(port, STEER_FAIL_UNKNOWN_DROP, XDP_DROP);
+}
+
+/* --- the stages -------------------------------------------------------------------------------------------------------- */
+
+/* The verdict of the frame's flow: enum steer_kind, or 0. The worker wants to see the end of what is bypassed, and every
+ * SYN: it may begin another connection. */
+static __always_inline __u32 cached_verdict(const struct packet *p, const struct steer_config *config)
+{
+    __u32 settles = SETTLES(STEER_KIND_DROP);
+
+    if (p->tcp_flags & TCP_SYN)
+        return 0;
+    if (!(p->tcp_flags & (TCP_FIN | TCP_RST)))
+        settles |= SETTLES(STEER_KIND_BYPASS);
+    return flow_settle(p, config, flow_tag(p, config), settles);
+}
+
+static __always_inline int to_worker(struct xdp_md *ctx, struct packet *p, const struct steer_config *config)
+{
+    __u64 heartbeat_ns = READ_ONCE(config->heartbeat_ns);
+
+    /* The flags are what the helper returns for an empty slot, so one lookup answers both questions. */
+    if (p->queue >= STEER_QUEUES_MAX ||
+        bpf_redirect_map(&xsks, STEER_XSK_SLOT(p->in_port, p->queue), XDP_DROP) != XDP_REDIRECT)
+        saw(p->in_port, STEER_SAW_NO_SOCKET);
+    else if (!heartbeat_ns || alive(last_beat(p->queue), heartbeat_ns))
+        return leave(p->in_port, STEER_TO_WORKER, XDP_REDIRECT);
+    else
+        saw(p->in_port, STEER_SAW_STALE);
+    return fail(ctx, p, config);
+}
+
+static __always_inline int stages(struct xdp_md *ctx, struct packet *p, const struct steer_config *config)
+{
+    __u32 flags = READ_ONCE(config->flags), lines = READ_ONCE(config->lines), port = p->in_port;
+    int counter;
+
+    packet_read_link(ctx, p);
+    saw_packet(p);
+    if (STEER_LINES_N(lines) || flags & (STEER_DROP_BROKEN | STEER_USE_FLOWS | GUARD_SYN_FLAGS))
+        packet_read_transport(ctx, p);
+    switch (STEER_LINES_N(lines) ? lines_action(p, lines) : STEER_INSPECT) {
+    case STEER_BYPASS:
+        return forward(port, STEER_LINE_BYPASS);
+    case STEER_DROP:
+        return leave(port, STEER_LINE_DROP, XDP_DROP);
+    case STEER_HOST:
+        return leave(port, STEER_LINE_HOST, XDP_PASS);
+    default:
+        break;
+    }
+    if (flags & GUARD_FLAGS) {
+        counter = guard(p, config);
+        if (counter != GUARD_PASS)
+            return leave(port, counter, XDP_DROP);
+        if (p->facts & PACKET_ALLOWED)
+            saw(port, STEER_SAW_ALLOWED);
+    }
+    switch (flags & STEER_USE_FLOWS ? cached_verdict(p, config) : 0) {
+    case STEER_KIND_DROP:
+        return leave(port, STEER_FLOW_DROP, XDP_DROP);
+    case STEER_KIND_BYPASS:
+        return forward(port, STEER_FLOW_BYPASS);
+    default:
+        return to_worker(ctx, p, config);
+    }
 }
 
 SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
     const struct steer_config *config;
-    __u32 port, queue = ctx->rx_queue_index, zero = 0;
+    const struct steer_switch *sw;
+    struct packet p = {.queue = ctx->rx_queue_index};
+    __u32 zero = 0;
 
     config = bpf_map_lookup_elem(&steer_config, &zero);
+    sw = bpf_map_lookup_elem(&steer_switch, &zero);
     if (config && ctx->ingress_ifindex == config->ifindex[0])
-        port = 0;
+        p.in_port = 0;
     else if (config && ctx->ingress_ifindex == config->ifindex[1])
-        port = 1;
+        p.in_port = 1;
     else
         return leave(0, STEER_UNKNOWN_PORT, XDP_PASS);
-
-    switch (classify(cursor_of(ctx), port, config)) {
-    case BLOCKED_BY_SRC:
-        return leave(port, STEER_BLOCKED_SRC, XDP_DROP);
-    case BLOCKED_BY_DST:
-        return leave(port, STEER_BLOCKED_DST, XDP_DROP);
-    case BLOCKED_NOT:
-        break;
+    if (sw && READ_ONCE(sw->bypass)) {
+        escapes(p.queue);
+        return forward(p.in_port, STEER_SWITCH_BYPASS);
     }
-    /* The flags are what the helper returns for an empty slot, so one lookup answers both questions. */
-    if (queue < STEER_QUEUES_MAX &&
-        bpf_redirect_map(&xsks, STEER_XSK_SLOT(port, queue), XDP_DROP) == XDP_REDIRECT)
-        return leave(port, STEER_TO_WORKER, XDP_REDIRECT);
-    return fail(port, config);
+    return stages(ctx, &p, config);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

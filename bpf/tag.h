@@ -19,7 +19,9 @@
 
 _Static_assert(sizeof(struct steer_key) == 48, "six words");
 
-/* Never STEER_TAG_FREE or STEER_TAG_BUSY. */
+/* Makes it neither STEER_TAG_FREE nor STEER_TAG_BUSY. Not one of the low bits, which choose a bucket. */
+#define STEER_TAG_SET (1ull << 63)
+
 static inline __attribute__((always_inline)) __u64 steer_tag(const struct steer_key *k, const __u64 secret[2])
 {
     __u64 v[4] = {secret[0] ^ 0x736f6d6570736575ull, secret[1] ^ 0x646f72616e646f6dull,
@@ -40,6 +42,6 @@ static inline __attribute__((always_inline)) __u64 steer_tag(const struct steer_
     STEER_SIPROUND(v);
     STEER_SIPROUND(v);
     STEER_SIPROUND(v);
-    return (v[0] ^ v[1] ^ v[2] ^ v[3]) | 2; /* neither of the two low numbers */
+    return (v[0] ^ v[1] ^ v[2] ^ v[3]) | STEER_TAG_SET;
 }
 #endif

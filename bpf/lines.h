@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef SLUICE_BPF_LINES_H
+#define SLUICE_BPF_LINES_H
+/*
+ * Steering lines: the first line whose tests all hold decides. At most STEER_LINES_MAX are walked; by bpf_loop(), so that
+ * the verifier sees one line and not all of them.
+ */
+#include "bpf/maps.h"
+#include "bpf/packet.h"
+
+#define TEST_ADDRESS (STEER_TEST_SRC | STEER_TEST_DST | STEER_TEST_NET)
+#define TEST_PORTS   (STEER_TEST_SPORT | STEER_TEST_DPORT | STEER_TEST_PORT)
+
+static __always_inline int within(__u16 v, const __u16 range[2])
+{
+    return v >= range[0] && v <= range[1];
+}
+
+static __always_inline int in_net(const __u32 a[4], const __u32 net[4], const __u32 mask[4])
+{
+    __u32 differ = 0;
+
+    for (int i = 0; i < 4; i++)
+        differ |= (a[i] ^ net[i]) & mask[i];
+    return !differ;
+}
+
+/* Lines that name addresses are of the IP version that they name. */
+static __always_inline int addresses_match(const struct steer_line *l, const struct packet *p)
+{
+    if ((l->tests & STEER_TEST_SRC) && !in_net(p->addr[0], l->src, l->src_mask))
+        return 0;
+    if ((l->tests & STEER_TEST_DST) && !in_net(p->addr[1], l->dst, l->dst_mask))
+        return 0;
+    return !(l->tests & STEER_TEST_NET) || in_net(p->addr[0], l->src, l->src_mask) ||
+           in_net(p->addr[1], l->src, l->src_mask);
+}
+
+static __always_inline int ports_match(const struct steer_line *l, const struct packet *p)
+{
+    if (!(p->facts & PACKET_PORTS))
+        return 0;
+    if ((l->tests & STEER_TEST_SPORT) && !within(p->port[0], l->sport))
+        return 0;
+    if ((l->tests & STEER_TEST_DPORT) && !within(p->port[1], l->dport))
+        return 0;
+    return !(l->tests & STEER_TEST_PORT) || within(p->port[0], l->dport) || within(p->port[1], l->dport);
+}
+
+static __always_inline int line_matches(const struct steer_line *l, const struct packet *p)
+{
+    __u16 tests = l->tests;
+
+    if ((tests & (TEST_ADDRESS | STEER_TEST_VERSION)) && l->version != p->version)
+        return 0;
+    if ((tests & STEER_TEST_PROTO) && (!p->version || l->proto != p->proto))
+        return 0;
+    if ((tests & STEER_TEST_IN_PORT) && l->in_port != p->in_port)
+        return 0;
+    if ((tests & STEER_TEST_ETHERTYPE) && l->ethertype != p->ethertype)
+        return 0;
+    if ((tests & STEER_TEST_VLAN) && !within(p->vlans & 0xfff, l->vlan))
+        return 0;
+    if ((tests & TEST_ADDRESS) && !addresses_match(l, p))
+        return 0;
+    return !(tests & TEST_PORTS) || ports_match(l, p);
+}
+
+struct lines_walk {
+    const struct packet *p;
+    __u32 first, action;
+};
+
+static long walk_line(__u32 i, void *arg)
+{
+    struct lines_walk *w = arg;
+    __u32 key = w->first + i;
+    const struct steer_line *line = bpf_map_lookup_elem(&steer_lines, &key);
+
+    if (!line)
+        return 1;
+    if (!line_matches(line, w->p))
+        return 0;
+    __u64 *frames = bpf_map_lookup_elem(&steer_line_frames, &key);
+    if (frames)
+        *frames += 1; /* per CPU */
+    w->action = line->action;
+    return 1;
+}
+
+/* enum steer_action of the first line that matches, counted there; without one, STEER_INSPECT. */
+__noinline int lines_action(const struct packet *p, __u32 lines)
+{
+    struct lines_walk w = {.p = p, .first = STEER_LINES_FIRST(lines), .action = STEER_INSPECT};
+    __u32 n = STEER_LINES_N(lines);
+
+    if (!p)
+        return STEER_INSPECT;
+    bpf_loop(n < STEER_LINES_MAX ? n : STEER_LINES_MAX, walk_line, &w, 0);
+    return (int)w.action;
+}
+#endif
