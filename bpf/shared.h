@@ -182,6 +182,7 @@ struct steer_rate {
 };
 #define STEER_RATES_DEFAULT 65536
 
+#define STEER_NAME_BYTES 32
 /* The life of the bridge's daemons. ARRAY `steer_life`, one value; user space only. */
 struct steer_life {
     __u32 abi; /* STEER_ABI; found by whoever takes the maps over, before anything else is looked at */
@@ -190,7 +191,7 @@ struct steer_life {
     __u64 starts;      /* of daemons on these maps */
     __u64 crashes;     /* of them, those that did not end in good order */
     __u64 crash_ns[8]; /* when the next one found that out, the newest at crashes % 8 */
-    char name[32];     /* of the bridge */
+    char name[STEER_NAME_BYTES]; /* of the bridge */
     char ifname[STEER_PORTS][16];
     char version[64]; /* of the build that wrote this */
 };

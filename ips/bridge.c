@@ -16,6 +16,7 @@
 #include "ips/app/expect.h"
 #include "ips/base/log.h"
 #include "ips/bridge.h"
+#include "ips/sandbox.h"
 #include "ips/worker_setup.h"
 
 /* Both interfaces get the same number of queues: what was asked for, or what both have. */
@@ -49,9 +50,24 @@ static int open_nics(struct bridge *b, struct err *e)
     return 0;
 }
 
-static int open_xdp(struct bridge *b, struct err *e)
+/* The verdict cache's, of STEER_WAYS flows each. */
+static uint32_t flow_buckets(const struct bridge *b)
 {
-    struct xdp_config xc = {.fail_policy = b->cfg->fail, .mode = b->cfg->mode};
+    uint32_t n = 1;
+
+    while (n * STEER_WAYS < b->cfg->flow_cache_size)
+        n *= 2;
+    return n;
+}
+
+static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
+{
+    struct xdp_config xc = {.fail_policy = b->cfg->fail,
+                            .mode = b->cfg->mode,
+                            .pin_dir = cfg->pin_dir[0] ? cfg->pin_dir : NULL,
+                            .bridge = b->cfg->name,
+                            .owner = sandbox_uid(cfg->user),
+                            .flow_buckets = flow_buckets(b)};
 
     for (int i = 0; i < 2; i++) {
         struct nic_info info;
@@ -170,7 +186,7 @@ int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint
     b->cfg = &cfg->bridges[index];
     b->index = index;
     b->first_worker = first_worker;
-    if (open_nics(b, e) || open_xdp(b, e))
+    if (open_nics(b, e) || open_xdp(b, cfg, e))
         goto fail;
     b->workers = calloc(b->n_workers, sizeof(*b->workers));
     b->umem = b->workers ? umem_new(frames_wanted(b, cfg->defrag.frames), b->n_workers, e) : NULL;
@@ -222,8 +238,10 @@ int bridge_start(struct bridge *b, struct err *e)
         for (uint32_t side = 0; side < 2; side++)
             if (xdp_set_socket(b->xdp, side, q, port_fd(b->workers[q]->port[side]), e))
                 goto fail;
-    if (xdp_attach(b->xdp, e) == 0)
+    if (xdp_attach(b->xdp, e) == 0) {
+        b->started = true;
         return 0;
+    }
 fail:
     bridge_stop(b);
     return e->code;
@@ -245,8 +263,26 @@ static void drain_handoff(struct bridge *b)
         }
 }
 
+/* The wire as bridges[].shutdown wants it. Before the sockets leave the map, so that no frame meets another policy. */
+static void choose_end(struct bridge *b)
+{
+    struct err e = {.code = 0};
+
+    if (b->cfg->shutdown == SHUTDOWN_BRIDGE && xdp_set_fail_policy(b->xdp, STEER_FAIL_OPEN, &e))
+        log_err(LOG_LEVEL_WARNING, "io", &e);
+    if (b->cfg->shutdown == SHUTDOWN_DETACH)
+        b->detach = true;
+    else if (xdp_attached(b->xdp) && xdp_leave(b->xdp) == 0)
+        log_notice("io", "bridge %s: %s and %s stay attached, and frames %s", b->cfg->name,
+                   b->cfg->interfaces[0], b->cfg->interfaces[1],
+                   b->cfg->shutdown == SHUTDOWN_BRIDGE ? "are forwarded by the kernel"
+                                                       : "follow the fail policy");
+}
+
 void bridge_stop(struct bridge *b)
 {
+    if (b->started)
+        choose_end(b);
     for (uint32_t q = 0; q < b->n_started; q++)
         for (uint32_t side = 0; side < 2; side++)
             xdp_clear_socket(b->xdp, side, q);
@@ -259,19 +295,24 @@ void bridge_stop(struct bridge *b)
 
 void bridge_close(struct bridge *b)
 {
+    bool stays = b->xdp && !b->detach && xdp_stays(b->xdp);
+
+    if (b->xdp && b->detach)
+        xdp_detach(b->xdp);
     xdp_close(b->xdp);
     close_workers(b);
     free(b->workers);
     expect_free(b->expect);
     handoff_free(b->handoff);
     umem_free(b->umem);
-    for (int i = 1; i >= 0; i--)
-        if (b->nic[i])
-            nic_restore(b->nic[i]);
+    for (int i = 1; i >= 0;
+         i--) { /* what stays attached stays set up: it has to take in what is not for this host */
+        (stays ? nic_leave : nic_restore)(b->nic[i]);
+        b->nic[i] = NULL;
+    }
     b->xdp = NULL;
     b->workers = NULL;
     b->expect = NULL;
     b->handoff = NULL;
     b->umem = NULL;
-    b->nic[0] = b->nic[1] = NULL;
 }

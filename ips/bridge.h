@@ -25,6 +25,7 @@ struct bridge {
     struct worker **workers;
     uint32_t n_workers, n_started;
     bool force_copy, saw_zero_copy; /* while sockets are opened */
+    bool started, detach;           /* detach: nothing stays attached at bridge_close() */
     bool quit;                      /* read by the workers */
 };
 

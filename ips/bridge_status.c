@@ -85,14 +85,20 @@ void bridge_use(const struct bridge *b, struct bridge_use *sum)
     }
 }
 
+static const char *const fail_words[] = {
+    [STEER_FAIL_OPEN] = "open", [STEER_FAIL_CLOSED] = "closed", [STEER_FAIL_OPEN_KNOWN] = "open-known"};
+static const char *const shutdown_words[] = {
+    [SHUTDOWN_FAIL] = "fail", [SHUTDOWN_BRIDGE] = "bridge", [SHUTDOWN_DETACH] = "detach"};
+
 json_t *bridge_status(const struct bridge *b)
 {
     json_t *workers = json_array();
 
     for (uint32_t i = 0; i < b->n_workers; i++)
         json_array_append_new(workers, worker_status(b->workers[i]));
-    return json_pack("{s:s, s:s, s:b, s:b, s:[o, o], s:o, s:o}", "name", b->cfg->name, "fail",
-                     b->cfg->fail == STEER_FAIL_OPEN ? "open" : "closed", "hugepages", umem_is_huge(b->umem),
-                     "handoff", b->handoff != NULL, "ports", port_status(b, 0), port_status(b, 1), "workers",
-                     workers, "frames", frames_status(b));
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:[o, o], s:o, s:o}", "name", b->cfg->name, "fail",
+                     fail_words[b->cfg->fail], "shutdown", shutdown_words[b->cfg->shutdown], "pinned",
+                     xdp_pinned(b->xdp), "hugepages", umem_is_huge(b->umem), "handoff", b->handoff != NULL,
+                     "ports", port_status(b, 0), port_status(b, 1), "workers", workers, "frames",
+                     frames_status(b));
 }

@@ -82,6 +82,13 @@ static int install_filter(struct err *e)
     return rc ? err_sys(e, rc, "cannot install the system call filter") : 0;
 }
 
+uid_t sandbox_uid(const char *user)
+{
+    const struct passwd *pw = user && user[0] ? getpwnam(user) : NULL;
+
+    return pw ? pw->pw_uid : geteuid();
+}
+
 int sandbox_enter(const char *user, struct err *e)
 {
     int rc = drop_capabilities(user, e);

@@ -101,6 +101,7 @@ const struct config_default config_defaults[] = {
     {"log.level", "notice"},
     {"control.socket", PROTO_SOCKET_DEFAULT},
     {"control.group", ""},
+    {"pin_dir", "/sys/fs/bpf/sluice"},
     {"user", ""},
 };
 #define N_DEFAULTS (sizeof(config_defaults) / sizeof(config_defaults[0]))
@@ -179,6 +180,8 @@ static int apply_defaults(struct config *c, const bool *seen, struct err *e)
 
         if (b->ring_size == 0)
             b->ring_size = CONFIG_DEFAULT_RING_SIZE;
+        if (b->flow_cache_size == 0)
+            b->flow_cache_size = CONFIG_DEFAULT_FLOW_CACHE_SIZE;
         if (b->name == NULL && asprintf(&b->name, "br%u", i) < 0) {
             b->name = NULL;
             return err_set(e, -ENOMEM, "no memory for the configuration");

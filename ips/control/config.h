@@ -16,6 +16,13 @@
 #define BRIDGES_MAX 8
 #define WORKERS_MAX 64
 
+/* What the wire is to be when the daemon ends in good order. */
+enum bridge_shutdown {
+    SHUTDOWN_FAIL,   /* as bridges[].fail says */
+    SHUTDOWN_BRIDGE, /* forwarded by the kernel */
+    SHUTDOWN_DETACH, /* as if Sluice had never been there */
+};
+
 struct bridge_config {
     char *name;
     char *interfaces[2];
@@ -26,9 +33,11 @@ struct bridge_config {
     enum xdp_mode mode;
     enum busy_poll busy_poll;
     bool force_copy;
-    uint32_t fail;      /* enum steer_fail_policy */
-    unsigned ring_size; /* 2048 */
-    unsigned frames;    /* 0 = enough for all rings of all queues and bursts in hand */
+    uint32_t fail;            /* enum steer_fail_policy */
+    uint32_t shutdown;        /* enum bridge_shutdown */
+    unsigned flow_cache_size; /* flows that the verdict cache holds; rounded up to a power of two */
+    unsigned ring_size;       /* 2048 */
+    unsigned frames;          /* 0 = enough for all rings of all queues and bursts in hand */
     bool keep_offloads;
 };
 
@@ -129,6 +138,7 @@ struct config {
         char *group;  /* members may use it besides root; empty: root only */
     } control;
     uint32_t exception_policy; /* enum exception_action: of every cause that has no word of its own */
+    char *pin_dir;             /* of the links and maps that outlive the daemon; empty: none does */
     char *user;                /* drop privileges to this user; empty: stay */
 };
 

@@ -122,8 +122,23 @@ static int check_interface_name(const struct bridge_config *b, const char *name,
     return err_remedy(e, "give a name as 'ip link' shows it"), -EINVAL;
 }
 
+/* It names a directory of pins, and a BPF file system takes no dots in names. */
+static int check_bridge_name(const struct bridge_config *b, struct err *e)
+{
+    size_t len = strlen(b->name), good = 0;
+
+    while (isalnum((unsigned char)b->name[good]) || b->name[good] == '-' || b->name[good] == '_')
+        good++;
+    if (len > 0 && len < STEER_NAME_BYTES && good == len)
+        return 0;
+    err_set(e, -EINVAL, "'%.32s' cannot be a bridge's name", b->name);
+    return err_remedy(e, "give up to %d letters, digits, - and _", STEER_NAME_BYTES - 1), -EINVAL;
+}
+
 static int check_bridge(const struct bridge_config *b, struct err *e)
 {
+    if (check_bridge_name(b, e) < 0)
+        return -EINVAL;
     if (b->n_interfaces != 2) {
         err_set(e, -EINVAL, "bridge %s has %u interfaces", b->name, b->n_interfaces);
         return err_remedy(e, "give it two, as in interfaces: [eth1, eth2]"), -EINVAL;
@@ -143,6 +158,10 @@ static int check_bridge(const struct bridge_config *b, struct err *e)
     if (b->ring_size < 64 || b->ring_size > 32768 || (b->ring_size & (b->ring_size - 1)) != 0) {
         err_set(e, -EINVAL, "bridge %s: ring_size is %u", b->name, b->ring_size);
         return err_remedy(e, "give a power of two from 64 to 32768"), -EINVAL;
+    }
+    if (b->flow_cache_size < 64 || b->flow_cache_size > 1u << 24) {
+        err_set(e, -EINVAL, "bridge %s: flow_cache_size is %u", b->name, b->flow_cache_size);
+        return err_remedy(e, "give 64 to %u flows; each takes 128 bytes", 1u << 24), -EINVAL;
     }
     if (b->frames != 0 && (b->frames < 2 * b->ring_size || b->frames > 1u << 22)) {
         err_set(e, -EINVAL, "bridge %s: frames is %u", b->name, b->frames);

@@ -80,7 +80,10 @@ static const cyaml_strval_t mode_words[] = {
     {"auto", XDP_MODE_AUTO}, {"native", XDP_MODE_NATIVE}, {"generic", XDP_MODE_GENERIC}};
 static const cyaml_strval_t busy_words[] = {
     {"auto", BUSY_POLL_AUTO}, {"on", BUSY_POLL_ON}, {"off", BUSY_POLL_OFF}};
-static const cyaml_strval_t fail_words[] = {{"open", STEER_FAIL_OPEN}, {"closed", STEER_FAIL_CLOSED}};
+static const cyaml_strval_t fail_words[] = {
+    {"open", STEER_FAIL_OPEN}, {"closed", STEER_FAIL_CLOSED}, {"open-known", STEER_FAIL_OPEN_KNOWN}};
+static const cyaml_strval_t shutdown_words[] = {
+    {"fail", SHUTDOWN_FAIL}, {"bridge", SHUTDOWN_BRIDGE}, {"detach", SHUTDOWN_DETACH}};
 static const cyaml_strval_t dialect_words[] = {{"auto", DIALECT_AUTO},
                                                {"suricata", DIALECT_SURICATA},
                                                {"snort3", DIALECT_SNORT3},
@@ -128,6 +131,8 @@ static const cyaml_schema_field_t bridge_rows[] = {
     BRIDGE_WORD("busy_poll", busy_poll, busy_words),
     BRIDGE_WORD("force_copy", force_copy, bool_words),
     BRIDGE_WORD("fail", fail, fail_words),
+    BRIDGE_WORD("shutdown", shutdown, shutdown_words),
+    CYAML_FIELD_UINT("flow_cache_size", OPT, struct bridge_config, flow_cache_size),
     CYAML_FIELD_UINT("ring_size", OPT, struct bridge_config, ring_size),
     CYAML_FIELD_UINT("frames", OPT, struct bridge_config, frames),
     BRIDGE_WORD("keep_offloads", keep_offloads, bool_words),
@@ -304,6 +309,7 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("control", control, control_rows),
     CYAML_FIELD_ENUM("exception_policy", OPT_WORD, struct config, exception_policy, exception_words,
                      N_OF(exception_words)),
+    CYAML_FIELD_STRING_PTR("pin_dir", OPT, struct config, pin_dir, 0, 200),
     CYAML_FIELD_STRING_PTR("user", OPT, struct config, user, 0, 64),
     CYAML_FIELD_END};
 

@@ -16,7 +16,8 @@ struct config_default {
 };
 extern const struct config_default config_defaults[];
 extern const unsigned n_config_defaults;
-#define CONFIG_DEFAULT_RING_SIZE 2048 /* bridges[].ring_size */
+#define CONFIG_DEFAULT_RING_SIZE       2048  /* bridges[].ring_size */
+#define CONFIG_DEFAULT_FLOW_CACHE_SIZE 65536 /* bridges[].flow_cache_size */
 
 struct config_slot {
     const cyaml_schema_value_t *type;

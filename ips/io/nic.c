@@ -344,6 +344,13 @@ void nic_restore(struct nic *n)
             log_warning("io", "cannot put back the %s of %s: %s; use `%s %s`", steps[i].what, n->ifname,
                         strerror(-code), steps[i].by_hand, n->ifname);
     }
+    nic_leave(n);
+}
+
+void nic_leave(struct nic *n)
+{
+    if (!n)
+        return;
     free(n->rss_was);
     nl_close(&n->ethtool);
     nl_close(&n->route);

@@ -37,6 +37,7 @@ struct nic_info {
  * (mtu + 14 + 2 * 4 <= FRAME_BYTES - headroom), each with the remedy. On failure everything is put back. */
 struct nic *nic_open(const struct nic_config *cfg, struct err *e);
 void nic_restore(struct nic *n);                          /* puts back and frees */
+void nic_leave(struct nic *n);                            /* frees; the interface stays as it is */
 void nic_info(const struct nic *n, struct nic_info *out); /* reads carrier afresh */
 
 /* The two directions of a flow arrive on different NICs, so it is not enough that each hashes symmetrically: both

@@ -3,10 +3,12 @@
  * The kernel side of a bridge: the steering program of bpf/, loaded through its libbpf skeleton, its maps
  * filled, and attached to both interfaces by BPF links.
  *
- * Owns the program, the maps and the links: all three live as long as struct xdp (nothing is pinned), and an
- * interface never keeps a program whose owner is gone. Runs in the control thread only; no worker comes here.
+ * Owns the program, the maps and the links. Pinned (xdp_pin.c) they outlive the daemon: whatever its death, the program
+ * goes on and applies the fail policy, and the next daemon takes all of it over. Not pinned, all three live as long as
+ * struct xdp. Runs in the control thread only; no worker comes here.
  *
- * Promises: xdp_attach() leaves both interfaces attached or neither. An error says which of the usual reasons
+ * Promises: xdp_attach() leaves both interfaces attached, or those it attached itself detached. A start that fails leaves
+ * what an earlier daemon left. An error says which of the usual reasons
  * it was (no privilege, a kernel without BPF or AF_XDP, a driver without native XDP, somebody else's program
  * on the interface, an MTU that does not fit a buffer) and what to do about that one. What libbpf and the
  * verifier say goes to the log at level debug.
@@ -19,9 +21,13 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "bpf/steer.skel.h"
+#include "ips/base/clock.h"
 #include "ips/base/log.h"
 #include "ips/io/xdp_parts.h"
 
@@ -185,18 +191,54 @@ static int load_failed(int code, struct err *e)
     return code;
 }
 
+static int size_maps(struct xdp *x, uint32_t flow_buckets)
+{
+    const uint32_t n = flow_buckets ? flow_buckets : 1;
+    int code = bpf_map__set_max_entries(x->skel->maps.steer_flows, n);
+
+    x->memory.flow_buckets = x->config.flow_buckets = n;
+    return code ? code : bpf_map__set_max_entries(x->skel->maps.steer_keys, n * STEER_WAYS);
+}
+
 static void find_maps(struct xdp *x)
 {
-    const struct steer_bpf *s = x->skel;
+#define X(member, name) x->map.member = bpf_object__find_map_fd_by_name(x->skel->obj, name);
+    XDP_MAP_TABLE(X)
+#undef X
+}
 
-    x->map.config = bpf_map__fd(s->maps.steer_config);
-    x->map.xsks = bpf_map__fd(s->maps.xsks);
-    x->map.counters = bpf_map__fd(s->maps.steer_counters);
-    x->map.parse = bpf_map__fd(s->maps.steer_parse);
-    x->map.block[0][0] = bpf_map__fd(s->maps.block_src_v4);
-    x->map.block[0][1] = bpf_map__fd(s->maps.block_src_v6);
-    x->map.block[1][0] = bpf_map__fd(s->maps.block_dst_v4);
-    x->map.block[1][1] = bpf_map__fd(s->maps.block_dst_v6);
+static void *map_memory(int map, size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+#define BEAT_BYTES (STEER_QUEUES_MAX * sizeof(struct steer_beat))
+
+static int map_memories(struct xdp *x, struct err *e)
+{
+    const size_t n = x->memory.flow_buckets;
+
+    x->memory.beats = map_memory(x->map.beats, BEAT_BYTES);
+    x->memory.flows = map_memory(x->map.flows, n * sizeof(struct steer_bucket));
+    x->memory.keys = map_memory(x->map.keys, n * STEER_WAYS * sizeof(struct steer_key_info));
+    if (x->memory.beats && x->memory.flows && x->memory.keys)
+        return 0;
+    err_sys(e, -errno, "cannot map the verdict cache of %zu flows into memory", n * STEER_WAYS);
+    return err_remedy(e, "lower bridges[].flow_cache_size"), -ENOMEM;
+}
+
+static void unmap_memories(struct xdp *x)
+{
+    const size_t n = x->memory.flow_buckets;
+
+    if (x->memory.beats)
+        munmap(x->memory.beats, BEAT_BYTES);
+    if (x->memory.flows)
+        munmap(x->memory.flows, n * sizeof(struct steer_bucket));
+    if (x->memory.keys)
+        munmap(x->memory.keys, n * STEER_WAYS * sizeof(struct steer_key_info));
 }
 
 int xdp_push_config(struct xdp *x, struct err *e)
@@ -208,14 +250,87 @@ int xdp_push_config(struct xdp *x, struct err *e)
     return err_sys(e, -errno, "cannot write the steering program's configuration");
 }
 
-static int fill_maps(struct xdp *x, struct err *e)
+/* New maps get a secret of their own; of those taken over, what lives as long as they do is kept. */
+static int fill_config(struct xdp *x, const struct xdp_config *cfg, struct err *e)
 {
-    int code = xdp_push_config(x, e), peer = bpf_map__fd(x->skel->maps.peer);
+    uint32_t zero = 0, flow_buckets = x->config.flow_buckets;
+
+    if (x->maps_taken && bpf_map_lookup_elem(x->map.config, &zero, &x->config) != 0)
+        return err_sys(e, -errno, "cannot read the steering program's configuration");
+    if (!x->maps_taken && getrandom(x->config.key, sizeof(x->config.key), 0) != sizeof(x->config.key))
+        return err_sys(e, -errno, "cannot draw the verdict cache's secret");
+    x->config.abi = STEER_ABI;
+    x->config.fail_policy = cfg->fail_policy;
+    x->config.flow_buckets = flow_buckets;
+    for (int port = 0; port < STEER_PORTS; port++)
+        x->config.ifindex[port] = x->ifindex[port];
+    memcpy(x->memory.secret, x->config.key, sizeof(x->memory.secret));
+    return xdp_push_config(x, e);
+}
+
+static int fill_maps(struct xdp *x, const struct xdp_config *cfg, struct err *e)
+{
+    int code = fill_config(x, cfg, e);
 
     for (uint32_t port = 0; port < STEER_PORTS && code == 0; port++)
-        if (bpf_map_update_elem(peer, &port, &x->ifindex[port], BPF_ANY) != 0)
+        if (bpf_map_update_elem(x->map.peer, &port, &x->ifindex[port], BPF_ANY) != 0)
             code = attach_failed(-errno, x->ifname[port], x->ifindex[port], e);
     return code;
+}
+
+/* The life of the daemons on these maps goes on with this one. */
+static int write_life(struct xdp *x, uint32_t pid, struct err *e)
+{
+    uint32_t zero = 0;
+
+    x->life.pid = pid;
+    if (bpf_map_update_elem(x->map.life, &zero, &x->life, BPF_ANY) == 0)
+        return 0;
+    return err_sys(e, -errno, "cannot write down who serves bridge %s", x->bridge);
+}
+
+static int begin_life(struct xdp *x, struct err *e)
+{
+    struct steer_life *l = &x->life;
+    uint32_t zero = 0;
+
+    if (x->maps_taken && bpf_map_lookup_elem(x->map.life, &zero, l) != 0)
+        return err_sys(e, -errno, "cannot read who served bridge %s", x->bridge);
+    if (l->pid != 0) {
+        l->crashes++;
+        l->crash_ns[l->crashes % 8] = clock_mono_ns();
+        log_warning("io",
+                    "bridge %s: the last ipsd (pid %u) did not end in good order; meanwhile the fail policy "
+                    "held",
+                    x->bridge, l->pid);
+    }
+    l->abi = STEER_ABI;
+    l->started_ns = clock_mono_ns();
+    l->starts++;
+    snprintf(l->name, sizeof(l->name), "%s", x->bridge);
+    snprintf(l->version, sizeof(l->version), "%s", SLUICE_VERSION);
+    for (int port = 0; port < STEER_PORTS; port++)
+        snprintf(l->ifname[port], sizeof(l->ifname[port]), "%s", x->ifname[port]);
+    return write_life(x, (uint32_t)getpid(), e);
+}
+
+static struct xdp *new_xdp(const struct xdp_config *cfg, struct err *e)
+{
+    struct xdp *x = calloc(1, sizeof(*x));
+
+    if (!x) {
+        err_sys(e, -ENOMEM, "cannot set up the steering program");
+        return NULL;
+    }
+    x->mode = cfg->mode;
+    x->dir_fd = -1;
+    snprintf(x->bridge, sizeof(x->bridge), "%s", cfg->bridge ? cfg->bridge : "");
+    for (int port = 0; port < STEER_PORTS; port++) {
+        x->link_fd[port] = -1;
+        x->ifindex[port] = cfg->ifindex[port];
+        snprintf(x->ifname[port], sizeof(x->ifname[port]), "%s", cfg->ifname[port]);
+    }
+    return x;
 }
 
 struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e)
@@ -226,28 +341,26 @@ struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e)
     libbpf_set_print(libbpf_says);
     if (require_af_xdp(e) != 0)
         return NULL;
-    x = calloc(1, sizeof(*x));
-    if (!x) {
-        err_sys(e, -ENOMEM, "cannot set up the steering program");
+    x = new_xdp(cfg, e);
+    if (!x)
         return NULL;
-    }
-    x->mode = cfg->mode;
-    x->config.abi = STEER_ABI;
-    x->config.fail_policy = cfg->fail_policy;
-    for (int port = 0; port < STEER_PORTS; port++) {
-        x->link_fd[port] = -1;
-        x->ifindex[port] = x->config.ifindex[port] = cfg->ifindex[port];
-        snprintf(x->ifname[port], sizeof(x->ifname[port]), "%s", cfg->ifname[port]);
-    }
     x->skel = steer_bpf__open();
-    code = x->skel ? steer_bpf__load(x->skel) : -errno;
+    code = x->skel ? size_maps(x, cfg->flow_buckets) : -errno;
+    if (code == 0 && cfg->pin_dir && xdp_pin_open(x, cfg, e) != 0)
+        goto fail;
+    if (code == 0)
+        code = steer_bpf__load(x->skel);
     if (code != 0) {
         load_failed(code, e);
         goto fail;
     }
     find_maps(x);
-    if (fill_maps(x, e) != 0)
+    if (map_memories(x, e) != 0 || fill_maps(x, cfg, e) != 0 || begin_life(x, e) != 0 ||
+        (cfg->pin_dir && xdp_pin_maps(x, e) != 0))
         goto fail;
+    if (x->maps_taken)
+        log_notice("io", "bridge %s: took over what was pinned%s, start %llu", x->bridge,
+                   xdp_taken(x) ? ", attached all the while" : "", (unsigned long long)x->life.starts);
     return x;
 
 fail:
@@ -255,37 +368,88 @@ fail:
     return NULL;
 }
 
+bool xdp_taken(const struct xdp *x)
+{
+    return x->link_taken[0] && x->link_taken[1];
+}
+
+bool xdp_pinned(const struct xdp *x)
+{
+    return x->dir_fd >= 0;
+}
+
+bool xdp_attached(const struct xdp *x)
+{
+    return x->link_fd[0] >= 0 && x->link_fd[1] >= 0;
+}
+
+bool xdp_stays(const struct xdp *x)
+{
+    return x->leave_pinned || x->link_taken[0] || x->link_taken[1];
+}
+
+int xdp_leave(struct xdp *x)
+{
+    if (x->dir_fd < 0)
+        return -EINVAL;
+    x->leave_pinned = true;
+    return 0;
+}
+
+void xdp_detach(struct xdp *x)
+{
+    x->leave_pinned = false;
+    xdp_pin_remove(x);
+}
+
 void xdp_close(struct xdp *x)
 {
     if (!x)
         return;
+    if (x->life.pid != 0 && x->dir_fd >= 0)
+        (void)write_life(x, 0, NULL); /* else this end counts as a crash, which is said at the next start */
+    if (!xdp_stays(x))
+        xdp_detach(x);
     for (int port = 0; port < STEER_PORTS; port++)
         if (x->link_fd[port] >= 0)
             close(x->link_fd[port]);
+    unmap_memories(x);
     steer_bpf__destroy(x->skel);
+    xdp_pin_close(x);
     free(x);
 }
 
 /* --- attaching --- */
 
+static int attach_port(struct xdp *x, int port, struct err *e)
+{
+    LIBBPF_OPTS(bpf_link_create_opts, opts,
+                .flags = x->mode == XDP_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+    int code;
+
+    if (x->link_taken[port]) {
+        code = xdp_pin_update_link(x, port);
+        return code == 0 ? 0 : err_sys(e, code, "cannot replace the program on %s", x->ifname[port]);
+    }
+    code = bpf_link_create(bpf_program__fd(x->skel->progs.steer), (int)x->ifindex[port], BPF_XDP, &opts);
+    if (code < 0)
+        return attach_failed(code, x->ifname[port], x->ifindex[port], e);
+    x->link_fd[port] = code;
+    x->program_new = true;
+    return xdp_pin_link(x, port, e);
+}
+
 int xdp_attach(struct xdp *x, struct err *e)
 {
-    LIBBPF_OPTS(bpf_link_create_opts, opts);
-    int prog = bpf_program__fd(x->skel->progs.steer), code = 0;
+    int code = 0;
 
-    opts.flags = x->mode == XDP_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-    for (int port = 0; port < STEER_PORTS && code == 0; port++) {
-        x->link_fd[port] = bpf_link_create(prog, (int)x->ifindex[port], BPF_XDP, &opts);
-        if (x->link_fd[port] < 0) {
-            code = attach_failed(x->link_fd[port], x->ifname[port], x->ifindex[port], e);
-            x->link_fd[port] = -1;
-        }
-    }
-    for (int port = 0; port < STEER_PORTS && code != 0; port++) {
-        if (x->link_fd[port] >= 0)
-            close(x->link_fd[port]);
-        x->link_fd[port] = -1;
-    }
+    for (int port = 0; port < STEER_PORTS && code == 0; port++)
+        code = attach_port(x, port, e);
+    if (code == 0)
+        code = xdp_pin_program(x, e);
+    for (int port = 0; port < STEER_PORTS && code != 0; port++)
+        if (x->link_fd[port] >= 0 && !x->link_taken[port])
+            xdp_pin_unlink(x, port);
     return code;
 }
 
@@ -342,4 +506,36 @@ int xdp_counters(struct xdp *x, struct xdp_counters *out)
     int code = sum_counters(x->map.counters, &out->exits[0][0], STEER_PORTS * STEER_CTR_N);
 
     return code ? code : sum_counters(x->map.parse, &out->parse[0][0], STEER_PORTS * STEER_PARSE_N);
+}
+
+void xdp_memory(const struct xdp *x, struct xdp_memory *out)
+{
+    *out = x->memory;
+}
+
+int xdp_set_fail_policy(struct xdp *x, enum steer_fail_policy policy, struct err *e)
+{
+    x->config.fail_policy = policy;
+    return xdp_push_config(x, e);
+}
+
+int xdp_set_flags(struct xdp *x, uint32_t mask, uint32_t on, struct err *e)
+{
+    uint32_t before = x->config.flags;
+
+    x->config.flags = (before & ~mask) | (on & mask);
+    int code = x->config.flags == before ? 0 : xdp_push_config(x, e);
+    if (code != 0)
+        x->config.flags = before;
+    return code;
+}
+
+int xdp_was_read(struct xdp *x, uint32_t port, struct steer_was *out)
+{
+    return bpf_map_lookup_elem(x->map.was, &port, out) == 0 ? 0 : -errno;
+}
+
+int xdp_was_write(struct xdp *x, uint32_t port, const struct steer_was *was)
+{
+    return bpf_map_update_elem(x->map.was, &port, was, BPF_ANY) == 0 ? 0 : -errno;
 }

@@ -3,10 +3,12 @@
 #define SLUICE_IO_XDP_H
 /*
  * The kernel side of a bridge: loads the steering program, fills its maps, attaches it to both interfaces by
- * BPF links. Control thread only. Keys, values and words are in bpf/shared.h.
+ * BPF links, and pins all of it, so that it outlives the daemon. Control thread only. Keys, values and words are in
+ * bpf/shared.h; who needs a map that has no function here finds its descriptor in xdp_parts.h.
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "bpf/shared.h"
 #include "ips/base/err.h"
 #include "ips/io/port.h"
@@ -18,13 +20,47 @@ struct xdp_config {
     uint32_t ifindex[STEER_PORTS];
     enum steer_fail_policy fail_policy;
     enum xdp_mode mode; /* AUTO and NATIVE: native or an error with the remedy; GENERIC: on the skb */
+    const char *
+        pin_dir; /* pins go into pin_dir/bridge; NULL: nothing is pinned, and all of it ends with struct xdp */
+    const char *bridge;    /* its name; of letters, digits, - and _ */
+    uid_t owner;           /* who may remove the pins: what the daemon will run as */
+    uint32_t flow_buckets; /* of the verdict cache, a power of two; 0: 1 */
 };
 
-struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e); /* load and fill; not attached yet */
-int xdp_attach(struct xdp *x, struct err *e);                      /* both interfaces or neither */
-void xdp_close(struct xdp *x);                                     /* detach, unload */
+/* Load and fill, or take over what an earlier daemon left pinned; not attached yet, as far as it is new. -EBUSY: another
+ * daemon serves this bridge. */
+struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e);
+int xdp_attach(struct xdp *x, struct err *e); /* both interfaces or neither; what is attached stays so */
+/* Lets go. What is not pinned, or was never attached, ends here; else it stays if xdp_leave() said so, or if an earlier
+ * daemon had left it. */
+void xdp_close(struct xdp *x);
+bool xdp_taken(const struct xdp *x); /* an earlier daemon's links still carry the traffic */
+/* The wire is to stay as the fail policy says, from xdp_close() on. -EINVAL: nothing is pinned. */
+int xdp_leave(struct xdp *x);
+/* Off both interfaces, and nothing stays pinned. */
+void xdp_detach(struct xdp *x);
+bool xdp_pinned(const struct xdp *x);
+bool xdp_attached(const struct xdp *x);
+bool xdp_stays(const struct xdp *x); /* something will be attached when xdp_close() is done */
+int xdp_set_fail_policy(struct xdp *x, enum steer_fail_policy policy, struct err *e);
+int xdp_set_flags(struct xdp *x, uint32_t mask, uint32_t on,
+                  struct err *e); /* enum steer_flag; others stay */
 int xdp_set_socket(struct xdp *x, uint32_t port, uint32_t queue, int fd, struct err *e);
 int xdp_clear_socket(struct xdp *x, uint32_t port, uint32_t queue);
+
+/* The maps that are memory: any thread, by the rules of bpf/shared.h, as long as struct xdp lives. */
+struct xdp_memory {
+    struct steer_beat *beats; /* STEER_QUEUES_MAX */
+    struct steer_bucket *flows;
+    struct steer_key_info *keys; /* flow_buckets * STEER_WAYS */
+    uint32_t flow_buckets;
+    uint64_t secret[2]; /* of tags */
+};
+void xdp_memory(const struct xdp *x, struct xdp_memory *out);
+
+/* What the interface was before the first daemon on these maps set it up; as ips/io/nic.c packs it. */
+int xdp_was_read(struct xdp *x, uint32_t port, struct steer_was *out);
+int xdp_was_write(struct xdp *x, uint32_t port, const struct steer_was *was);
 
 /* "10.0.0.0/8" or "2001:db8::/32"; an address alone is a host; bits behind the length are cleared. side = source,
  * destination or both. Adding what is there is no error and starts its count anew; xdp_block_each() shows a prefix

@@ -232,12 +232,15 @@ def frame(ethertype, payload, dst=SERVER_MAC, src=CLIENT_MAC, tags=()):
 class Lab:
     count = 0
 
-    def __init__(self, queues=1, mtu=1500, second_cable_pair=False, hop=False, hops=False):
+    def __init__(self, queues=1, mtu=1500, second_cable_pair=False, hop=False, hops=False, fail_open=False):
         Lab.count += 1
         self.number = Lab.count
         self.processes, self.sockets, self.hosts, self.daemons = [], [], [], []
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f'{PREFIX}-'))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f'{PREFIX}-{os.getpid()}-'))
         self.dir.chmod(0o755)
+        self.pins = self.dir / 'bpf'  # `ip netns exec` hides /sys/fs/bpf, so the lab has a BPF file system of its own
+        self.pins.mkdir()
+        run(['mount', '-t', 'bpf', '-o', 'mode=0700', 'bpf', self.pins])
         try:
             self.client, self.appliance, self.server = (self._host(r) for r in ('client', 'appliance', 'server'))
             hop = hop or hops
@@ -256,6 +259,9 @@ class Lab:
             if second_cable_pair:  # the same hosts once more, for a second bridge
                 self._cable(self.client, 'wan1', 'in2', queues, mtu, '02:00:00:0a:00:01', ('10.10.0.1', 'fd00:a::1'))
                 self._cable(self.server, 'lan1', 'in3', queues, mtu, '02:00:00:0a:00:02', ('10.10.0.2', 'fd00:a::2'))
+            if fail_open:  # a veth takes what another device redirects to it only when its peer has GRO on
+                for host, ifname in ((self.client, 'wan0'), (self.server, 'lan0')):
+                    host.run(['ethtool', '-K', ifname, 'gro', 'on'])
         except BaseException:
             self.close()
             raise
@@ -371,6 +377,7 @@ http {{
             stop_process(p)
         for h in self.hosts:
             h.delete()
+        run(['umount', '-l', self.pins], check=False)  # what is pinned there goes with it
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -409,7 +416,9 @@ class Ipsd:
         self.stderr = self.dir / 'stderr'
         self.eve = self.dir / 'log' / 'eve.json'
         bridges = bridges or [{'name': 'br0', 'interfaces': ['in0', 'in1']}]
-        self.config = merged({'bridges': [merged(b, bridge_keys) for b in bridges],
+        # shutdown: what a test leaves attached is another test's surprise; tests of the other ends say so
+        self.config = merged({'bridges': [merged(merged({'shutdown': 'detach'}, b), bridge_keys) for b in bridges],
+                              'pin_dir': str(lab.pins),
                               'rules': {'files': [str(self.rules)]},
                               'log': {'dir': str(self.dir / 'log')},
                               'control': {'socket': str(self.socket)}}, config or {})
@@ -540,12 +549,18 @@ def refused(lab, rules='', **kw):
 
 
 def sweep():
-    """Remove what a killed earlier run left: namespaces whose process is gone."""
+    """Remove what a killed earlier run left: namespaces and BPF file systems whose process is gone."""
     for line in run(['ip', 'netns', 'list']).stdout.splitlines():
         name = line.split()[0]
         part = name.split('-')
         if part[0] == PREFIX and len(part) == 4 and part[1].isdigit() and not os.path.exists(f'/proc/{part[1]}'):
             run(['ip', 'netns', 'del', name], check=False)
+    for line in pathlib.Path('/proc/mounts').read_text().splitlines():
+        folder = pathlib.Path(line.split()[1])
+        part = folder.parent.name.split('-')
+        if folder.name == 'bpf' and part[0] == PREFIX and part[1].isdigit() and not os.path.exists(f'/proc/{part[1]}'):
+            run(['umount', '-l', folder], check=False)
+            shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def is_socket(path):

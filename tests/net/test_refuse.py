@@ -57,6 +57,8 @@ def test_interfaces_in_use(lab):
     """A second daemon with a socket of its own, on interfaces that have a bridge already."""
     first = lab.ipsd()
     said = refused(lab)
+    assert 'bridge br0 is served by another ipsd' in said, said
+    said = refused(lab, bridges=[{'name': 'other', 'interfaces': ['in0', 'in1']}])
     assert 'in0' in said or 'in1' in said, said
     assert first.running()
     lab.client.run(['ping', '-n', '-c', '1', '-W', '10', '10.9.0.2'])
