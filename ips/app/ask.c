@@ -37,11 +37,8 @@ void app_also(struct app *a, enum app_proto proto)
 
 void app_bypass(struct app *a)
 {
-    if (!a->p || a->p->flow->verdict != FLOW_INSPECT)
-        return;
-    a->p->flow->verdict = FLOW_PASS;
-    a->p->flow->flags |= FLOW_BY_POLICY;
-    counter_add(a->c, CTR_APP_BYPASSED, 1);
+    if (a->p && flow_settle(a->p->flow, FLOW_PASS, true))
+        counter_add(a->c, CTR_APP_BYPASSED, 1);
 }
 
 bool app_expect(struct app *a, enum app_dir dir, uint16_t port, enum app_proto proto, struct span note)

@@ -52,19 +52,15 @@ static bool holds_for_flow(const struct detect *d, const struct rule *r, enum ma
 static void set_flow_verdict(const struct detect *d, const struct rule *r, enum match match,
                              enum flow_verdict v)
 {
-    struct flow *f = d->p->flow;
-
-    if (act_speaks_for_flow(d->p) && f->verdict == FLOW_INSPECT && holds_for_flow(d, r, match))
-        f->verdict = v & 3;
+    if (act_speaks_for_flow(d->p) && holds_for_flow(d, r, match))
+        flow_settle(d->p->flow, v, false);
 }
 
 /* The flow passes uninspected from the next packet on. */
 static void bypass(const struct packet *p)
 {
-    if (!act_speaks_for_flow(p) || p->flow->verdict != FLOW_INSPECT)
-        return;
-    p->flow->verdict = FLOW_PASS;
-    p->flow->flags |= FLOW_BY_POLICY;
+    if (act_speaks_for_flow(p))
+        flow_settle(p->flow, FLOW_PASS, true);
 }
 
 static void pass(struct detect *d, const struct rule *r, enum match match)

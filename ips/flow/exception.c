@@ -39,14 +39,6 @@ enum exception_action exception_resolve(enum exception cause, enum exception_act
     return a;
 }
 
-static void settle_flow(struct flow *f, enum flow_verdict verdict)
-{
-    if (!f || f->verdict != FLOW_INSPECT)
-        return;
-    f->verdict = verdict & 3;
-    f->flags |= FLOW_BY_POLICY;
-}
-
 void exception_apply(enum exception cause, enum exception_action action, struct packet *p, struct counters *c)
 {
     const struct row *r = &rows[cause];
@@ -56,13 +48,15 @@ void exception_apply(enum exception cause, enum exception_action action, struct 
         p->flow->exceptions |= (uint8_t)(1u << cause);
     switch (action) {
     case EXCEPTION_DROP_FLOW:
-        settle_flow(p->flow, FLOW_DROP);
+        if (p->flow)
+            flow_settle(p->flow, FLOW_DROP, true);
         /* fall through */
     case EXCEPTION_DROP_PACKET:
         packet_drop(p, r->reason);
         break;
     case EXCEPTION_PASS_FLOW:
-        settle_flow(p->flow, FLOW_PASS);
+        if (p->flow)
+            flow_settle(p->flow, FLOW_PASS, true);
         /* fall through */
     case EXCEPTION_PASS_PACKET:
         p->flags |= PKT_UNINSPECTED;

@@ -315,6 +315,15 @@ void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
     p->flags |= dir ? PKT_TO_CLIENT : 0;
 }
 
+bool flow_settle(struct flow *f, enum flow_verdict verdict, bool by_policy)
+{
+    if (f->verdict != FLOW_INSPECT)
+        return false;
+    f->verdict = verdict & 3;
+    f->flags |= by_policy ? FLOW_BY_POLICY : 0;
+    return true;
+}
+
 /* A new state has another timeout, and perhaps another wheel. */
 static void retime(struct flow_table *t, struct flow *f, uint64_t now_ns)
 {

@@ -89,6 +89,10 @@ static inline bool flow_taken_up_only(const struct flow *f)
     return f->state == FLOW_NEW && (f->flags & FLOW_HANDSHAKE_DONE);
 }
 
+/* The verdict of every later packet of the flow; the first one that is set stays. by_policy: no rule said it. True when
+ * this is the first one. */
+bool flow_settle(struct flow *f, enum flow_verdict verdict, bool by_policy);
+
 struct flow_table;
 struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
 void flow_table_free(struct flow_table *t);

@@ -45,7 +45,7 @@ static struct way way_at(const struct flowcache *c, uint64_t bucket, unsigned wa
     return (struct way){&c->buckets[bucket].way[way], &c->keys[bucket * STEER_WAYS + way]};
 }
 
-static bool claim(struct way w, uint64_t tag)
+static bool claim(struct way w, __u64 tag)
 {
     return __atomic_compare_exchange_n(&w.flow->tag, &tag, STEER_TAG_BUSY, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_RELAXED);

@@ -426,10 +426,8 @@ static void check_depth(struct stream_table *t, struct packet *p, struct counter
         return;
     d->flags |= TCP_DEPTH;
     counter_add(c, CTR_STREAM_DEPTH, 1);
-    if (!t->cfg.bypass_at_depth || p->flow->verdict != FLOW_INSPECT)
-        return;
-    p->flow->verdict = FLOW_PASS;
-    p->flow->flags |= FLOW_BY_POLICY;
+    if (t->cfg.bypass_at_depth)
+        flow_settle(p->flow, FLOW_PASS, true);
 }
 
 static void commit(struct stream_table *t, struct packet *p, struct counters *c)
