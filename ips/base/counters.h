@@ -73,6 +73,8 @@
     X(CTR_FLOW_EXPIRED, "flow.expired", "flows removed by timeout")                                          \
     X(CTR_FLOW_EVICTED, "flow.evicted", "flows removed early because the table was full")                    \
     X(CTR_FLOW_EMERGENCY, "flow.emergencies", "times the table became full; over at nine tenths")            \
+    X(CTR_FLOW_TAKEN_UP_AGAIN, "flow.taken_up_again",                                                        \
+      "TCP flows that went on after frames crossed unseen: their streams begin anew")                        \
     X(CTR_FLOW_NO_MEMORY, "flow.full", "packets inspected without a flow: table full, nothing to evict")     \
     X(CTR_EXC_MIDSTREAM, "exceptions.stream_midstream",                                                      \
       "flows whose start was not seen, and a policy applied")                                                \

@@ -50,6 +50,8 @@ static void released(void *arg, uint32_t index, enum flow_end why)
     struct detect *d = arg;
     struct tally *t = &d->tallies[index];
 
+    if (why == FLOW_TAKEN_UP_AGAIN)
+        return;
     report_flow(&d->report, flow_at(d->flows, index), t, why);
     *t = (struct tally){0};
 }

@@ -85,6 +85,13 @@ static void detach(struct flow_table *t, struct flow *f, uint64_t now_ns)
     set_timer(t, f, now_ns);
 }
 
+/* What others keep beside the flow goes. */
+static void tell(struct flow_table *t, const struct flow *f, enum flow_end why)
+{
+    for (unsigned i = t->n_released; i-- > 0;)
+        t->released[i].call(t->released[i].arg, flow_index(t, f), why);
+}
+
 /* f is out of the wheel already. */
 static void release(struct flow_table *t, struct flow *f, enum flow_end why)
 {
@@ -92,8 +99,7 @@ static void release(struct flow_table *t, struct flow *f, enum flow_end why)
         unhash(t, f);
     if (t->vars)
         vars_clear(t->vars, &t->vars_of[f - t->flows]);
-    for (unsigned i = t->n_released; i-- > 0;)
-        t->released[i].call(t->released[i].arg, flow_index(t, f), why);
+    tell(t, f, why);
     f->next = t->free_head;
     t->free_head = (uint32_t)(f - t->flows) + 1;
     set_count(t, t->count - 1);
@@ -286,6 +292,20 @@ static bool lookup_quoted(struct flow_table *t, struct packet *p)
     return p->flow != NULL;
 }
 
+void flow_escaped(struct flow_table *t, uint64_t before_ns)
+{
+    t->escaped_ns = before_ns;
+}
+
+/* Frames crossed unseen since the flow's last one. */
+static void take_up_again(struct flow_table *t, const struct flow *f, struct counters *c)
+{
+    if (f->proto != IPPROTO_TCP || f->verdict != FLOW_INSPECT)
+        return;
+    tell(t, f, FLOW_TAKEN_UP_AGAIN);
+    counter_add(c, CTR_FLOW_TAKEN_UP_AGAIN, 1);
+}
+
 void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
 {
     struct flow_key k;
@@ -310,6 +330,8 @@ void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
         if (!f)
             return;
         dir = flow_key_match(&k, f) == 1;
+    } else if (f->last_ns < t->escaped_ns) {
+        take_up_again(t, f, c);
     }
     p->flow = f;
     p->flags |= dir ? PKT_TO_CLIENT : 0;

@@ -97,12 +97,13 @@ struct flow_table;
 struct flow_table *flow_table_new(const struct flow_config *cfg, struct err *e);
 void flow_table_free(struct flow_table *t);
 /* Called with a flow's index when it is freed, so that what others keep beside it (stream/, app/) goes with it; who asks
- * last is called first. RELEASED_MAX of them, one for each arg. */
+ * last is called first. RELEASED_MAX of them, one for each arg. FLOW_TAKEN_UP_AGAIN: the same goes, the flow stays. */
 enum flow_end { /* why */
                 FLOW_END_TIMEOUT,
                 FLOW_END_REUSED,  /* its ports are another connection's now */
                 FLOW_END_EVICTED, /* the table was full */
                 FLOW_END_SHUTDOWN,
+                FLOW_TAKEN_UP_AGAIN, /* no end: there are holes in its streams */
 };
 #define RELEASED_MAX 3
 typedef void (*flow_released_fn)(void *arg, uint32_t index, enum flow_end why);
@@ -137,6 +138,12 @@ uint32_t flow_likely(const struct flow_table *t, const struct packet *p);
 void flow_account(struct flow_table *t, struct packet *p);
 /* Removes at most `budget` flows whose time is over. Once a burst, when no packet of it is in use any more. */
 void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct counters *c);
+/*
+ * Until before_ns frames crossed that no worker saw. TCP flows that were last seen before it, and have no verdict, are
+ * taken up again with their next packet, as from the middle of a connection: nothing is known any more of sequence
+ * numbers and protocols, and nothing is impossible. Who opened them, totals, state and what rules remember stay.
+ */
+void flow_escaped(struct flow_table *t, uint64_t before_ns);
 /* Removes all flows: the end. */
 void flow_flush(struct flow_table *t);
 #endif

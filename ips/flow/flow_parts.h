@@ -18,8 +18,9 @@ struct flow_table {
     uint32_t n_used;    /* flows that were ever in use; above them memory is untouched */
     uint32_t free_head; /* index + 1, chained by flow.next */
     uint32_t count;
-    bool emergency;    /* it was full, and is not down to nine tenths yet */
-    uint64_t burst_ns; /* no flow with last_ns at or after it may be freed */
+    bool emergency;      /* it was full, and is not down to nine tenths yet */
+    uint64_t burst_ns;   /* no flow with last_ns at or after it may be freed */
+    uint64_t escaped_ns; /* frames crossed unseen until then */
     uint64_t next_id;
     uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
     struct wheel wheels[2]; /* [FLOW_PROVEN set]: flows that have proven to be real, and all others */

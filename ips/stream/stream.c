@@ -31,12 +31,22 @@
 
 enum { SYN = 0x02, RST = 0x04 };
 
-/* The flow table forgets a flow. */
+/* Nothing is known of the connection. */
+static void begin_anew(const struct stream_table *t, struct tcp *tcp)
+{
+    *tcp = (struct tcp){.used_s = 0};
+    if (t->cfg.one_port)
+        tcp->dir[0].flags = tcp->dir[1].flags = TCP_ANY_PORT;
+}
+
+/* The flow table forgets a flow, or what was known of its streams. */
 static void released(void *arg, uint32_t index, enum flow_end why)
 {
     struct stream_table *t = arg;
 
     memory_release(t, &t->tcp[index]);
+    if (why == FLOW_TAKEN_UP_AGAIN)
+        begin_anew(t, &t->tcp[index]);
 }
 
 struct stream_table *stream_table_new(const struct stream_config *cfg, struct flow_table *flows,
@@ -367,11 +377,8 @@ static void begin(struct stream_table *t, struct packet *p, struct counters *c)
     if (!p->flow || p->ip_proto != IPPROTO_TCP || !(p->flags & PKT_HAS_L4))
         return;
     struct tcp *tcp = &t->tcp[flow_index(t->flows, p->flow)];
-    if (p->flags & PKT_FLOW_NEW) {
-        *tcp = (struct tcp){.used_s = 0};
-        if (t->cfg.one_port)
-            tcp->dir[0].flags = tcp->dir[1].flags = TCP_ANY_PORT;
-    }
+    if (p->flags & PKT_FLOW_NEW)
+        begin_anew(t, tcp);
     tcp->used_s = (uint32_t)(p->now_ns / NS_PER_S);
     if (!followed(t, p->flow, tcp, p))
         return;
