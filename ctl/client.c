@@ -134,6 +134,43 @@ json_t *client_ask(struct ctl *c, const char *command, json_t *args, struct err 
     return reply;
 }
 
+int client_no_daemon(const struct ctl *c, const struct err *e)
+{
+    char line[900];
+
+    if (c->json) {
+        json_t *o =
+            json_pack("{s:b, s:i, s:s, s:s}", "ok", 0, "code", 0, "error", e->text, "remedy", e->remedy);
+
+        json_dumpf(o, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(o);
+    }
+    fprintf(stderr, "ipsctl: %s\n", err_format(e, line, sizeof(line)));
+    return e->code == -EACCES ? client_exit_status(PROTO_DENIED) : PROTO_EXIT_NO_DAEMON;
+}
+
+int client_refused(const struct ctl *c, const json_t *reply)
+{
+    const char *remedy = json_string_value(json_object_get(reply, "remedy"));
+    const char *what = json_string_value(json_object_get(reply, "error"));
+
+    if (c->json) {
+        json_dumpf(reply, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        print_errors(stderr, json_object_get(reply, "errors"));
+    }
+    fputs("ipsctl: ", stderr);
+    print_clean(stderr, what != NULL ? what : "the daemon refused without a reason");
+    if (remedy != NULL && remedy[0] != '\0') {
+        fputs("; ", stderr);
+        print_clean(stderr, remedy);
+    }
+    fputc('\n', stderr);
+    return client_exit_status((int)json_integer_value(json_object_get(reply, "code")));
+}
+
 int client_exit_status(int code)
 {
     static const struct {

@@ -35,6 +35,9 @@ struct ctl {
 /* --- client.c: replies are new references; NULL means that nobody answered, and e says why. */
 json_t *client_ask(struct ctl *c, const char *command, json_t *args, struct err *e); /* takes args */
 void client_close(struct ctl *c);
+/* Say on stderr (and as JSON) that nobody answered, or that the daemon would not; the exit status. */
+int client_no_daemon(const struct ctl *c, const struct err *e);
+int client_refused(const struct ctl *c, const json_t *reply);
 int client_exit_status(int code); /* of a reply's code, by proto.h's table */
 
 /* --- offline.c: commands that are given rule files, in this process; the exit status. */
@@ -43,6 +46,11 @@ int offline_policy(struct ctl *c);
 int offline_explain(struct ctl *c);
 /* SID or GID:SID; gid is -1 when there is none. */
 bool explain_id(const char *text, long long *gid, long long *sid);
+
+/* --- lists.c: what does not fit one request. */
+int lists_load(struct ctl *c); /* block load FILE [SIDE]; the exit status */
+int lists_rest(struct ctl *c, const char *command, json_t *result, struct err *e);
+int lists_clear(struct ctl *c, const char *command, json_t *result, struct err *e);
 
 /* --- print.c */
 void print_status(const json_t *result);
@@ -56,6 +64,7 @@ void print_loaded(const json_t *result);
 void print_checked(const json_t *result);
 void print_blocks(const json_t *result);
 void print_blocked(const json_t *result);
+void print_cleared(const json_t *result);
 void print_stopping(const json_t *result);
 void print_errors(FILE *out, const json_t *errors);     /* "file:line:column: what; remedy" lines */
 void print_warnings(FILE *out, const json_t *warnings); /* the same, with "warning: " before each */

@@ -21,6 +21,13 @@ static json_t *args_none(struct ctl *c)
     return c->n_args == 0 ? json_object() : NULL;
 }
 
+/* Without its file the command is not complete; with it, it does not come here. */
+static json_t *args_nothing(struct ctl *c)
+{
+    (void)c;
+    return NULL;
+}
+
 static json_t *args_reload(struct ctl *c)
 {
     return c->n_args == 0 ? json_pack("{s:b}", "force", c->force) : NULL;
@@ -70,6 +77,30 @@ static json_t *args_block(struct ctl *c)
     return json_pack("{s:s, s:s}", "prefix", c->args[0], "side", c->n_args == 2 ? c->args[1] : "src");
 }
 
+/* The rest of a list that did not fit one reply, added to the first part. */
+static int rest_of_rules(struct ctl *c, const char *command, json_t *result, struct err *e)
+{
+    json_t *rules = json_object_get(result, "rules");
+    json_int_t total = json_integer_value(json_object_get(result, "total"));
+    json_int_t next = json_integer_value(json_object_get(result, "next"));
+
+    while (next < total && rules != NULL) {
+        json_t *reply = client_ask(c, command, json_pack("{s:I, s:s*}", "offset", next, "only", c->only), e);
+        json_t *more = json_object_get(reply, "result");
+        json_int_t then = json_integer_value(json_object_get(more, "next"));
+
+        if (reply == NULL)
+            return -1;
+        json_array_extend(rules, json_object_get(more, "rules"));
+        json_decref(reply);
+        if (then <= next) /* a reload made the list shorter meanwhile */
+            break;
+        next = then;
+    }
+    json_object_set_new(result, "next", json_integer(total));
+    return 0;
+}
+
 static const struct command {
     const char *name, *arguments, *help;
     args_fn args;
@@ -77,6 +108,8 @@ static const struct command {
     int (*offline)(
         struct ctl *c); /* instead of asking the daemon, when there are more than `alone` arguments */
     unsigned alone;
+    /* the other parts of a reply that came in parts, added to the first; -1: nobody answers any more */
+    int (*rest)(struct ctl *c, const char *command, json_t *result, struct err *e);
 } commands[CMD_N] = {
 #define X(id, text, arguments_text, what) [id].name = text, [id].arguments = arguments_text, [id].help = what,
     PROTO_COMMAND_TABLE(X)
@@ -102,6 +135,7 @@ static const struct command {
     [CMD_RULES_RELOAD].print = print_loaded,
     [CMD_RULES_LIST].args = args_list,
     [CMD_RULES_LIST].print = print_rules,
+    [CMD_RULES_LIST].rest = rest_of_rules,
     [CMD_RULES_PROFILE].args = args_profile,
     [CMD_RULES_PROFILE].print = print_profile,
     [CMD_BLOCK_ADD].args = args_block,
@@ -110,6 +144,19 @@ static const struct command {
     [CMD_BLOCK_DEL].print = print_blocked,
     [CMD_BLOCK_LIST].args = args_none,
     [CMD_BLOCK_LIST].print = print_blocks,
+    [CMD_BLOCK_LIST].rest = lists_rest,
+    [CMD_BLOCK_LOAD].offline = lists_load,
+    [CMD_BLOCK_LOAD].args = args_nothing,
+    [CMD_BLOCK_CLEAR].args = args_none,
+    [CMD_BLOCK_CLEAR].print = print_cleared,
+    [CMD_BLOCK_CLEAR].rest = lists_clear,
+    [CMD_ALLOW_ADD].args = args_block,
+    [CMD_ALLOW_ADD].print = print_blocked,
+    [CMD_ALLOW_DEL].args = args_block,
+    [CMD_ALLOW_DEL].print = print_blocked,
+    [CMD_ALLOW_LIST].args = args_none,
+    [CMD_ALLOW_LIST].print = print_blocks,
+    [CMD_ALLOW_LIST].rest = lists_rest,
     [CMD_SHUTDOWN].args = args_none,
     [CMD_SHUTDOWN].print = print_stopping,
 };
@@ -294,68 +341,6 @@ static int unknown_command(const struct ctl *c)
     return EXIT_USAGE;
 }
 
-/* The rest of a list that did not fit one reply, added to the first part. */
-static int rest_of_rules(struct ctl *c, json_t *result, struct err *e)
-{
-    json_t *rules = json_object_get(result, "rules");
-    json_int_t total = json_integer_value(json_object_get(result, "total"));
-    json_int_t next = json_integer_value(json_object_get(result, "next"));
-
-    while (next < total && rules != NULL) {
-        json_t *reply = client_ask(c, commands[CMD_RULES_LIST].name,
-                                   json_pack("{s:I, s:s*}", "offset", next, "only", c->only), e);
-        json_t *more = json_object_get(reply, "result");
-        json_int_t then = json_integer_value(json_object_get(more, "next"));
-
-        if (reply == NULL)
-            return -1;
-        json_array_extend(rules, json_object_get(more, "rules"));
-        json_decref(reply);
-        if (then <= next) /* a reload made the list shorter meanwhile */
-            break;
-        next = then;
-    }
-    json_object_set_new(result, "next", json_integer(total));
-    return 0;
-}
-
-static int no_daemon(const struct ctl *c, const struct err *e)
-{
-    char line[900];
-
-    if (c->json) {
-        json_t *o =
-            json_pack("{s:b, s:i, s:s, s:s}", "ok", 0, "code", 0, "error", e->text, "remedy", e->remedy);
-
-        json_dumpf(o, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(o);
-    }
-    fprintf(stderr, "ipsctl: %s\n", err_format(e, line, sizeof(line)));
-    return e->code == -EACCES ? client_exit_status(PROTO_DENIED) : PROTO_EXIT_NO_DAEMON;
-}
-
-static int refused(const struct ctl *c, const json_t *reply)
-{
-    const char *remedy = json_string_value(json_object_get(reply, "remedy"));
-    const char *what = json_string_value(json_object_get(reply, "error"));
-
-    if (c->json) {
-        json_dumpf(reply, stdout, JSON_INDENT(2));
-        putchar('\n');
-    } else {
-        print_errors(stderr, json_object_get(reply, "errors"));
-    }
-    fputs("ipsctl: ", stderr);
-    print_clean(stderr, what != NULL ? what : "the daemon refused without a reason");
-    if (remedy != NULL && remedy[0] != '\0') {
-        fputs("; ", stderr);
-        print_clean(stderr, remedy);
-    }
-    fputc('\n', stderr);
-    return client_exit_status((int)json_integer_value(json_object_get(reply, "code")));
-}
-
 static void (*choose_print(const struct ctl *c, const struct command *cmd))(const json_t *)
 {
     if (c->only == NULL)
@@ -365,7 +350,6 @@ static void (*choose_print(const struct ctl *c, const struct command *cmd))(cons
 
 static int run(struct ctl *c, const struct command *cmd)
 {
-    bool listing = cmd == &commands[CMD_RULES_LIST] && c->n_args == 0;
     json_t *args = cmd->args(c), *reply, *result;
     struct err e = {.code = 0};
     int status = 0;
@@ -376,12 +360,12 @@ static int run(struct ctl *c, const struct command *cmd)
     }
     reply = client_ask(c, cmd->name, args, &e);
     if (reply == NULL)
-        return no_daemon(c, &e);
+        return client_no_daemon(c, &e);
     result = json_object_get(reply, "result");
     if (!json_is_true(json_object_get(reply, "ok"))) {
-        status = refused(c, reply);
-    } else if (listing && rest_of_rules(c, result, &e) < 0) {
-        status = no_daemon(c, &e);
+        status = client_refused(c, reply);
+    } else if (cmd->rest != NULL && cmd->rest(c, cmd->name, result, &e) < 0) {
+        status = client_no_daemon(c, &e);
     } else if (c->json) {
         json_dumpf(result, stdout, JSON_INDENT(2));
         putchar('\n');

@@ -326,6 +326,11 @@ void print_blocked(const json_t *result)
     printf("done: %s\n", text(result, "prefix"));
 }
 
+void print_cleared(const json_t *result)
+{
+    printf("%lld entries removed\n", num(result, "removed"));
+}
+
 void print_stopping(const json_t *result)
 {
     puts("ipsd is stopping");

@@ -160,45 +160,68 @@ static unsigned ops_kernel_drops(void *arg, struct control_row *rows, unsigned m
     return n;
 }
 
-/* The block list is one list for the whole box: every bridge gets every entry. */
-static int ops_block_add(void *arg, const char *prefix, unsigned side, struct err *e)
+/* The block list and the allow list are each one list for the whole box: every bridge gets every entry. */
+static int ops_list_add(void *arg, enum xdp_list list, const struct prefix *v, size_t n, struct err *e)
 {
     struct ipsd *d = arg;
     int rc = 0;
 
     for (unsigned i = 0; i < d->n_bridges && rc == 0; i++)
-        rc = xdp_block_add(d->bridges[i].xdp, prefix, side, e);
+        rc = xdp_list_add(d->bridges[i].xdp, list, v, n, e);
     return rc;
 }
 
-static int ops_block_del(void *arg, const char *prefix, unsigned side, struct err *e)
+static int ops_list_del(void *arg, enum xdp_list list, const struct prefix *v, size_t n, size_t *n_removed,
+                        struct err *e)
 {
     struct ipsd *d = arg;
     int rc = 0;
 
+    *n_removed = 0;
     for (unsigned i = 0; i < d->n_bridges && rc == 0; i++)
-        rc = xdp_block_del(d->bridges[i].xdp, prefix, side, e);
+        rc = xdp_list_del(d->bridges[i].xdp, list, v, n, n_removed, e);
     return rc;
 }
 
-struct block_walk {
-    control_block_fn fn;
-    void *arg;
+static int ops_list_clear(void *arg, enum xdp_list list, size_t max, size_t *n_removed, struct err *e)
+{
+    struct ipsd *d = arg;
+    int rc = 0;
+
+    *n_removed = 0;
+    for (unsigned i = 0; i < d->n_bridges && rc == 0; i++) {
+        size_t n;
+
+        rc = xdp_list_clear(d->bridges[i].xdp, list, max, &n, e);
+        *n_removed = n > *n_removed ? n : *n_removed;
+    }
+    return rc;
+}
+
+struct list_walk {
+    struct ipsd *d;
+    enum xdp_list list;
+    const struct xdp_visit *visit;
 };
 
-static int walk_block(const char *prefix, enum xdp_block_side side, uint64_t frames, void *arg)
+static int walk_list(const struct prefix *p, uint64_t frames, void *arg)
 {
-    struct block_walk *w = arg;
+    const struct list_walk *w = arg;
 
-    return w->fn(prefix, side, frames, w->arg);
+    for (unsigned i = 1; i < w->d->n_bridges; i++)
+        frames += xdp_list_frames(w->d->bridges[i].xdp, w->list, p);
+    return w->visit->fn(p, frames, w->visit->arg);
 }
 
-static int ops_block_each(void *arg, control_block_fn fn, void *fn_arg)
+static int ops_list_page(void *arg, enum xdp_list list, struct xdp_cursor *c, uint32_t max,
+                         const struct xdp_visit *visit)
 {
     struct ipsd *d = arg;
-    struct block_walk walk = {.fn = fn, .arg = fn_arg};
+    struct list_walk walk = {.d = d, .list = list, .visit = visit};
+    const struct xdp_visit each = {.fn = walk_list, .arg = &walk};
 
-    return d->n_bridges ? xdp_block_each(d->bridges[0].xdp, walk_block, &walk) : 0;
+    c->trie = d->n_bridges > 0 ? c->trie : 4;
+    return d->n_bridges > 0 ? xdp_list_page(d->bridges[0].xdp, list, c, max, &each) : 0;
 }
 
 static void ops_shutdown(void *arg)
@@ -301,9 +324,10 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .stats = ops_stats,
                                   .counters = ops_counters,
                                   .kernel_drops = ops_kernel_drops,
-                                  .block_add = ops_block_add,
-                                  .block_del = ops_block_del,
-                                  .block_each = ops_block_each,
+                                  .list_add = ops_list_add,
+                                  .list_del = ops_list_del,
+                                  .list_clear = ops_list_clear,
+                                  .list_page = ops_list_page,
                                   .shutdown = ops_shutdown};
     struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset};
     d->control = control_new(&cc, e);

@@ -1,104 +1,230 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `block add`, `block del`, `block list`: the list of addresses whose frames the steering program drops in the
- * kernel. The daemon's ops know the maps; here arguments are checked and errors become codes. Server thread.
+ * `block ...` and `allow ...`: the lists of addresses whose frames the steering program drops, or lets past the guard.
+ * The daemon's ops know the maps; here arguments are checked and errors become codes.
+ *
+ * A list may have millions of entries and this thread answers for everybody else, so that nothing here does more than
+ * PROTO_BLOCKS_MAX of them at a time: ipsctl sends a file in parts, reads a list in pages and empties it in rounds. A
+ * part whose text has a mistake adds nothing. Server thread.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ips/base/log.h"
 #include "ips/control/command.h"
 
-static const struct {
-    const char *word;
-    unsigned side;
-} sides[] = {{"src", CONTROL_BLOCK_SRC}, {"dst", CONTROL_BLOCK_DST}, {"both", CONTROL_BLOCK_BOTH}};
-#define N_SIDES (sizeof(sides) / sizeof(sides[0]))
+static const char *const names[] = {[XDP_LIST_BLOCK] = "block", [XDP_LIST_ALLOW] = "allow"};
 
-struct request {
-    const char *prefix;
-    unsigned side;
-};
-
-static int parse(struct command_call *call, struct request *r)
+static int bad_side(struct command_call *call)
 {
-    const json_t *side = json_object_get(call->args, "side");
-    size_t i = 0;
+    return command_fail(call, PROTO_BAD_REQUEST, "give src, dst or both", "that is not a side");
+}
 
-    r->prefix = json_string_value(json_object_get(call->args, "prefix"));
-    r->side = CONTROL_BLOCK_SRC;
-    if (r->prefix == NULL || strlen(r->prefix) > 64)
+/* The side of the request, src when it says none. */
+static bool read_side(const struct command_call *call, uint8_t *side)
+{
+    const json_t *word = json_object_get(call->args, "side");
+
+    *side = PREFIX_SRC;
+    return word == NULL || (json_is_string(word) && prefix_side_read(json_string_value(word), side));
+}
+
+static int read_prefix(struct command_call *call, struct prefix *p)
+{
+    const char *text = json_string_value(json_object_get(call->args, "prefix"));
+    uint8_t side;
+
+    if (text == NULL)
         return command_fail(call, PROTO_BAD_REQUEST, "give a prefix such as 192.0.2.0/24 or 2001:db8::1",
-                            "there is no address or network to block");
-    if (side == NULL)
-        return PROTO_OK;
-    while (i < N_SIDES && (!json_is_string(side) || strcmp(json_string_value(side), sides[i].word) != 0))
-        i++;
-    if (i == N_SIDES)
-        return command_fail(call, PROTO_BAD_REQUEST, "give src, dst or both", "that is not a side to block");
-    r->side = sides[i].side;
+                            "there is no address or network");
+    if (!read_side(call, &side))
+        return bad_side(call);
+    if (prefix_parse(text, p, &call->err) < 0)
+        return PROTO_BAD_REQUEST;
+    p->sides = side;
     return PROTO_OK;
 }
 
-static int answer(struct command_call *call, const struct request *r, int rc, const char *verb)
+static int done(struct command_call *call, enum xdp_list list, const struct prefix *p, const char *verb)
 {
-    if (rc == 0) {
-        log_notice("control", "block list: %s %s", verb, r->prefix);
-        call->result = json_pack("{s:s}", "prefix", r->prefix);
-        return PROTO_OK;
-    }
-    switch (rc) {
-    case -EINVAL:
-        return PROTO_BAD_REQUEST;
-    case -EEXIST:
-        return PROTO_CONFLICT;
-    case -ENOENT:
-        return PROTO_NOT_FOUND;
-    default:
-        return PROTO_FAILED;
-    }
+    char text[PREFIX_TEXT_MAX];
+
+    prefix_format(p, text);
+    log_notice("control", "%s list: %s %s %s", names[list], verb, text, prefix_side_name(p->sides));
+    call->result = json_pack("{s:s}", "prefix", text);
+    return call->result != NULL ? PROTO_OK : command_fail(call, PROTO_FAILED, "try again", "no memory");
 }
 
-int cmd_block_add(struct command_call *call)
+static int list_add(struct command_call *call, enum xdp_list list)
 {
-    struct request r;
-    int code = parse(call, &r);
+    struct prefix p;
+    int code = read_prefix(call, &p);
 
     if (code != PROTO_OK)
         return code;
-    return answer(call, &r, call->cfg->ops->block_add(call->cfg->ops->arg, r.prefix, r.side, &call->err),
-                  "added");
+    if (call->cfg->ops->list_add(call->cfg->ops->arg, list, &p, 1, &call->err) < 0)
+        return PROTO_FAILED;
+    return done(call, list, &p, "added");
+}
+
+static int list_del(struct command_call *call, enum xdp_list list)
+{
+    char remedy[80], text[PREFIX_TEXT_MAX];
+    struct prefix p;
+    size_t n = 0;
+    int code = read_prefix(call, &p);
+
+    if (code != PROTO_OK)
+        return code;
+    if (call->cfg->ops->list_del(call->cfg->ops->arg, list, &p, 1, &n, &call->err) < 0)
+        return PROTO_FAILED;
+    if (n > 0)
+        return done(call, list, &p, "removed");
+    snprintf(remedy, sizeof(remedy), "`ipsctl %s list` shows the prefixes as they must be given",
+             names[list]);
+    return command_fail(call, PROTO_NOT_FOUND, remedy, "%s is not on the %s list", prefix_format(&p, text),
+                        names[list]);
+}
+
+/* --- pages ------------------------------------------------------------------------------------------------ */
+
+static int add_entry(const struct prefix *p, uint64_t frames, void *arg)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    return json_array_append_new(arg, json_pack("{s:s, s:s, s:I}", "prefix", prefix_format(p, text), "side",
+                                                prefix_side_name(p->sides), "frames", (json_int_t)frames));
+}
+
+/* Where a page begins: "10.0.0.0/8 dst" is the last entry of the one before. */
+static int read_cursor(struct command_call *call, struct xdp_cursor *c)
+{
+    const json_t *after = json_object_get(call->args, "after");
+
+    *c = (struct xdp_cursor){.trie = 0};
+    if (after == NULL)
+        return PROTO_OK;
+    if (!json_is_string(after) ||
+        prefix_parse_sided(json_string_value(after), PREFIX_SRC, &c->at, &call->err) < 0)
+        return command_fail(call, PROTO_BAD_REQUEST, "give the `next` of the page before",
+                            "that is no place in the list");
+    c->trie = (uint8_t)((c->at.sides == PREFIX_DST ? 2 : 0) + c->at.family);
+    c->inside = true;
+    return PROTO_OK;
+}
+
+static int list_page(struct command_call *call, enum xdp_list list)
+{
+    json_t *entries = json_array();
+    const struct xdp_visit visit = {.fn = add_entry, .arg = entries};
+    char text[PREFIX_TEXT_MAX], next[PREFIX_TEXT_MAX + 8];
+    struct xdp_cursor c;
+    int code = read_cursor(call, &c), rc;
+
+    if (code != PROTO_OK) {
+        json_decref(entries);
+        return code;
+    }
+    rc = call->cfg->ops->list_page(call->cfg->ops->arg, list, &c, PROTO_BLOCKS_MAX, &visit);
+    call->result = json_pack("{s:o}", "entries", entries);
+    if (rc < 0 || call->result == NULL)
+        return command_fail(call, PROTO_FAILED, "try again", "cannot read the %s list", names[list]);
+    if (c.trie < 4) {
+        snprintf(next, sizeof(next), "%s %s", prefix_format(&c.at, text), prefix_side_name(c.at.sides));
+        json_object_set_new(call->result, "next", json_string(next));
+    }
+    return PROTO_OK;
+}
+
+/* --- in bulk ---------------------------------------------------------------------------------------------- */
+
+/* Prefixes, one a line. */
+static int read_prefixes(struct prefix_list *l, char *text, uint8_t side, struct err *e)
+{
+    char *line, *rest = text;
+    struct prefix p;
+    int rc = 0;
+
+    while (rc == 0 && (line = strsep(&rest, "\n")) != NULL)
+        if (*line != '\0' && (rc = prefix_parse_sided(line, side, &p, e)) == 0)
+            rc = prefix_list_add(l, &p, e);
+    if (rc == 0 && l->n > PROTO_BLOCKS_MAX) {
+        err_set(e, -E2BIG, "%zu prefixes in one request", l->n);
+        return err_remedy(e, "send at most %d at a time", PROTO_BLOCKS_MAX), -E2BIG;
+    }
+    return rc;
+}
+
+int cmd_block_load(struct command_call *call)
+{
+    const char *text = json_string_value(json_object_get(call->args, "prefixes"));
+    struct prefix_list l = {.n = 0};
+    int code = PROTO_OK;
+    uint8_t side;
+    char *copy;
+
+    if (text == NULL)
+        return command_fail(call, PROTO_BAD_REQUEST, "give prefixes, one a line, in one text",
+                            "there are no prefixes");
+    if (!read_side(call, &side))
+        return bad_side(call);
+    copy = strdup(text);
+    if (copy == NULL)
+        return command_fail(call, PROTO_FAILED, "try again", "no memory");
+    if (read_prefixes(&l, copy, side, &call->err) < 0)
+        code = PROTO_BAD_REQUEST;
+    else if (call->cfg->ops->list_add(call->cfg->ops->arg, XDP_LIST_BLOCK, l.v, l.n, &call->err) < 0)
+        code = PROTO_FAILED;
+    else
+        call->result = json_pack("{s:I}", "loaded", (json_int_t)l.n);
+    if (code == PROTO_OK)
+        log_notice("control", "block list: %zu prefixes loaded", l.n);
+    prefix_list_fini(&l);
+    free(copy);
+    return code;
+}
+
+int cmd_block_clear(struct command_call *call)
+{
+    size_t n = 0;
+
+    if (call->cfg->ops->list_clear(call->cfg->ops->arg, XDP_LIST_BLOCK, PROTO_BLOCKS_MAX, &n, &call->err) < 0)
+        return PROTO_FAILED;
+    call->result = json_pack("{s:I, s:b}", "removed", (json_int_t)n, "more", n >= PROTO_BLOCKS_MAX);
+    if (n > 0)
+        log_notice("control", "block list: %zu entries removed", n);
+    return PROTO_OK;
+}
+
+/* --- the table's functions -------------------------------------------------------------------------------- */
+
+int cmd_block_add(struct command_call *call)
+{
+    return list_add(call, XDP_LIST_BLOCK);
 }
 
 int cmd_block_del(struct command_call *call)
 {
-    struct request r;
-    int code = parse(call, &r);
-
-    if (code != PROTO_OK)
-        return code;
-    return answer(call, &r, call->cfg->ops->block_del(call->cfg->ops->arg, r.prefix, r.side, &call->err),
-                  "removed");
-}
-
-static int add_entry(const char *prefix, unsigned side, uint64_t frames, void *arg)
-{
-    const char *word = "both";
-
-    for (size_t i = 0; i < N_SIDES; i++)
-        if (sides[i].side == side)
-            word = sides[i].word;
-    return json_array_append_new(
-        arg, json_pack("{s:s, s:s, s:I}", "prefix", prefix, "side", word, "frames", (json_int_t)frames));
+    return list_del(call, XDP_LIST_BLOCK);
 }
 
 int cmd_block_list(struct command_call *call)
 {
-    json_t *list = json_array();
-    int rc = call->cfg->ops->block_each(call->cfg->ops->arg, add_entry, list);
+    return list_page(call, XDP_LIST_BLOCK);
+}
 
-    call->result = json_pack("{s:o}", "entries", list);
-    if (rc < 0 || call->result == NULL)
-        return command_fail(call, PROTO_FAILED, "try again", "cannot read the block list");
-    return PROTO_OK;
+int cmd_allow_add(struct command_call *call)
+{
+    return list_add(call, XDP_LIST_ALLOW);
+}
+
+int cmd_allow_del(struct command_call *call)
+{
+    return list_del(call, XDP_LIST_ALLOW);
+}
+
+int cmd_allow_list(struct command_call *call)
+{
+    return list_page(call, XDP_LIST_ALLOW);
 }

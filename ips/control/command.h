@@ -35,6 +35,11 @@ int cmd_rules_profile(struct command_call *call);
 int cmd_block_add(struct command_call *call);
 int cmd_block_del(struct command_call *call);
 int cmd_block_list(struct command_call *call);
+int cmd_block_load(struct command_call *call);
+int cmd_block_clear(struct command_call *call);
+int cmd_allow_add(struct command_call *call);
+int cmd_allow_del(struct command_call *call);
+int cmd_allow_list(struct command_call *call);
 int cmd_shutdown(struct command_call *call);
 int cmd_help(struct command_call *call);
 

@@ -33,6 +33,11 @@ static const struct {
     [CMD_BLOCK_ADD].run = cmd_block_add,
     [CMD_BLOCK_DEL].run = cmd_block_del,
     [CMD_BLOCK_LIST].run = cmd_block_list,
+    [CMD_BLOCK_LOAD].run = cmd_block_load,
+    [CMD_BLOCK_CLEAR].run = cmd_block_clear,
+    [CMD_ALLOW_ADD].run = cmd_allow_add,
+    [CMD_ALLOW_DEL].run = cmd_allow_del,
+    [CMD_ALLOW_LIST].run = cmd_allow_list,
     [CMD_SHUTDOWN].run = cmd_shutdown,
     [CMD_HELP].run = cmd_help,
 };

@@ -18,6 +18,7 @@
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
 #include "ips/control/config.h"
+#include "ips/io/xdp.h"
 #include "rules/ruleset.h"
 
 /* Frames lost outside the workers: by the steering program, by the kernel, by the NIC. */
@@ -25,13 +26,6 @@ struct control_row {
     const char *word, *help; /* static strings */
     uint64_t count;
 };
-
-enum control_block_side {
-    CONTROL_BLOCK_SRC = 1,
-    CONTROL_BLOCK_DST = 2,
-    CONTROL_BLOCK_BOTH = 3
-}; /* as in xdp.h */
-typedef int (*control_block_fn)(const char *prefix, unsigned side, uint64_t frames, void *arg);
 
 struct control_ops {
     void *arg; /* first argument of every function here */
@@ -51,9 +45,13 @@ struct control_ops {
     void (*counters)(void *arg, struct counters *sum); /* adds all workers to sum */
     unsigned (*kernel_drops)(void *arg, struct control_row *rows,
                              unsigned max); /* rows filled; may be NULL */
-    int (*block_add)(void *arg, const char *prefix, unsigned side, struct err *e); /* -EEXIST, -EINVAL, ... */
-    int (*block_del)(void *arg, const char *prefix, unsigned side, struct err *e); /* -ENOENT, ... */
-    int (*block_each)(void *arg, control_block_fn fn, void *fn_arg);
+    /* The block lists and the allow list of all bridges, as in xdp.h. */
+    int (*list_add)(void *arg, enum xdp_list list, const struct prefix *v, size_t n, struct err *e);
+    int (*list_del)(void *arg, enum xdp_list list, const struct prefix *v, size_t n, size_t *n_removed,
+                    struct err *e);
+    int (*list_clear)(void *arg, enum xdp_list list, size_t max, size_t *n_removed, struct err *e);
+    int (*list_page)(void *arg, enum xdp_list list, struct xdp_cursor *c, uint32_t max,
+                     const struct xdp_visit *visit);
     void (*shutdown)(void *arg); /* asks the daemon to end; returns at once */
 };
 

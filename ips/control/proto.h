@@ -11,12 +11,15 @@
  *   and {"only": "dormant"|"disabled"}
  *   rules explain {"sid": N, "gid": N} (any gid when left out)
  *   rules profile {"action": "on"|"off"|"show", "limit": N}
- *   block add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
+ *   block|allow add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
+ *   block|allow list {"after": "10.0.0.0/8 src"} (what the page before gave as `next`)
+ *   block load {"prefixes": "10.0.0.0/8\n192.0.2.1 both\n", "side": ...}; at most PROTO_BLOCKS_MAX
  */
 #define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
 #define PROTO_LINE_MAX_BYTES    (16u << 20)
 #define PROTO_REQUEST_MAX_BYTES (1u << 20)
 #define PROTO_RULES_MAX         5000
+#define PROTO_BLOCKS_MAX        20000 /* entries of a list that one request adds, removes or is shown */
 
 /* One table for codes: reply code, ipsctl's exit status, meaning. X(id, code, exit_status, "meaning") */
 #define PROTO_CODE_TABLE(X)                                                                     \
@@ -57,6 +60,11 @@ enum proto_code {
       "drop frames of an address or network in the kernel")                                                  \
     X(CMD_BLOCK_DEL, "block del", "PREFIX [src|dst|both]", "take an address or network off the block list")  \
     X(CMD_BLOCK_LIST, "block list", "", "the block list, and the frames each entry dropped")                 \
+    X(CMD_BLOCK_LOAD, "block load", "FILE [src|dst|both]", "add the prefixes in a file, one a line")         \
+    X(CMD_BLOCK_CLEAR, "block clear", "", "take everything off the block list")                              \
+    X(CMD_ALLOW_ADD, "allow add", "PREFIX [src|dst|both]", "let an address or network past the guard")       \
+    X(CMD_ALLOW_DEL, "allow del", "PREFIX [src|dst|both]", "take it off the allow list")                     \
+    X(CMD_ALLOW_LIST, "allow list", "", "the allow list, and the frames each entry let past")                \
     X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                        \
     X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
 enum proto_command {

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include "bpf/shared.h"
 #include "ips/base/err.h"
+#include "ips/base/prefix.h"
 #include "ips/io/port.h"
 
 struct xdp;
@@ -62,14 +63,36 @@ void xdp_memory(const struct xdp *x, struct xdp_memory *out);
 int xdp_was_read(struct xdp *x, uint32_t port, struct steer_was *out);
 int xdp_was_write(struct xdp *x, uint32_t port, const struct steer_was *was);
 
-/* "10.0.0.0/8" or "2001:db8::/32"; an address alone is a host; bits behind the length are cleared. side = source,
- * destination or both. Adding what is there is no error and starts its count anew; xdp_block_each() shows a prefix
- * once per side, and the callback may remove it (nonzero stops and is returned). */
-enum xdp_block_side { XDP_BLOCK_SRC = 1, XDP_BLOCK_DST = 2, XDP_BLOCK_BOTH = 3 };
+/*
+ * The block lists and the allow list (xdp_block.c); `sides` of a prefix say which of the two it goes on. Adding what is
+ * there is no error and keeps its count; sorted entries go in fastest.
+ */
+enum xdp_list { XDP_LIST_BLOCK, XDP_LIST_ALLOW };
+int xdp_list_add(struct xdp *x, enum xdp_list list, const struct prefix *v, size_t n, struct err *e);
+/* What is not there is no error; *n_removed counts sides. */
+int xdp_list_del(struct xdp *x, enum xdp_list list, const struct prefix *v, size_t n, size_t *n_removed,
+                 struct err *e);
+int xdp_list_clear(struct xdp *x, enum xdp_list list, size_t max, size_t *n_removed,
+                   struct err *e); /* at most max */
+/* Shows entries, once for each side, from the cursor (zeroed: the first) on, at most max of them, and moves it behind
+ * them. fn may remove what it is shown; nonzero stops and is returned. When c->trie is 4, that was all. */
+struct xdp_cursor {
+    uint8_t trie; /* side * 2 + family */
+    bool inside;  /* behind `at` */
+    struct prefix at;
+};
+struct xdp_visit {
+    int (*fn)(const struct prefix *p, uint64_t frames, void *arg);
+    void *arg;
+};
+int xdp_list_page(struct xdp *x, enum xdp_list list, struct xdp_cursor *c, uint32_t max,
+                  const struct xdp_visit *visit);
+uint64_t xdp_list_frames(struct xdp *x, enum xdp_list list,
+                         const struct prefix *p); /* of one entry on one side */
+/* One, as text. */
+enum xdp_block_side { XDP_BLOCK_SRC = PREFIX_SRC, XDP_BLOCK_DST = PREFIX_DST, XDP_BLOCK_BOTH = PREFIX_BOTH };
 int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e);
 int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e); /* -ENOENT */
-typedef int (*xdp_block_fn)(const char *prefix, enum xdp_block_side side, uint64_t frames, void *arg);
-int xdp_block_each(struct xdp *x, xdp_block_fn fn, void *arg);
 
 struct xdp_counters {
     uint64_t exits[STEER_PORTS][STEER_CTR_N];

@@ -1,114 +1,71 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The block lists: prefixes of sources and destinations whose frames the steering program drops before any
- * worker sees them. `ipsctl block` ends here.
+ * The block lists and the allow list: prefixes of sources and destinations whose frames the steering program drops
+ * before any worker sees them, or lets past the guard whatever else is on. `ipsctl block`, `ipsctl allow` and the
+ * configuration's guard.block and guard.allow end here.
  *
- * The four LPM tries in the kernel are the only copy; nothing is remembered here. The one word beside them,
- * STEER_HAS_BLOCKS in the program's configuration, spares the lookups while all four are empty: it is raised
- * before the first entry counts as added and lowered after the last one is gone, so an entry is never on a
- * list that nobody looks at. Runs in the control thread only (single writer).
+ * The LPM tries in the kernel are the only copy; nothing is remembered here. A word for each list in the program's
+ * configuration (STEER_HAS_BLOCKS, STEER_HAS_ALLOWS) spares the lookups while all its tries are empty: it is raised
+ * before the first entry counts as added and lowered after the last one is gone, so an entry is never on a list that
+ * nobody looks at. Runs in the control thread only (single writer).
  *
- * A prefix is text: "10.0.0.0/8", "2001:db8::/32", or an address alone for a host. Bits behind the prefix
- * length are cleared, so "10.1.2.3/8" is 10.0.0.0/8. Text that is not exactly an address and a decimal length
- * is refused.
+ * In bulk: an empty trie takes entries by bpf_map_update_batch(), a thousand a call. One that has entries takes them one
+ * by one, since only so (BPF_NOEXIST) those that are there keep their counts. Sorted entries go in twice as fast: their
+ * way through the trie is in the cache.
  */
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "ips/io/xdp_parts.h"
 
-struct prefix {
-    int family; /* index: 0 IPv4, 1 IPv6 */
-    union {
-        uint32_t length; /* bits; the first member of both keys */
-        struct steer_prefix_v4 v4;
-        struct steer_prefix_v6 v6;
-    } key;
-};
+#define BATCH 1024 /* entries a system call */
 
-static const struct family {
-    int af;
-    uint32_t bits;
-} families[] = {{AF_INET, 32}, {AF_INET6, 128}};
-
-static const enum xdp_block_side sides[] = {XDP_BLOCK_SRC, XDP_BLOCK_DST}; /* by index into map.block */
 static const char *const side_words[] = {"source", "destination"};
 
-static uint8_t *prefix_addr(struct prefix *p)
+static const struct {
+    const char *name;
+    uint32_t flag, max;
+} lists[] = {[XDP_LIST_BLOCK] = {"block list", STEER_HAS_BLOCKS, STEER_BLOCK_MAX},
+             [XDP_LIST_ALLOW] = {"allow list", STEER_HAS_ALLOWS, STEER_ALLOW_MAX}};
+
+struct key { /* what the kernel wants */
+    union {
+        struct steer_prefix_v4 v4;
+        struct steer_prefix_v6 v6;
+    };
+};
+
+/* [side][family] of a list: a descriptor */
+static int trie(const struct xdp *x, enum xdp_list list, int side, int family)
 {
-    return p->family == 0 ? p->key.v4.addr : p->key.v6.addr;
+    return list == XDP_LIST_BLOCK ? x->map.block[side][family] : x->map.allow[side][family];
 }
 
-/* A decimal number of 1 to 3 digits without sign, blank or leading zero, at most max. */
-static bool parse_length(const char *s, uint32_t max, uint32_t *out)
+static size_t key_size(int family)
 {
-    uint32_t v = 0;
-    size_t n = strlen(s);
-
-    if (n < 1 || n > 3 || (n > 1 && s[0] == '0'))
-        return false;
-    for (; *s; s++) {
-        if (*s < '0' || *s > '9')
-            return false;
-        v = v * 10 + (uint32_t)(*s - '0');
-    }
-    *out = v;
-    return v <= max;
+    return family == 0 ? sizeof(struct steer_prefix_v4) : sizeof(struct steer_prefix_v6);
 }
 
-static void clear_host_bits(uint8_t *addr, uint32_t bits, uint32_t length)
+static void key_make(void *at, const struct prefix *p)
 {
-    for (uint32_t byte = 0; byte < bits / 8; byte++) {
-        uint32_t kept = length > byte * 8 ? length - byte * 8 : 0;
+    struct key k = {.v6 = {.prefixlen = p->bits}}; /* both begin with the length */
 
-        if (kept < 8)
-            addr[byte] &= (uint8_t)(0xff00 >> kept);
-    }
+    memcpy(p->family == 0 ? k.v4.addr : k.v6.addr, p->addr, p->family == 0 ? 4 : 16);
+    memcpy(at, &k, key_size(p->family));
 }
 
-static int prefix_parse(const char *text, struct prefix *p, struct err *e)
+static void key_read(const struct key *k, int family, struct prefix *p)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char addr[INET6_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    size_t n = slash ? (size_t)(slash - text) : strlen(text);
-    uint32_t bits;
-
-    memset(p, 0, sizeof(*p));
-    p->family = strchr(text, ':') ? 1 : 0;
-    bits = families[p->family].bits;
-    if (n < sizeof(addr)) {
-        memcpy(addr, text, n);
-        addr[n] = '\0';
-    }
-    if (n >= sizeof(addr) || inet_pton(families[p->family].af, addr, prefix_addr(p)) != 1) {
-        err_set(e, -EINVAL, "\"%.64s\" is not an IPv4 or IPv6 prefix", text);
-        err_remedy(e, "write an address or address/length, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32");
-        return -EINVAL;
-    }
-    p->key.length = bits;
-    if (slash && !parse_length(slash + 1, bits, &p->key.length)) {
-        err_set(e, -EINVAL, "\"%.64s\": the prefix length is not a number from 0 to %u", text, bits);
-        err_remedy(e, "write %s/%u for this one address", addr, bits);
-        return -EINVAL;
-    }
-    /* No packet carries such an address, so the entry would block nothing. */
-    if (p->family == 1 && p->key.length >= 96 && memcmp(p->key.v6.addr, mapped, sizeof(mapped)) == 0) {
-        err_set(e, -EINVAL, "\"%.64s\" is an IPv4 address written as IPv6", text);
-        err_remedy(e, "write it as IPv4");
-        return -EINVAL;
-    }
-    clear_host_bits(prefix_addr(p), bits, p->key.length);
-    return 0;
+    *p = (struct prefix){.family = (uint8_t)family, .bits = (uint8_t)k->v6.prefixlen};
+    memcpy(p->addr, family == 0 ? k->v4.addr : k->v6.addr, family == 0 ? 4 : 16);
 }
 
-static int push_enabled(struct xdp *x, bool enabled, struct err *e)
+static int push_enabled(struct xdp *x, enum xdp_list list, bool enabled, struct err *e)
 {
     uint32_t before = x->config.flags;
 
-    x->config.flags = enabled ? before | STEER_HAS_BLOCKS : before & ~(uint32_t)STEER_HAS_BLOCKS;
+    x->config.flags = enabled ? before | lists[list].flag : before & ~lists[list].flag;
     if (x->config.flags == before)
         return 0;
     int code = xdp_push_config(x, e);
@@ -117,94 +74,222 @@ static int push_enabled(struct xdp *x, bool enabled, struct err *e)
     return code;
 }
 
-int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e)
+static bool trie_is_empty(int map)
 {
-    const struct steer_block fresh = {0};
-    struct prefix p;
-    int code = prefix_parse(prefix, &p, e);
+    struct key k;
 
-    if (code == 0)
-        code = push_enabled(x, true, e);
-    for (int s = 0; s < 2 && code == 0; s++) {
-        if (!(side & sides[s]) ||
-            bpf_map_update_elem(x->map.block[s][p.family], &p.key, &fresh, BPF_ANY) == 0)
-            continue;
-        code = err_sys(e, -errno, "cannot block %s as a %s%s", prefix, side_words[s],
-                       s == 1 && (side & XDP_BLOCK_SRC) ? " (as a source it is blocked now)" : "");
-        if (code == -ENOSPC)
-            err_remedy(e, "the list holds %d prefixes: join neighbours into shorter prefixes, or remove some",
-                       STEER_BLOCK_MAX);
-    }
-    return code;
+    return bpf_map_get_next_key(map, NULL, &k) != 0 && errno == ENOENT;
 }
 
-static bool lists_are_empty(const struct xdp *x)
+static bool list_is_empty(const struct xdp *x, enum xdp_list list)
 {
-    struct prefix p;
-
     for (int s = 0; s < 2; s++)
         for (int f = 0; f < 2; f++)
-            if (bpf_map_get_next_key(x->map.block[s][f], NULL, &p.key) == 0 || errno != ENOENT)
+            if (!trie_is_empty(trie(x, list, s, f)))
                 return false;
     return true;
 }
 
-int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e)
-{
-    struct prefix p;
-    int code = prefix_parse(prefix, &p, e), n_removed = 0;
+/* --- many at a time --------------------------------------------------------------------------------------- */
 
-    for (int s = 0; s < 2 && code == 0; s++) {
-        if (!(side & sides[s]))
-            continue;
-        if (bpf_map_delete_elem(x->map.block[s][p.family], &p.key) == 0)
-            n_removed++;
-        else if (errno != ENOENT)
-            code = err_sys(e, -errno, "cannot unblock %s as a %s", prefix, side_words[s]);
-    }
-    if (code == 0 && n_removed == 0) {
-        code = err_set(e, -ENOENT, "%s is not on the block list", prefix);
-        err_remedy(e, "`ipsctl block list` shows the prefixes as they must be given");
-    }
-    if (n_removed > 0 && lists_are_empty(x)) {
-        int pushed = push_enabled(x, false, code == 0 ? e : NULL);
+static int add_failed(int code, enum xdp_list list, int side, struct err *e)
+{
+    err_sys(e, code, "cannot add to the %s of %ss", lists[list].name, side_words[side]);
+    if (code == -ENOSPC)
+        err_remedy(e, "it holds %u prefixes: join neighbours into shorter prefixes, or remove some",
+                   lists[list].max);
+    else if (code == -ENOMEM)
+        err_remedy(e, "free some memory, or raise the memory limit of the service");
+    return code;
+}
+
+/* Next entries of that side and family, at most max, as keys; their number. *at moves behind them. */
+static uint32_t take_keys(const struct prefix *v, size_t n, size_t *at, uint8_t which[2], uint8_t *keys,
+                          uint32_t max)
+{
+    uint32_t taken = 0;
+
+    for (; *at < n && taken < max; ++*at)
+        if ((v[*at].sides & which[0]) && v[*at].family == which[1])
+            key_make(keys + taken++ * key_size(which[1]), &v[*at]);
+    return taken;
+}
+
+static int add_batch(int map, const void *keys, uint32_t n)
+{
+    static const struct steer_block fresh[BATCH];
+    LIBBPF_OPTS(bpf_map_batch_opts, opts);
+
+    return bpf_map_update_batch(map, keys, fresh, &n, &opts);
+}
+
+static int add_each(int map, const uint8_t *keys, size_t size, uint32_t n)
+{
+    const struct steer_block fresh = {0};
+
+    for (uint32_t i = 0; i < n; i++)
+        if (bpf_map_update_elem(map, keys + i * size, &fresh, BPF_NOEXIST) != 0 && errno != EEXIST)
+            return -errno;
+    return 0;
+}
+
+static int add_to(int map, uint8_t which[2], const struct prefix *v, size_t n)
+{
+    uint8_t keys[BATCH * sizeof(struct key)];
+    bool empty = trie_is_empty(map);
+    size_t at = 0;
+    uint32_t taken;
+    int code = 0;
+
+    while (code == 0 && (taken = take_keys(v, n, &at, which, keys, BATCH)) > 0)
+        code = empty ? add_batch(map, keys, taken) : add_each(map, keys, key_size(which[1]), taken);
+    return code;
+}
+
+int xdp_list_add(struct xdp *x, enum xdp_list list, const struct prefix *v, size_t n, struct err *e)
+{
+    int code = n > 0 ? push_enabled(x, list, true, e) : 0;
+
+    for (uint8_t s = 0; s < 2 && code == 0; s++)
+        for (uint8_t f = 0; f < 2 && code == 0; f++) {
+            uint8_t which[2] = {(uint8_t)(1 << s), f};
+
+            code = add_to(trie(x, list, s, f), which, v, n);
+            if (code != 0)
+                add_failed(code, list, s, e);
+        }
+    if (code != 0 && list_is_empty(x, list))
+        push_enabled(x, list, false, NULL);
+    return code;
+}
+
+int xdp_list_del(struct xdp *x, enum xdp_list list, const struct prefix *v, size_t n, size_t *n_removed,
+                 struct err *e)
+{
+    int code = 0;
+
+    *n_removed = 0;
+    for (size_t i = 0; i < n && code == 0; i++)
+        for (int s = 0; s < 2 && code == 0; s++) {
+            char text[PREFIX_TEXT_MAX];
+            struct key k;
+
+            if (!(v[i].sides & 1 << s))
+                continue;
+            key_make(&k, &v[i]);
+            if (bpf_map_delete_elem(trie(x, list, s, v[i].family), &k) == 0)
+                ++*n_removed;
+            else if (errno != ENOENT)
+                code = err_sys(e, -errno, "cannot take %s off the %s as a %s", prefix_format(&v[i], text),
+                               lists[list].name, side_words[s]);
+        }
+    if (*n_removed > 0 && list_is_empty(x, list)) {
+        int pushed = push_enabled(x, list, false, code == 0 ? e : NULL);
         code = code ? code : pushed;
     }
     return code;
 }
 
-static int each_in(int map, int family, enum xdp_block_side side, xdp_block_fn fn, void *arg)
+int xdp_list_clear(struct xdp *x, enum xdp_list list, size_t max, size_t *n_removed, struct err *e)
 {
-    struct prefix here = {.family = family}, next = {.family = family};
-    char addr[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 4];
-    int code = bpf_map_get_next_key(map, NULL, &here.key) == 0 ? 0 : -errno;
+    *n_removed = 0;
+    for (int s = 0; s < 2; s++)
+        for (int f = 0; f < 2; f++) {
+            int map = trie(x, list, s, f);
+            struct key k;
 
-    while (code == 0) {
-        struct steer_block value;
-        /* the next key first, so that fn may remove the present one */
-        int step = bpf_map_get_next_key(map, &here.key, &next.key) == 0 ? 0 : -errno;
-
-        /* the longest match of an entry's own key is the entry */
-        if (bpf_map_lookup_elem(map, &here.key, &value) == 0) {
-            inet_ntop(families[family].af, prefix_addr(&here), addr, sizeof(addr));
-            snprintf(text, sizeof(text), "%s/%u", addr, here.key.length);
-            code = fn(text, side, value.frames, arg);
-        } else if (errno != ENOENT) {
-            code = -errno;
+            while (*n_removed < max && bpf_map_get_next_key(map, NULL, &k) == 0) {
+                if (bpf_map_delete_elem(map, &k) != 0)
+                    return err_sys(e, -errno, "cannot empty the %s", lists[list].name);
+                ++*n_removed;
+            }
         }
-        if (code == 0)
-            code = step;
-        here = next;
-    }
-    return code == -ENOENT ? 0 : code;
+    return list_is_empty(x, list) ? push_enabled(x, list, false, e) : 0;
 }
 
-int xdp_block_each(struct xdp *x, xdp_block_fn fn, void *arg)
-{
-    int code = 0;
+/* --- one at a time ---------------------------------------------------------------------------------------- */
 
-    for (int f = 0; f < 2 && code == 0; f++)
-        for (int s = 0; s < 2 && code == 0; s++)
-            code = each_in(x->map.block[s][f], f, sides[s], fn, arg);
-    return code;
+int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e)
+{
+    struct prefix p;
+    int code = prefix_parse(prefix, &p, e);
+
+    p.sides = (uint8_t)side;
+    return code == 0 ? xdp_list_add(x, XDP_LIST_BLOCK, &p, 1, e) : code;
+}
+
+int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e)
+{
+    struct prefix p;
+    size_t n = 0;
+    int code = prefix_parse(prefix, &p, e);
+
+    p.sides = (uint8_t)side;
+    if (code == 0)
+        code = xdp_list_del(x, XDP_LIST_BLOCK, &p, 1, &n, e);
+    if (code != 0 || n > 0)
+        return code;
+    err_set(e, -ENOENT, "%s is not on the block list", prefix);
+    return err_remedy(e, "`ipsctl block list` shows the prefixes as they must be given"), -ENOENT;
+}
+
+/* --- reading ---------------------------------------------------------------------------------------------- */
+
+/* From the cursor on; 1 when the trie is through, 0 when the page is full or fn said so (*said). */
+static int page_of(int map, struct xdp_cursor *c, uint32_t *room, const struct xdp_visit *visit, int *said)
+{
+    int family = c->trie & 1;
+    struct key next, here = {0};
+
+    if (c->inside)
+        key_make(&here, &c->at);
+    for (;;) {
+        struct steer_block value;
+        struct prefix p;
+
+        if (bpf_map_get_next_key(map, c->inside ? &here : NULL, &next) != 0)
+            return errno == ENOENT ? 1 : -errno;
+        if (*room == 0)
+            return 0;
+        here = next;
+        key_read(&here, family, &p);
+        p.sides = (uint8_t)(1 << (c->trie >> 1 & 1));
+        c->at = p;
+        c->inside = true;
+        --*room;
+        /* the longest match of an entry's own key is the entry */
+        if (bpf_map_lookup_elem(map, &here, &value) != 0) {
+            if (errno == ENOENT)
+                continue;
+            return -errno;
+        }
+        *said = visit->fn(&p, value.frames, visit->arg);
+        if (*said != 0)
+            return 0;
+    }
+}
+
+int xdp_list_page(struct xdp *x, enum xdp_list list, struct xdp_cursor *c, uint32_t max,
+                  const struct xdp_visit *visit)
+{
+    int said = 0;
+
+    for (; c->trie < 4; c->trie++, c->inside = false) {
+        int rc = page_of(trie(x, list, c->trie >> 1, c->trie & 1), c, &max, visit, &said);
+
+        if (rc != 1)
+            return rc < 0 ? rc : said;
+    }
+    return 0;
+}
+
+uint64_t xdp_list_frames(struct xdp *x, enum xdp_list list, const struct prefix *p)
+{
+    struct steer_block value;
+    struct key k;
+
+    key_make(&k, p);
+    return bpf_map_lookup_elem(trie(x, list, p->sides == PREFIX_DST, p->family), &k, &value) == 0
+               ? value.frames
+               : 0;
 }

@@ -295,14 +295,22 @@ struct listing {
     size_t n;
 };
 
-static int list_one(const char *prefix, enum xdp_block_side side, uint64_t frames, void *arg)
+static int list_one(const struct prefix *p, uint64_t frames, void *arg)
 {
     struct listing *l = arg;
+    char prefix[PREFIX_TEXT_MAX];
 
     l->n++;
     snprintf(l->text + strlen(l->text), sizeof(l->text) - strlen(l->text), "%s%s %s %lu",
-             l->n > 1 ? ", " : "", prefix, side == XDP_BLOCK_SRC ? "src" : "dst", frames);
+             l->n > 1 ? ", " : "", prefix_format(p, prefix), prefix_side_name(p->sides), frames);
     return 0;
+}
+
+static int each(struct xdp *x, int (*fn)(const struct prefix *, uint64_t, void *), void *arg)
+{
+    struct xdp_cursor c = {.trie = 0};
+
+    return xdp_list_page(x, XDP_LIST_BLOCK, &c, UINT32_MAX, &(struct xdp_visit){.fn = fn, .arg = arg});
 }
 
 static void expect_list(struct xdp *x, const char *expect, bool enabled)
@@ -311,7 +319,7 @@ static void expect_list(struct xdp *x, const char *expect, bool enabled)
     struct steer_config config;
     uint32_t zero = 0;
 
-    assert_int_equal(xdp_block_each(x, list_one, &l), 0);
+    assert_int_equal(each(x, list_one, &l), 0);
     assert_string_equal(l.text, expect);
     assert_int_equal(bpf_map_lookup_elem(x->map.config, &zero, &config), 0);
     assert_int_equal(config.flags, enabled ? STEER_HAS_BLOCKS : 0);
@@ -414,7 +422,7 @@ static void test_block_prefixes(void **state)
     xdp_close(x);
 }
 
-static int stop_at_two(const char *prefix, enum xdp_block_side side, uint64_t frames, void *arg)
+static int stop_at_two(const struct prefix *p, uint64_t frames, void *arg)
 {
     return ++*(int *)arg == 2 ? 77 : 0;
 }
@@ -424,12 +432,13 @@ struct removal {
     int n;
 };
 
-static int remove_it(const char *prefix, enum xdp_block_side side, uint64_t frames, void *arg)
+static int remove_it(const struct prefix *p, uint64_t frames, void *arg)
 {
     struct removal *r = arg;
+    size_t n;
 
     r->n++;
-    return xdp_block_del(r->x, prefix, side, NULL);
+    return xdp_list_del(r->x, XDP_LIST_BLOCK, p, 1, &n, NULL);
 }
 
 static void test_block_many(void **state)
@@ -446,13 +455,105 @@ static void test_block_many(void **state)
         snprintf(text, sizeof(text), "10.%u.%u.0/%u", i >> 8, i & 255, 24 + i % 9);
         assert_int_equal(xdp_block_add(r.x, text, XDP_BLOCK_SRC, NULL), 0);
     }
-    assert_int_equal(xdp_block_each(r.x, list_one, &l), 0);
+    assert_int_equal(each(r.x, list_one, &l), 0);
     assert_int_equal(l.n, N);
-    assert_int_equal(xdp_block_each(r.x, stop_at_two, &n), 77);
-    assert_int_equal(xdp_block_each(r.x, remove_it, &r), 0); /* the callback may remove what it is shown */
+    assert_int_equal(each(r.x, stop_at_two, &n), 77);
+    assert_int_equal(each(r.x, remove_it, &r), 0); /* the callback may remove what it is shown */
     assert_int_equal(r.n, N);
     expect_list(r.x, "", false);
     xdp_close(r.x);
+}
+
+static uint32_t flags_of(struct xdp *x)
+{
+    struct steer_config config;
+    uint32_t zero = 0;
+
+    assert_int_equal(bpf_map_lookup_elem(x->map.config, &zero, &config), 0);
+    return config.flags;
+}
+
+/* In bulk into empty and into filled lists; duplicates and prefixes inside prefixes; counts stay. */
+static void test_bulk(void **state)
+{
+    enum { N = 3000 };
+    LAB_NEEDED();
+    struct xdp_config cfg = lab_config(STEER_FAIL_OPEN);
+    struct xdp *x = lab_open(&cfg);
+    const struct steer_block seven = {.frames = 7};
+    struct steer_prefix_v4 key = {.prefixlen = 24, .addr = {10, 0, 3}};
+    struct prefix_list l = {.n = 0};
+    struct listing got = {.n = 0};
+    struct err e = {0};
+    struct prefix p;
+    size_t n;
+
+    for (int i = 0; i < N; i++) {
+        char text[PREFIX_TEXT_MAX];
+
+        snprintf(text, sizeof(text), i % 3 == 2 ? "2001:db8:%x::/48" : "10.%u.%u.0/24", i / 256, i % 256);
+        assert_int_equal(prefix_parse_sided(text, i % 2 ? PREFIX_BOTH : PREFIX_SRC, &p, &e), 0);
+        assert_int_equal(prefix_list_add(&l, &p, &e), 0);
+        assert_int_equal(prefix_list_add(&l, &p, &e), 0);
+    }
+    assert_int_equal(prefix_parse("10.0.0.0/8", &p, &e), 0);
+    assert_int_equal(prefix_list_add(&l, &p, &e), 0);
+    prefix_list_sort(&l);
+    assert_int_equal(l.n, N * 2 / 3 + 12 + 1); /* the IPv6 ones: i / 256 */
+    assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, l.v, l.n, &e), 0);
+    assert_int_equal(flags_of(x), STEER_HAS_BLOCKS);
+    assert_int_equal(bpf_map_update_elem(x->map.block[0][0], &key, &seven, BPF_EXIST), 0);
+    assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, l.v, l.n, &e), 0); /* again: nothing changes */
+    assert_int_equal(prefix_parse("10.0.3.0/24", &p, &e), 0);
+    assert_int_equal(xdp_list_frames(x, XDP_LIST_BLOCK, &p), 7);
+    assert_int_equal(each(x, list_one, &got), 0);
+    n = 0;
+    for (size_t i = 0; i < l.n; i++)
+        n += l.v[i].sides == PREFIX_BOTH ? 2 : 1;
+    assert_int_equal(got.n, n);
+
+    assert_int_equal(xdp_list_add(x, XDP_LIST_ALLOW, &p, 1, &e), 0);
+    assert_int_equal(flags_of(x), STEER_HAS_BLOCKS | STEER_HAS_ALLOWS);
+    assert_int_equal(xdp_list_del(x, XDP_LIST_ALLOW, &p, 1, &n, &e), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(flags_of(x), STEER_HAS_BLOCKS);
+    assert_int_equal(xdp_list_clear(x, XDP_LIST_BLOCK, 100, &n, &e), 0);
+    assert_int_equal(n, 100);
+    assert_int_equal(flags_of(x), STEER_HAS_BLOCKS);
+    assert_int_equal(xdp_list_clear(x, XDP_LIST_BLOCK, SIZE_MAX, &n, &e), 0);
+    assert_int_equal(flags_of(x), 0);
+    prefix_list_fini(&l);
+    xdp_close(x);
+}
+
+/* Pages follow each other without a gap, whatever trie they end in. */
+static void test_pages(void **state)
+{
+    static const char *const texts[] = {"10.0.0.0/8 both", "10.1.0.0/16", "192.0.2.1 dst", "::1 both",
+                                        "fd00::/8"};
+    LAB_NEEDED();
+    struct xdp_config cfg = lab_config(STEER_FAIL_OPEN);
+    struct xdp *x = lab_open(&cfg);
+    struct listing whole = {.n = 0};
+    struct prefix p;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_int_equal(prefix_parse_sided(texts[i], PREFIX_SRC, &p, NULL), 0);
+        assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, &p, 1, NULL), 0);
+    }
+    assert_int_equal(each(x, list_one, &whole), 0);
+    assert_int_equal(whole.n, 7);
+    for (uint32_t page = 1; page < 9; page++) {
+        const struct xdp_visit visit = {.fn = list_one, .arg = &(struct listing){.n = 0}};
+        struct xdp_cursor c = {.trie = 0};
+
+        for (int i = 0; c.trie < 4; i++) {
+            assert_true(i < 9);
+            assert_int_equal(xdp_list_page(x, XDP_LIST_BLOCK, &c, page, &visit), 0);
+        }
+        assert_string_equal(((struct listing *)visit.arg)->text, whole.text);
+    }
+    xdp_close(x);
 }
 
 int main(void)
@@ -467,6 +568,8 @@ int main(void)
         cmocka_unit_test_setup(test_block_add_and_del, lab_setup),
         cmocka_unit_test_setup(test_block_prefixes, lab_setup),
         cmocka_unit_test_setup(test_block_many, lab_setup),
+        cmocka_unit_test_setup(test_bulk, lab_setup),
+        cmocka_unit_test_setup(test_pages, lab_setup),
     };
 
     lab_enter();

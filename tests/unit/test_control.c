@@ -34,7 +34,7 @@ static struct {
     struct control_ops ops;
     const struct ruleset *ruleset;
     struct control_server *server;
-    char blocked[64];
+    struct prefix_list lists[2];
     bool shutdown; /* atomic */
 } t;
 
@@ -65,27 +65,59 @@ static unsigned fake_kernel_drops(void *arg, struct control_row *rows, unsigned 
     return 1;
 }
 
-static int fake_block_add(void *arg, const char *prefix, unsigned side, struct err *e)
+static int fake_list_add(void *arg, enum xdp_list list, const struct prefix *v, size_t n, struct err *e)
 {
-    if (strcmp(prefix, "bad") == 0)
-        return err_set(e, -EINVAL, "'bad' is not an address");
-    if (strcmp(prefix, t.blocked) == 0)
-        return err_set(e, -EEXIST, "%s is on the list already", prefix);
-    snprintf(t.blocked, sizeof(t.blocked), "%s", prefix);
+    (void)arg, (void)e;
+    for (size_t i = 0; i < n; i++)
+        prefix_list_add(&t.lists[list], &v[i], e);
+    prefix_list_sort(&t.lists[list]);
     return 0;
 }
 
-static int fake_block_del(void *arg, const char *prefix, unsigned side, struct err *e)
+static int fake_list_del(void *arg, enum xdp_list list, const struct prefix *v, size_t n, size_t *n_removed,
+                         struct err *e)
 {
-    if (strcmp(prefix, t.blocked) != 0)
-        return err_set(e, -ENOENT, "%s is not on the list", prefix);
-    t.blocked[0] = '\0';
+    struct prefix_list *l = &t.lists[list];
+
+    (void)arg, (void)e, (void)n;
+    *n_removed = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (prefix_cmp(&l->v[i], v) == 0) {
+            l->v[i] = l->v[--l->n];
+            ++*n_removed;
+        }
+    prefix_list_sort(l);
     return 0;
 }
 
-static int fake_block_each(void *arg, control_block_fn fn, void *fn_arg)
+static int fake_list_clear(void *arg, enum xdp_list list, size_t max, size_t *n_removed, struct err *e)
 {
-    return t.blocked[0] != '\0' ? fn(t.blocked, CONTROL_BLOCK_SRC, 9, fn_arg) : 0;
+    struct prefix_list *l = &t.lists[list];
+
+    (void)arg, (void)e;
+    *n_removed = l->n < max ? l->n : max;
+    l->n -= *n_removed;
+    return 0;
+}
+
+/* The cursor is an entry, as in the kernel; the fake keeps all in one "trie". */
+static int fake_list_page(void *arg, enum xdp_list list, struct xdp_cursor *c, uint32_t max,
+                          const struct xdp_visit *visit)
+{
+    struct prefix_list *l = &t.lists[list];
+
+    (void)arg;
+    for (size_t i = 0; i < l->n; i++) {
+        if (c->inside && prefix_cmp(&l->v[i], &c->at) <= 0)
+            continue;
+        if (max-- == 0)
+            return 0;
+        c->at = l->v[i];
+        c->inside = true;
+        visit->fn(&l->v[i], 9, visit->arg);
+    }
+    c->trie = 4;
+    return 0;
 }
 
 static void fake_shutdown(void *arg)
@@ -129,9 +161,10 @@ static int start(void **state)
                                  .stats = fake_stats,
                                  .counters = fake_counters,
                                  .kernel_drops = fake_kernel_drops,
-                                 .block_add = fake_block_add,
-                                 .block_del = fake_block_del,
-                                 .block_each = fake_block_each,
+                                 .list_add = fake_list_add,
+                                 .list_del = fake_list_del,
+                                 .list_clear = fake_list_clear,
+                                 .list_page = fake_list_page,
                                  .shutdown = fake_shutdown};
     t.config = config_new(&e);
     const char *files[] = {t.rules};
@@ -154,7 +187,8 @@ static int start(void **state)
         return -1;
     }
     t.shutdown = false;
-    t.blocked[0] = '\0';
+    for (int i = 0; i < 2; i++)
+        prefix_list_fini(&t.lists[i]);
     return 0;
 }
 
@@ -331,7 +365,8 @@ static void block_list(void **state)
     json_t *r;
 
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"192.0.2.0/24\",\"side\":\"both\"}}", 200);
-    expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"192.0.2.0/24\"}}", 409);
+    expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"192.0.2.0/24\"}}",
+           200); /* again: one entry */
     r = ask(fd, "{\"command\":\"block list\"}");
     assert_int_equal(json_array_size(at(r, "result", "entries")), 1);
     json_decref(r);
@@ -342,6 +377,73 @@ static void block_list(void **state)
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"::1\",\"side\":3}}", 400);
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":7}}", 400);
     expect(fd, "{\"command\":\"block add\"}", 400);
+    close(fd);
+}
+
+/* Pages, parts and rounds: more entries than one request has. */
+static void long_list(void **state)
+{
+    enum { N = PROTO_BLOCKS_MAX + 5 };
+    size_t size = N * 20;
+    char *text = malloc(size), *request = malloc(size + 200);
+    int fd = client();
+    size_t at_byte = 0;
+    json_t *r;
+
+    assert_non_null(text);
+    assert_non_null(request);
+    for (unsigned i = 0; i < N; i++) {
+        at_byte += (size_t)snprintf(text + at_byte, size - at_byte, "10.%u.%u.%u\\n", i >> 16, i >> 8 & 255,
+                                    i & 255);
+        if (i != PROTO_BLOCKS_MAX - 1 && i != N - 1)
+            continue;
+        snprintf(request, size + 200, "{\"command\":\"block load\",\"args\":{\"prefixes\":\"%s\"}}", text);
+        expect(fd, request, 200);
+        at_byte = 0;
+    }
+    r = ask(fd, "{\"command\":\"block list\"}");
+    assert_int_equal(json_array_size(at(r, "result", "entries")), PROTO_BLOCKS_MAX);
+    snprintf(request, size, "{\"command\":\"block list\",\"args\":{\"after\":\"%s\"}}",
+             json_string_value(at(r, "result", "next")));
+    json_decref(r);
+    r = ask(fd, request);
+    assert_int_equal(json_array_size(at(r, "result", "entries")), 5);
+    assert_null(at(r, "result", "next"));
+    json_decref(r);
+    expect(fd, "{\"command\":\"block list\",\"args\":{\"after\":\"x\"}}", 400);
+    expect(fd, "{\"command\":\"block list\",\"args\":{\"after\":1}}", 400);
+    for (int i = 0; i < 2; i++) {
+        r = ask(fd, "{\"command\":\"block clear\"}");
+        assert_true(json_is_true(at(r, "result", "more")) == (i == 0));
+        json_decref(r);
+    }
+    assert_int_equal(t.lists[XDP_LIST_BLOCK].n, 0);
+    free(text);
+    free(request);
+    close(fd);
+}
+
+static void bulk_is_all_or_nothing(void **state)
+{
+    int fd = client();
+
+    expect(fd, "{\"command\":\"block load\",\"args\":{\"prefixes\":\"10.0.0.0/8\\nx\\n\"}}", 400);
+    expect(fd, "{\"command\":\"block load\",\"args\":{\"prefixes\":\"10.0.0.0/8 up\\n\"}}", 400);
+    expect(fd, "{\"command\":\"block load\",\"args\":{\"prefixes\":[\"10.0.0.0/8\"]}}", 400);
+    expect(fd, "{\"command\":\"block load\",\"args\":{\"prefixes\":\"::/0\",\"side\":1}}", 400);
+    assert_int_equal(t.lists[XDP_LIST_BLOCK].n, 0);
+    expect(
+        fd,
+        "{\"command\":\"block load\",\"args\":{\"prefixes\":\"10.1.0.0/8 dst\\n\\n::1\",\"side\":\"both\"}}",
+        200);
+    assert_int_equal(t.lists[XDP_LIST_BLOCK].n, 2);
+    assert_int_equal(t.lists[XDP_LIST_BLOCK].v[0].sides, PREFIX_DST);
+    assert_int_equal(t.lists[XDP_LIST_BLOCK].v[1].sides, PREFIX_BOTH);
+    expect(fd, "{\"command\":\"allow add\",\"args\":{\"prefix\":\"10.1.2.3\"}}", 200);
+    assert_int_equal(t.lists[XDP_LIST_ALLOW].n, 1);
+    expect(fd, "{\"command\":\"allow del\",\"args\":{\"prefix\":\"10.1.2.4\"}}", 404);
+    expect(fd, "{\"command\":\"allow del\",\"args\":{\"prefix\":\"10.1.2.3\"}}", 200);
+    expect(fd, "{\"command\":\"block clear\"}", 200);
     close(fd);
 }
 
@@ -773,6 +875,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(commands_answer, start, stop),
         cmocka_unit_test_setup_teardown(block_list, start, stop),
+        cmocka_unit_test_setup_teardown(long_list, start, stop),
+        cmocka_unit_test_setup_teardown(bulk_is_all_or_nothing, start, stop),
         cmocka_unit_test_setup_teardown(policy_and_explain, start, stop),
         cmocka_unit_test_setup_teardown(lists_what_sleeps, start, stop),
         cmocka_unit_test_setup_teardown(reload_swaps_or_keeps, start, stop),
