@@ -2,7 +2,7 @@
 /*
  * Builds a bridge from its configuration, runs it, and takes it down again.
  *
- * Order up: interfaces, kernel program, UMEM, one pair of sockets and one worker per queue, threads, socket
+ * Order up: kernel program, interfaces, UMEM, one pair of sockets and one worker per queue, threads, socket
  * map, attach. Order down is the reverse, with one rule of its own: sockets leave the map before the workers
  * stop, so that frames which still arrive follow the fail policy and those already in a ring are inspected
  * and sent. Runs in the control thread. Owns everything in struct bridge; workers borrow.
@@ -18,37 +18,6 @@
 #include "ips/bridge.h"
 #include "ips/sandbox.h"
 #include "ips/worker_setup.h"
-
-/* Both interfaces get the same number of queues: what was asked for, or what both have. */
-static int open_nics(struct bridge *b, struct err *e)
-{
-    struct nic_config nc[2];
-    struct nic_info info[2];
-
-    for (int i = 0; i < 2; i++) {
-        nc[i] = (struct nic_config){.ifname = b->cfg->interfaces[i],
-                                    .n_queues = b->cfg->queues,
-                                    .max_queues = WORKERS_MAX,
-                                    .keep_offloads = b->cfg->keep_offloads};
-        b->nic[i] = nic_open(&nc[i], e);
-        if (!b->nic[i])
-            return e->code;
-        nic_info(b->nic[i], &info[i]);
-    }
-    if (info[0].n_queues == info[1].n_queues) {
-        b->n_workers = info[0].n_queues;
-        return 0;
-    }
-    int wide = info[0].n_queues > info[1].n_queues ? 0 : 1;
-    nic_restore(b->nic[wide]);
-    nc[wide].n_queues = b->n_workers = info[1 - wide].n_queues;
-    b->nic[wide] = nic_open(&nc[wide], e);
-    if (!b->nic[wide]) {
-        err_remedy(e, "give both interfaces %u queues, or set bridges[].queues", b->n_workers);
-        return e->code;
-    }
-    return 0;
-}
 
 /* The verdict cache's, of STEER_WAYS flows each. */
 static uint32_t flow_buckets(const struct bridge *b)
@@ -70,13 +39,71 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
                             .flow_buckets = flow_buckets(b)};
 
     for (int i = 0; i < 2; i++) {
-        struct nic_info info;
-        nic_info(b->nic[i], &info);
         xc.ifname[i] = b->cfg->interfaces[i];
-        xc.ifindex[i] = info.ifindex;
+        if (nic_lookup(xc.ifname[i], &xc.ifindex[i], e))
+            return e->code;
     }
     b->xdp = xdp_open(&xc, e);
     return b->xdp ? 0 : e->code;
+}
+
+/* An earlier daemon set the interface up and did not put it back: what it was before that is what it will be after us. */
+static int open_nic(struct bridge *b, int side, struct nic_config *nc, struct err *e)
+{
+    struct steer_was was = {0};
+    uint32_t ifindex = 0;
+
+    nc->was = NULL;
+    if (xdp_was_read(b->xdp, (uint32_t)side, &was) == 0 && nic_packed_ifindex(&was) != 0) {
+        if (nic_lookup(nc->ifname, &ifindex, e) == 0 && ifindex == nic_packed_ifindex(&was))
+            nc->was = &was;
+        else if (nic_put_back(&was, e)) /* of another configuration */
+            log_err(LOG_LEVEL_WARNING, "io", e);
+    }
+    b->nic[side] = nic_open(nc, e);
+    nc->was = NULL;
+    if (!b->nic[side])
+        return e->code;
+    nic_pack(b->nic[side], &was);
+    int rc = xdp_was_write(b->xdp, (uint32_t)side, &was);
+    return rc ? err_sys(e, rc, "cannot remember the settings of %s", nc->ifname) : 0;
+}
+
+static int restore_nic(struct bridge *b, int side, struct err *e)
+{
+    const struct steer_was nothing = {.abi = STEER_ABI};
+
+    nic_restore(b->nic[side]);
+    b->nic[side] = NULL;
+    int rc = xdp_was_write(b->xdp, (uint32_t)side, &nothing);
+    return rc ? err_sys(e, rc, "cannot forget the settings of %s", b->cfg->interfaces[side]) : 0;
+}
+
+/* Both interfaces get the same number of queues: what was asked for, or what both have. */
+static int open_nics(struct bridge *b, struct err *e)
+{
+    struct nic_config nc[2];
+    struct nic_info info[2];
+
+    for (int i = 0; i < 2; i++) {
+        nc[i] = (struct nic_config){.ifname = b->cfg->interfaces[i],
+                                    .n_queues = b->cfg->queues,
+                                    .max_queues = WORKERS_MAX,
+                                    .keep_offloads = b->cfg->keep_offloads};
+        if (open_nic(b, i, &nc[i], e))
+            return e->code;
+        nic_info(b->nic[i], &info[i]);
+    }
+    if (info[0].n_queues == info[1].n_queues) {
+        b->n_workers = info[0].n_queues;
+        return 0;
+    }
+    int wide = info[0].n_queues > info[1].n_queues ? 0 : 1;
+    nc[wide].n_queues = b->n_workers = info[1 - wide].n_queues;
+    if (restore_nic(b, wide, e) == 0 && open_nic(b, wide, &nc[wide], e) == 0)
+        return 0;
+    err_remedy(e, "give both interfaces %u queues, or set bridges[].queues", b->n_workers);
+    return e->code;
 }
 
 /* Every ring full, two bursts in every hand, and a quarter more for frames that are late in coming back. */
@@ -186,7 +213,7 @@ int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint
     b->cfg = &cfg->bridges[index];
     b->index = index;
     b->first_worker = first_worker;
-    if (open_nics(b, e) || open_xdp(b, cfg, e))
+    if (open_xdp(b, cfg, e) || open_nics(b, e))
         goto fail;
     b->workers = calloc(b->n_workers, sizeof(*b->workers));
     b->umem = b->workers ? umem_new(frames_wanted(b, cfg->defrag.frames), b->n_workers, e) : NULL;

@@ -7,6 +7,9 @@
  * changes in struct nic and does nothing where nothing is to be changed; putting back touches only what was
  * changed. The same way back serves nic_restore() and a nic_open() that fails half-way.
  *
+ * The next process may have to go that way: nic_was.c packs what was changed, and a nic_open() that is given it takes it
+ * for its own.
+ *
  * Owns struct nic with two netlink sockets, which stay open so that the way back needs no new resource. Runs
  * in the control thread. Promises that a failed nic_open() leaves the interface as it was, as far as the
  * driver lets it, and that what could not be put back is logged with the command that does it.
@@ -28,20 +31,6 @@
 #define HEADROOM_BYTES 256
 #define LINK_BYTES     (14 + VLAN_MAX * 4) /* Ethernet and three tags come on top of the MTU */
 #define MTU_MAX        (FRAME_BYTES - HEADROOM_BYTES - LINK_BYTES)
-
-struct nic {
-    struct nl route, ethtool;
-    struct ethtool_dev dev;
-    char ifname[IFNAMSIZ];
-    struct link was; /* at nic_open() */
-    struct nic_info info;
-    /* what was changed, for the way back */
-    bool channels_changed, rss_changed, promisc_changed, up_changed;
-    struct channels channels_was;
-    struct ethtool_rxfh *rss_was; /* heap; NULL where the NIC has no RSS to set */
-    uint64_t fields_was[RSS_KINDS];
-    bool offloads_changed[OFFLOAD_N];
-};
 
 /* --- queues --- */
 
@@ -101,7 +90,8 @@ static int set_channels(struct nic *n, const struct nic_config *cfg, struct err 
                        want.combined ? "combined" : "rx", queues, now.rx + now.combined);
         return code;
     }
-    n->channels_was = now;
+    if (!n->channels_changed)
+        n->channels_was = now;
     n->channels_changed = true;
     return 0;
 }
@@ -123,6 +113,8 @@ static int put_back_channels(struct nic *n)
  * queues, which it may name, are there again. */
 static int remember_rss(struct nic *n, const struct nic_config *cfg, struct err *e)
 {
+    if (n->rss_changed) /* by an earlier process, which remembered */
+        return 0;
     n->rss_was = rss_read(&n->dev);
     rss_fields_read(&n->dev, n->fields_was);
     return 0;
@@ -182,8 +174,10 @@ static int set_offloads(struct nic *n, const struct nic_config *cfg, struct err 
         return nl_err(&n->ethtool, e, code, "read the offloads of", n->ifname);
     for (int i = 0; i < OFFLOAD_N; i++)
         any |= on[i];
-    if (!any)
+    if (!any) {
+        list_offloads(n->info.offloads_off, sizeof(n->info.offloads_off), n->offloads_changed);
         return 0;
+    }
     code = offloads_set(&n->ethtool, n->info.ifindex, on, false);
     if (code == 0)
         code = offloads_read(&n->ethtool, n->info.ifindex, still);
@@ -194,7 +188,7 @@ static int set_offloads(struct nic *n, const struct nic_config *cfg, struct err 
         return code;
     }
     for (int i = 0; i < OFFLOAD_N; i++) {
-        n->offloads_changed[i] = on[i] && !still[i];
+        n->offloads_changed[i] |= on[i] && !still[i];
         any_still |= still[i];
     }
     list_offloads(n->info.offloads_off, sizeof(n->info.offloads_off), n->offloads_changed);
@@ -308,27 +302,65 @@ static int identify(struct nic *n, const char *ifname, struct err *e)
     return check(n, e);
 }
 
-struct nic *nic_open(const struct nic_config *cfg, struct err *e)
+/* Found and fit, and nothing changed. */
+static struct nic *nic_new(const char *ifname, struct err *e)
 {
     struct nic *n = calloc(1, sizeof(*n));
 
     if (!n) {
-        err_sys(e, -ENOMEM, "cannot set up %.64s", cfg->ifname);
+        err_sys(e, -ENOMEM, "cannot set up %.64s", ifname);
         return NULL;
     }
-    if (nl_open(&n->route, NETLINK_ROUTE, e) != 0 || nl_open(&n->ethtool, NETLINK_GENERIC, e) != 0)
-        goto fail;
-    n->dev = (struct ethtool_dev){mnl_socket_get_fd(n->ethtool.socket), n->ifname, ethtool_ioctl};
-    if (identify(n, cfg->ifname, e) != 0)
-        goto fail;
-    for (size_t i = 0; i < STEP_N; i++)
-        if (steps[i].set(n, cfg, e) != 0)
-            goto fail;
-    return n;
-
-fail:
-    nic_restore(n);
+    if (nl_open(&n->route, NETLINK_ROUTE, e) == 0 && nl_open(&n->ethtool, NETLINK_GENERIC, e) == 0) {
+        n->dev = (struct ethtool_dev){mnl_socket_get_fd(n->ethtool.socket), n->ifname, ethtool_ioctl};
+        if (identify(n, ifname, e) == 0)
+            return n;
+    }
+    nic_leave(n);
     return NULL;
+}
+
+int nic_lookup(const char *ifname, uint32_t *ifindex, struct err *e)
+{
+    struct err local = {.code = 0};
+    struct nic *n = nic_new(ifname, e ? e : &local);
+
+    if (!n)
+        return e ? e->code : local.code;
+    *ifindex = n->info.ifindex;
+    nic_leave(n);
+    return 0;
+}
+
+struct nic *nic_open(const struct nic_config *cfg, struct err *e)
+{
+    struct nic *n = nic_new(cfg->ifname, e);
+    bool was_set_up;
+
+    if (!n)
+        return NULL;
+    was_set_up = cfg->was && nic_unpack(n, cfg->was);
+    for (size_t i = 0; i < STEP_N; i++)
+        if (steps[i].set(n, cfg, e) != 0) {
+            (was_set_up ? nic_leave : nic_restore)(n);
+            return NULL;
+        }
+    return n;
+}
+
+int nic_put_back(const struct steer_was *was, struct err *e)
+{
+    char ifname[IF_NAMESIZE];
+    struct nic *n;
+
+    if (!if_indextoname(nic_packed_ifindex(was), ifname))
+        return 0;
+    n = nic_new(ifname, e);
+    if (!n)
+        return -ENODEV;
+    (void)nic_unpack(n, was); /* false: nothing to put back */
+    nic_restore(n);
+    return 0;
 }
 
 void nic_restore(struct nic *n)

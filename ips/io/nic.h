@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include "bpf/shared.h"
 #include "ips/base/err.h"
 
 struct nic;
@@ -17,7 +18,8 @@ struct nic_config {
     const char *ifname;
     uint32_t n_queues; /* wanted; 0 = as many as there are, at most max_queues */
     uint32_t max_queues;
-    bool keep_offloads; /* leave the offloads alone (the operator knows better) */
+    bool keep_offloads;          /* leave the offloads alone (the operator knows better) */
+    const struct steer_was *was; /* nic_pack() of an earlier process that did not put back; NULL: none */
 };
 
 struct nic_info {
@@ -35,9 +37,18 @@ struct nic_info {
 
 /* Reads and sets. Refuses an interface that is missing, a loopback, or whose MTU does not fit a frame
  * (mtu + 14 + 2 * 4 <= FRAME_BYTES - headroom), each with the remedy. On failure everything is put back. */
+/* Where an earlier process set up, its settings stay as they are on failure too. */
 struct nic *nic_open(const struct nic_config *cfg, struct err *e);
-void nic_restore(struct nic *n);                          /* puts back and frees */
-void nic_leave(struct nic *n);                            /* frees; the interface stays as it is */
+void nic_restore(struct nic *n); /* puts back and frees */
+void nic_leave(struct nic *n);   /* frees; the interface stays as it is */
+/* What nic_restore() would put back, for a later process. */
+void nic_pack(const struct nic *n, struct steer_was *out);
+/* nic_restore() from what was packed, by a process that did not set up. 0 also when the interface is gone or nothing is
+ * remembered. */
+int nic_put_back(const struct steer_was *was, struct err *e);
+uint32_t nic_packed_ifindex(const struct steer_was *was); /* 0: nothing is remembered */
+/* The index of an interface that can be an end of a bridge; refuses as nic_open() does. */
+int nic_lookup(const char *ifname, uint32_t *ifindex, struct err *e);
 void nic_info(const struct nic *n, struct nic_info *out); /* reads carrier afresh */
 
 /* The two directions of a flow arrive on different NICs, so it is not enough that each hashes symmetrically: both

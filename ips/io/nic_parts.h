@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ips/base/err.h"
+#include "ips/io/nic.h"
 
 /* --- nic_netlink.c: one request, its answers, its acknowledgement --- */
 
@@ -90,4 +91,23 @@ int rss_put_back(const struct ethtool_dev *d, const struct ethtool_rxfh *was,
                  const uint64_t fields[RSS_KINDS]);
 /* The table as it was, when it is not so again; call it when the queues are back. */
 int rss_put_back_table(const struct ethtool_dev *d, const struct ethtool_rxfh *was);
+
+/* --- nic.c, nic_was.c --- */
+
+struct nic {
+    struct nl route, ethtool;
+    struct ethtool_dev dev;
+    char ifname[IFNAMSIZ];
+    struct link was; /* at nic_open() */
+    struct nic_info info;
+    /* what was changed, for the way back; by this process or by one before it */
+    bool channels_changed, rss_changed, promisc_changed, up_changed;
+    struct channels channels_was;
+    struct ethtool_rxfh *rss_was; /* heap; NULL where the NIC has no RSS to set */
+    uint64_t fields_was[RSS_KINDS];
+    bool offloads_changed[OFFLOAD_N];
+};
+
+/* What an earlier process changed on this very interface. False: nothing is remembered, or of another one. */
+bool nic_unpack(struct nic *n, const struct steer_was *was);
 #endif

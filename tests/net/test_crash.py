@@ -2,12 +2,12 @@
 """The daemon dies, and the wire goes on as its policy says: links and maps are pinned, the next daemon takes them over."""
 import json
 import os
-import re
 import signal
 
 import pytest
 
-from lab import SERVER4, STANDIN, frame, run, wait_until
+from lab import STANDIN, frame, run, wait_until
+from test_life import settings
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no daemon')
 
@@ -95,6 +95,34 @@ def test_the_next_daemon_takes_over(lab):
     assert attached(lab) == before and 'did not end in good order' not in d.said()
     d.stop()
     assert attached(lab) == {'in0': None, 'in1': None} and pins(lab) == []
+
+
+@pytest.mark.lab(queues=4)
+def test_interfaces_are_put_back_over_a_crash(lab):
+    """What they were before the first daemon, not what the killed one made of them."""
+    for ifname in ('in0', 'in1'):
+        lab.appliance.run(['ethtool', '-K', ifname, 'gro', 'on'])
+    for host, ifname in ((lab.client, 'wan0'), (lab.server, 'lan0')):
+        host.run(['ethtool', '-L', ifname, 'tx', '1'])  # XDP on a veth wants no more from the other end than it has queues
+    before = settings(lab)
+    kill(lab.ipsd(queues=2))
+    assert settings(lab) != before
+    kill(lab.ipsd(queues=1))
+    d = lab.ipsd(queues=3)
+    d.stop()
+    wait_until(lambda: settings(lab) == before, 'the interfaces to be as they were')
+
+
+@pytest.mark.lab(second_cable_pair=True)
+def test_a_bridge_of_other_interfaces(lab):
+    """What was left on the old ones is taken off and put back."""
+    before = settings(lab)
+    d = lab.ipsd(shutdown='fail')
+    d.stop()
+    assert settings(lab) != before
+    d = lab.ipsd(bridges=[{'name': 'br0', 'interfaces': ['in2', 'in3']}])
+    assert 'it is on the interface with index' in d.said()
+    assert settings(lab) == before
 
 
 @pytest.mark.lab(fail_open=True)

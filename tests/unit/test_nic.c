@@ -194,6 +194,87 @@ static void test_restore_when_gone(void **state)
     nic_restore(n);
 }
 
+/* A process sets up and is killed; the next one gets what was packed, or a third puts back without setting up. */
+static void test_what_a_killed_process_changed(void **state)
+{
+    struct nic_config cfg = {.ifname = "tna", .n_queues = 2, .max_queues = 64};
+    struct steer_was was = {0}, again = {0};
+    struct seen before, after;
+    uint32_t ifindex;
+    struct err e = {0};
+
+    NEEDS_NETNS();
+    run("ethtool -K tna gro on");
+    before = look("tna");
+    for (int round = 0; round < 2; round++) {
+        struct nic *n = nic_open(&cfg, &e);
+        assert_non_null(n);
+        nic_pack(n, &was);
+        nic_leave(n);
+        after = look("tna");
+        assert_int_equal(after.link.flags & IFF_PROMISC, IFF_PROMISC);
+        assert_int_equal(nic_lookup("tna", &ifindex, &e), 0);
+        assert_int_equal(nic_packed_ifindex(&was), ifindex);
+        if (round == 0) {
+            struct nic_config next = cfg;
+            struct nic_info info;
+            next.was = &was;
+            n = nic_open(&next, &e);
+            assert_non_null(n);
+            nic_info(n, &info);
+            assert_non_null(strstr(info.offloads_off, "rx-gro"));
+            nic_pack(n, &again);
+            assert_memory_equal(&was, &again, sizeof(was));
+            nic_restore(n);
+        } else {
+            assert_int_equal(nic_put_back(&was, &e), 0);
+        }
+        after = look("tna");
+        assert_same(&before, &after);
+    }
+    /* of another interface, cut short, of another ABI: nothing is remembered */
+    run("ip link del tna; ip link add tnb type veth peer name tna");
+    before = look("tna");
+    assert_int_equal(nic_put_back(&was, &e), 0); /* the one that it was is gone */
+    was.bytes--;
+    assert_int_equal(nic_packed_ifindex(&was), 0);
+    was.bytes++;
+    was.abi++;
+    assert_int_equal(nic_packed_ifindex(&was), 0);
+    assert_int_equal(nic_put_back(&was, &e), 0);
+    after = look("tna");
+    assert_same(&before, &after);
+}
+
+/* RSS goes through the pack as the driver gave it; what has been tampered with is not taken. */
+static void test_pack_of_rss(void **state)
+{
+    enum { TABLE = 128, KEY = 40 };
+    struct ethtool_rxfh *r = calloc(1, sizeof(*r) + TABLE * sizeof(uint32_t) + KEY);
+    struct nic n = {.info.ifindex = 7, .rss_changed = true, .rss_was = r}, back = {.info.ifindex = 7};
+    struct steer_was was;
+
+    assert_non_null(r);
+    r->indir_size = TABLE;
+    r->key_size = KEY;
+    for (uint32_t i = 0; i < TABLE; i++)
+        r->rss_config[i] = i % 5;
+    memset(r->rss_config + TABLE, 0x5a, KEY);
+    n.fields_was[3] = RXH_IP_SRC;
+    nic_pack(&n, &was);
+    assert_true(nic_unpack(&back, &was));
+    assert_true(back.rss_changed);
+    assert_memory_equal(back.rss_was, r, sizeof(*r) + TABLE * sizeof(uint32_t) + KEY);
+    assert_int_equal(back.fields_was[3], RXH_IP_SRC);
+    free(back.rss_was);
+    back = (struct nic){.info.ifindex = 8};
+    assert_false(nic_unpack(&back, &was));
+    back.info.ifindex = 7;
+    was.bytes -= 4; /* cut short */
+    assert_false(nic_unpack(&back, &was));
+    free(r);
+}
+
 /* --- what is refused --- */
 
 static void test_refusals(void **state)
@@ -542,6 +623,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_leaves_what_was_right, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keep_offloads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restore_when_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_killed_process_changed, setup, teardown),
+        cmocka_unit_test(test_pack_of_rss),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failure_half_way_is_undone, setup, teardown),
         cmocka_unit_test(test_rss_by_key),
