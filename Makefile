@@ -48,6 +48,8 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/net/evade_%,$(wildcard tests/net/*.c)))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
+# ipsd with faults on purpose, for tests (ips/base/fault.h); what calls them is compiled once more
+FAULT_OBJ := $(patsubst %,$(BUILD)/faults/%.o,ips/detect/detect ips/detect/points ips/app/app)
 BENCH_OBJ := $(patsubst %,$(BUILD)/tests/bench/%.o,inspector wire)
 # libhtp is asked as another opinion on HTTP, where its package is installed
 HTP_LIBS := $(shell pkg-config --silence-errors --libs htp)
@@ -107,7 +109,7 @@ run: ## the lab: client, appliance, web server; or BRIDGE=eth1:eth2 for real int
 	@BUILD=$(BUILD) BRIDGE=$(BRIDGE) tests/net/run-lab
 
 programs: ## everything that tests and benches run
-programs: all $(UNIT_BIN) $(BPF_BIN) $(NET_BIN) $(BENCH_BIN) $(HTP_BIN)
+programs: all $(BUILD)/ipsd-faults $(UNIT_BIN) $(BPF_BIN) $(NET_BIN) $(BENCH_BIN) $(HTP_BIN)
 
 fuzz: ## libFuzzer targets (clang) into build/fuzz; run-fuzz runs each for a while
 	@tests/fuzz/run-fuzz
@@ -142,6 +144,11 @@ $(BUILD)/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/faults/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALLCFLAGS) -DSLUICE_FAULTS -MMD -MP -c -o $@ $<
+
 $(BUILD)/%.bpf.o: %.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF)
@@ -160,6 +167,10 @@ $(LIB): $(LIB_OBJ)
 	$(Q)ar rcs $@ $^
 
 $(BUILD)/ipsd: $(BUILD)/ips/main.o $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/ipsd-faults: $(BUILD)/ips/main.o $(FAULT_OBJ) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -65,6 +65,8 @@ void print_checked(const json_t *result);
 void print_blocks(const json_t *result);
 void print_blocked(const json_t *result);
 void print_cleared(const json_t *result);
+void print_strikes(const json_t *result);
+void print_forgiven(const json_t *result);
 void print_stopping(const json_t *result);
 void print_errors(FILE *out, const json_t *errors);     /* "file:line:column: what; remedy" lines */
 void print_warnings(FILE *out, const json_t *warnings); /* the same, with "warning: " before each */

@@ -101,6 +101,19 @@ static int rest_of_rules(struct ctl *c, const char *command, json_t *result, str
     return 0;
 }
 
+static json_t *args_strikes(struct ctl *c)
+{
+    long long gid, sid;
+
+    if (c->n_args == 0)
+        return json_object();
+    if (c->n_args != 1)
+        return NULL;
+    if (!explain_id(c->args[0], &gid, &sid))
+        return json_pack("{s:s}", "parser", c->args[0]);
+    return json_pack("{s:I, s:I}", "gid", (json_int_t)(gid >= 0 ? gid : 1), "sid", (json_int_t)sid);
+}
+
 static const struct command {
     const char *name, *arguments, *help;
     args_fn args;
@@ -157,6 +170,10 @@ static const struct command {
     [CMD_ALLOW_LIST].args = args_none,
     [CMD_ALLOW_LIST].print = print_blocks,
     [CMD_ALLOW_LIST].rest = lists_rest,
+    [CMD_STRIKES_LIST].args = args_none,
+    [CMD_STRIKES_LIST].print = print_strikes,
+    [CMD_STRIKES_CLEAR].args = args_strikes,
+    [CMD_STRIKES_CLEAR].print = print_forgiven,
     [CMD_SHUTDOWN].args = args_none,
     [CMD_SHUTDOWN].print = print_stopping,
 };

@@ -168,7 +168,7 @@ void print_drops(const json_t *result)
 
 void print_disabled_rules(const json_t *result)
 {
-    static const char *const heads[] = {"SID", "GID", "REV", "PLACE", "MESSAGE"};
+    static const char *const heads[] = {"SID", "GID", "REV", "PLACE", "MESSAGE", "WHY"};
     struct table *t = table_new(heads, N_OF(heads));
     size_t i;
     json_t *r;
@@ -180,6 +180,7 @@ void print_disabled_rules(const json_t *result)
         table_cell(t, "%lld", num(r, "rev"));
         table_cell(t, "%s:%lld", text(r, "file"), num(r, "line"));
         table_cell(t, "%s", text(r, "msg"));
+        table_cell(t, "%s", text(r, "why"));
     }
     table_print(t, "", stdout);
 }
@@ -319,6 +320,31 @@ void print_blocks(const json_t *result)
         table_cell(t, "%lld", num(row, "frames"));
     }
     table_print(t, "", stdout);
+}
+
+void print_strikes(const json_t *result)
+{
+    static const char *const heads[] = {"WHAT", "STRIKES", "STATE"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(json_object_get(result, "strikes"), i, row)
+    {
+        if (json_object_get(row, "sid") != NULL)
+            table_cell(t, "rule %lld:%lld", num(row, "gid"), num(row, "sid"));
+        else
+            table_cell(t, "parser %s", text(row, "parser"));
+        table_cell(t, "%lld", num(row, "count"));
+        table_cell(t, "%s", json_is_true(json_object_get(row, "off")) ? "switched off" : "in use");
+    }
+    table_print(t, "", stdout);
+}
+
+void print_forgiven(const json_t *result)
+{
+    printf("forgiven: %lld; rules come back with 'rules reload', parsers with the next start\n",
+           num(result, "forgiven"));
 }
 
 void print_blocked(const json_t *result)

@@ -16,7 +16,9 @@
 #include "ips/app/expect.h"
 #include "ips/base/log.h"
 #include "ips/bridge.h"
+#include "ips/control/strikes.h"
 #include "ips/sandbox.h"
+#include "ips/supervise.h"
 #include "ips/worker_setup.h"
 
 /* The verdict cache's, of STEER_WAYS flows each. */
@@ -44,7 +46,13 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
             return e->code;
     }
     b->xdp = xdp_open(&xc, e);
-    return b->xdp ? 0 : e->code;
+    if (!b->xdp)
+        return e->code;
+    struct steer_strike strikes[STEER_STRIKES_MAX];
+    int n = xdp_strikes(b->xdp, strikes, e);
+    if (n > 0)
+        strikes_learn(strikes, (unsigned)n); /* rules and parsers of what is made from here on */
+    return n < 0 ? n : 0;
 }
 
 /* An earlier daemon set the interface up and did not put it back: what it was before that is what it will be after us. */
@@ -265,6 +273,7 @@ int bridge_start(struct bridge *b, struct err *e)
         for (uint32_t side = 0; side < 2; side++)
             if (xdp_set_socket(b->xdp, side, q, port_fd(b->workers[q]->port[side]), e))
                 goto fail;
+    supervise_add(b);
     if (xdp_attach(b->xdp, e) == 0) {
         b->started = true;
         return 0;
@@ -316,6 +325,7 @@ void bridge_stop(struct bridge *b)
     __atomic_store_n(&b->quit, true, __ATOMIC_RELEASE);
     for (uint32_t i = 0; i < b->n_started; i++)
         pthread_join(b->workers[i]->thread, NULL);
+    supervise_remove(b);
     drain_handoff(b);
     b->n_started = 0;
 }

@@ -3,7 +3,7 @@
  * The daemon: start-up as a ladder, each rung undone in reverse when a later one fails.
  *
  *   control socket bound -> bridges opened -> rules loaded -> event file opened -> privileges dropped
- *   -> logger thread -> workers, program attached -> control threads -> ready
+ *   -> logger thread, supervisor -> workers, program attached -> control threads -> ready
  *
  * Rules are loaded before the program is attached, so no frame ever crosses uninspected because of us; and
  * the socket is bound first, so a second daemon finds out before it touches an interface. The main thread
@@ -20,10 +20,12 @@
 #include "ips/base/log.h"
 #include "ips/bridge.h"
 #include "ips/control/control.h"
+#include "ips/control/strikes.h"
 #include "ips/daemon.h"
 #include "ips/log/logger.h"
 #include "ips/notify.h"
 #include "ips/sandbox.h"
+#include "ips/supervise.h"
 
 struct ipsd {
     const struct config *cfg;
@@ -224,6 +226,26 @@ static int ops_list_page(void *arg, enum xdp_list list, struct xdp_cursor *c, ui
     return d->n_bridges > 0 ? xdp_list_page(d->bridges[0].xdp, list, c, max, &each) : 0;
 }
 
+/* Every bridge's map has them all: the supervisor writes to each. */
+static int ops_strikes(void *arg, struct steer_strike v[STEER_STRIKES_MAX], struct err *e)
+{
+    struct ipsd *d = arg;
+
+    return d->n_bridges ? xdp_strikes(d->bridges[0].xdp, v, e) : 0;
+}
+
+static int ops_strikes_clear(void *arg, const struct steer_strike *what, struct err *e)
+{
+    struct ipsd *d = arg;
+    int n = 0;
+
+    for (unsigned i = 0; i < d->n_bridges && n >= 0; i++)
+        n = xdp_strikes_clear(d->bridges[i].xdp, what, e);
+    if (n >= 0)
+        strikes_forgive(what);
+    return n;
+}
+
 static void ops_shutdown(void *arg)
 {
     (void)arg;
@@ -328,6 +350,8 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .list_del = ops_list_del,
                                   .list_clear = ops_list_clear,
                                   .list_page = ops_list_page,
+                                  .strikes = ops_strikes,
+                                  .strikes_clear = ops_strikes_clear,
                                   .shutdown = ops_shutdown};
     struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset};
     d->control = control_new(&cc, e);
@@ -357,6 +381,7 @@ static int take_down(struct ipsd *d, struct err *e)
     control_stop(d->control);
     for (unsigned i = d->n_bridges; i-- > 0;)
         bridge_stop(&d->bridges[i]);
+    supervise_stop();
     if (d->logger && logger_stop(d->logger, &log_error))
         log_err(LOG_LEVEL_ERROR, "log", &log_error);
     logger_free(d->logger);
@@ -388,8 +413,10 @@ int daemon_run(const struct config *cfg, struct err *e)
         return err_set(e, -ENOMEM, "no memory for the daemon");
     d->cfg = cfg;
     d->started_ns = clock_mono_ns();
+    strikes_limit(cfg->supervisor.strikes);
     if (bind_control(d, e) || open_bridges(d, e) || load_rules(d, e) || open_logger(d, e) ||
-        sandbox_enter(cfg->user, e) || logger_start(d->logger, e) || start_bridges(d, e) ||
+        sandbox_enter(cfg->user, e) || logger_start(d->logger, e) ||
+        supervise_start(cfg->supervisor.stall_ms, e) || start_bridges(d, e) ||
         control_start(d->control, d->n_workers, e))
         return take_down(d, e);
     notify_ready();

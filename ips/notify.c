@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One datagram to the socket in $NOTIFY_SOCKET: what sd_notify(3) does, without libsystemd. A leading '@' is
- * an abstract socket. Failure is not an error: the service manager has a timeout of its own. Main thread;
- * owns nothing.
+ * an abstract socket. Failure is not an error: the service manager has a timeout of its own. Main thread, and
+ * the supervisor's for the watchdog; owns nothing.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ips/base/clock.h"
 #include "ips/notify.h"
 
 static void notify(const char *state)
@@ -40,4 +41,18 @@ void notify_ready(void)
 void notify_stopping(void)
 {
     notify("STOPPING=1");
+}
+
+void notify_watchdog(void)
+{
+    notify("WATCHDOG=1");
+}
+
+uint64_t notify_watchdog_ns(void)
+{
+    const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+
+    if (!usec || (pid && strtol(pid, NULL, 10) != getpid()))
+        return 0;
+    return strtoull(usec, NULL, 10) * NS_PER_US;
 }

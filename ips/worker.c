@@ -20,6 +20,7 @@
  */
 #include <netinet/in.h>
 #include <poll.h>
+#include <unistd.h>
 #include <urcu-qsbr.h>
 
 #include "ips/base/clock.h"
@@ -134,16 +135,24 @@ static void inject(struct worker *w, const struct packet *p, enum reject_to to)
 /* One packet, when all that came before it are settled. */
 static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p)
 {
+    beacon_packet(&w->beacon, p);
+    beacon_stage(&w->beacon, STAGE_FLOW);
     if (w->cfg.inline_mode && p->verdict != VERDICT_DROP)
         normalise_packet(&w->cfg.normalise, p, &w->counters);
     flow_lookup(w->flows, p, &w->counters);
+    beacon_stage(&w->beacon, STAGE_STREAM);
     stream_begin(w->streams, p, &w->counters);
     flow_account(w->flows, p);
+    beacon_stage(&w->beacon, STAGE_PARSE);
     app_begin(w->app, p, &w->counters);
+    beacon_stage(&w->beacon, STAGE_DETECT);
     detect_begin(w->detect, rs, p);
+    beacon_stage(&w->beacon, STAGE_PARSE);
     app_parse(w->app, p, &w->counters);
+    beacon_stage(&w->beacon, STAGE_DETECT);
     bool reject = detect_end(w->detect, p);
     app_end(w->app, p);
+    beacon_stage(&w->beacon, STAGE_STREAM);
     stream_end(w->streams, p, &w->counters);
     if (!reject || (w->port[1] && p->link != LINK_ETHERNET))
         return; /* what has no link header of its own gets no answer */
@@ -187,6 +196,8 @@ static void leave(struct worker *w, struct packet *frames, unsigned n)
 {
     struct outbox forward[2] = {{.n = 0}, {.n = 0}}, dropped = {.n = 0};
 
+    beacon_packet(&w->beacon, NULL);
+    beacon_stage(&w->beacon, STAGE_LEAVE);
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = &frames[i];
 
@@ -301,6 +312,8 @@ static void judge_whole(struct worker *w, const struct ruleset *rs, bool handed)
  * a rule that drops one fragment drops all of them. */
 static void process_fragment(struct worker *w, const struct ruleset *rs, struct packet *p, struct packet *in)
 {
+    beacon_packet(&w->beacon, p);
+    beacon_stage(&w->beacon, STAGE_DEFRAG);
     enum defrag_answer a = defrag_take(w->defrag, p, in, &w->counters);
 
     if (a == DEFRAG_DROP && in->drop_reason == DROP_DEFRAG_MEMCAP && w->cfg.inline_mode) {
@@ -387,7 +400,9 @@ unsigned worker_burst(struct worker *w, unsigned in_port)
 
     stamp(w, n);
     w->inner->used = 0;
+    beacon_stage(&w->beacon, STAGE_DECODE);
     decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+    beacon_stage(&w->beacon, STAGE_HANDOFF);
     if (w->handoff)
         mine = hand_off(w, n);
     process(w, mine);
@@ -397,9 +412,11 @@ unsigned worker_burst(struct worker *w, unsigned in_port)
 /* Frames that other workers received and this one owns. */
 static unsigned receive_handed(struct worker *w)
 {
+    beacon_stage(&w->beacon, STAGE_HANDOFF);
     unsigned n = handoff_receive(w->handoff, w->cfg.index, w->pkts, BURST_MAX);
 
     if (n) {
+        beacon_stage(&w->beacon, STAGE_DECODE);
         w->inner->used = 0;
         decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
         process(w, n);
@@ -412,11 +429,13 @@ static unsigned round_once(struct worker *w)
 {
     w->now_ns = clock_mono_ns();
     w->real_ns = clock_real_ns();
+    beacon_round(&w->beacon, w->now_ns);
 
     unsigned n = worker_burst(w, 0) + worker_burst(w, 1);
     if (w->handoff)
         n += receive_handed(w);
 
+    beacon_stage(&w->beacon, STAGE_SERVICE);
     worker_expire(w, w->now_ns, EXPIRE_BUDGET);
     port_service(w->port[0]);
     port_service(w->port[1]);
@@ -440,6 +459,7 @@ static void sleep_in_poll(struct worker *w)
         counter_add(&w->counters, CTR_RX_POLLS, 1);
         rcu_before_quiescent(w->ruleset);
         rcu_thread_offline();
+        beacon_stage(&w->beacon, STAGE_POLL);
         poll(fds, n, POLL_MS); /* EINTR and timeouts both mean: look again */
         rcu_thread_online();
     }
@@ -453,6 +473,7 @@ void *worker_run(void *arg)
     unsigned idle = 0;
 
     rcu_register_thread();
+    __atomic_store_n(&w->beacon.tid, gettid(), __ATOMIC_RELAXED);
     while (!__atomic_load_n(w->quit, __ATOMIC_ACQUIRE)) {
         if (round_once(w))
             idle = 0;
@@ -461,6 +482,7 @@ void *worker_run(void *arg)
     }
     for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && round_once(w); i++)
         ;
+    __atomic_store_n(&w->beacon.tid, 0, __ATOMIC_RELAXED);
     worker_drain(w, DROP_SHUTDOWN);
     port_service(w->port[0]); /* shows the frames' owners once more */
     rcu_before_quiescent(w->ruleset);

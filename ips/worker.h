@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ips/app/app.h"
+#include "ips/base/beacon.h"
 #include "ips/base/counters.h"
 #include "ips/decode/decode.h"
 #include "ips/decode/defrag.h"
@@ -50,6 +51,7 @@ struct worker {
     struct packet pkts[BURST_MAX];
     struct packet given_back[BURST_MAX]; /* frames that were held */
     _Alignas(64) struct counters counters;
+    struct beacon beacon; /* the supervisor reads it */
     /* cold */
     _Alignas(64) pthread_t thread;
     struct event_ring *ring;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ips/control/strikes.h"
 #include "ips/flow/exception.h"
 #include "ips/worker_setup.h"
 
@@ -99,7 +100,7 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
         .memory_bytes = cfg->app.memory_bytes,
         .flow_bytes = cfg->app.flow_bytes,
         .max_flows = cfg->flow.max,
-        .off = protocols_off(cfg->app.off),
+        .off = protocols_off(cfg->app.off) | strikes_apps(),
         .on_memcap = on_exception(EXC_APP_MEMCAP, cfg->app.memcap_policy, cfg, place->inline_mode),
         .on_error = on_exception(EXC_APP_ERROR, cfg->app.error_policy, cfg, place->inline_mode),
         .on_ambiguous = on_exception(EXC_APP_AMBIGUOUS, cfg->app.ambiguous_policy, cfg, place->inline_mode),
@@ -157,6 +158,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
                                .log_flows = names_flow(cfg->log.events),
                                .steps_max = cfg->detect.steps_max,
                                .bridge = place->bridge,
+                               .beacon = &w->beacon,
                                .track_entries = cfg->detect.track_max};
 
     fill_flow_config(&fc, cfg, place);
@@ -184,6 +186,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     if (!w->streams)
         return e->code;
     fill_app_config(&ac, cfg, place);
+    ac.beacon = &w->beacon;
     w->app = app_new(&ac, w->flows, w->streams, e);
     if (!w->app)
         return e->code;

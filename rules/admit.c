@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The policy's part in loading a rule: before it is parsed, whether it is loaded and with what text; afterwards, its
- * action. Action is part of the order in which rules are evaluated, so this comes before anything is compiled.
+ * action. Above the policy stands that a rule which stalled workers (ruleset_source.struck) is left out. Action is part of the order in which rules are evaluated, so this comes before anything is compiled.
  *
  * A builder that only explains one sid (rules/explain.c) is shown the texts that have it, and admits no others.
  * Owns the changed text from admit_rule() to admit_end(). Control thread.
@@ -12,13 +12,21 @@
 
 #include "rules/builder.h"
 
+static bool is_struck(const struct ruleset_source *src, const struct policy_facts *f)
+{
+    for (uint32_t i = 0; i < src->n_struck; i++)
+        if (src->struck[i].sid == f->sid && src->struck[i].gid == f->gid)
+            return true;
+    return false;
+}
+
 bool admit_rule(struct builder *b, const struct rule_text *t, const char *file, struct admission *a)
 {
     a->given = a->text = t;
     a->file = file;
     a->n_errors = b->errs->n;
     a->policy = (struct policy_outcome){.text = t->text, .enabled = !t->disabled, .action = -1};
-    if (b->src->policy == NULL && b->explainer == NULL)
+    if (b->src->policy == NULL && b->explainer == NULL && b->src->n_struck == 0)
         return a->policy.enabled;
     a->facts = (struct policy_facts){.file = file, .enabled = !t->disabled};
     policy_facts_read(&a->facts, t->text, &b->classes);
@@ -29,6 +37,10 @@ bool admit_rule(struct builder *b, const struct rule_text *t, const char *file, 
     if (b->src->policy != NULL && policy_apply(b->src->policy, &a->facts, &b->classes, &a->policy) != 0) {
         b->no_memory = true;
         return false;
+    }
+    if (is_struck(b->src, &a->facts)) {
+        a->policy.enabled = false;
+        a->policy.struck = true;
     }
     if (a->policy.changed != NULL) {
         a->piece = t->pieces[0];

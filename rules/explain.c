@@ -93,7 +93,10 @@ static void tell_state(struct explainer *x, struct explained *t, const struct ad
     const struct policy_outcome *o = &a->policy;
     struct arena *arena = x->out->arena;
 
-    if (!o->enabled) {
+    if (o->struck) {
+        t->state = "off";
+        t->why = "it stalled workers; `ipsctl strikes clear` and a reload would bring it back";
+    } else if (!o->enabled) {
         t->state = o->enabled_by != NULL && !a->given->disabled ? "off" : "disabled";
         t->why = o->enabled_by != NULL
                      ? keep(x, explain_say(arena, "%s turns it off", place_of(x, o->enabled_by)))

@@ -239,12 +239,12 @@ static void draft_reset(struct draft *d, struct builder *b, const struct rule_te
 }
 
 /* A rule that is not loaded, for those who list them; it may hold anything. */
-static void note_disabled(struct builder *b, const struct rule_text *t, const char *file)
+static void note_disabled(struct builder *b, const struct rule_text *t, const char *file, bool struck)
 {
     const uint8_t *open = memchr(t->text.p, '(', t->text.len);
     struct span rest = open != NULL ? span_of(open + 1, (size_t)(t->text.p + t->text.len - open - 1))
                                     : span_sub(t->text, t->text.len, 0);
-    struct disabled_rule r = {.gid = 1, .file = file, .msg = ""};
+    struct disabled_rule r = {.gid = 1, .file = file, .msg = "", .struck = struck};
     void *v = b->disabled;
     struct option_text o;
     int line, column;
@@ -278,7 +278,7 @@ static void load_rule(struct builder *b, const struct rule_text *t, const char *
 
     if (!admit_rule(b, t, file, &a)) {
         if (b->explainer == NULL)
-            note_disabled(b, a.text, file);
+            note_disabled(b, a.text, file, a.policy.struck);
         admit_end(&a);
         return;
     }

@@ -39,7 +39,8 @@ struct policy_outcome {
     struct span text; /* to be parsed: the rule's own, or `changed` */
     char *changed;    /* heap; NULL when no modify line changed anything */
     bool enabled;
-    int action; /* enum policy_verb up to POLICY_REJECT; -1: as it is written */
+    bool struck; /* not enabled, because it stalled workers: nothing can turn it on */
+    int action;  /* enum policy_verb up to POLICY_REJECT; -1: as it is written */
     /* the lines that had the last word; NULL: the rule file */
     const struct policy_report *enabled_by, *action_by, *changed_by;
     const struct policy_report *kept_from;             /* would have made it drop or reject but for noalert */

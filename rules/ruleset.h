@@ -142,6 +142,9 @@ struct ruleset; /* laid out in rules/ruleset_layout.h, which only rules/ and ips
 struct ruleset_var {
     const char *name, *value; /* NAME without '$', VALUE as in a rule file */
 };
+struct rule_id {
+    uint32_t gid, sid;
+};
 struct ruleset_source {
     const char *const *files; /* paths; a glob is expanded by the caller */
     uint32_t n_files;
@@ -158,16 +161,19 @@ struct ruleset_source {
     const char *reputation_categories; /* NULL: rules with iprep are dormant */
     const char *const *reputation_files;
     uint32_t n_reputation_files;
-    const char *threshold_file;     /* Snort's and Suricata's threshold.config; NULL: none */
-    struct policy *policy;          /* rules/policy.h; counts in it. NULL: rules as they are written */
+    const char *threshold_file;   /* Snort's and Suricata's threshold.config; NULL: none */
+    struct policy *policy;        /* rules/policy.h; counts in it. NULL: rules as they are written */
+    const struct rule_id *struck; /* that stalled workers: left out, whatever the policy says */
+    uint32_t n_struck;
     const char *cache_dir;          /* compiled pattern databases are kept here; NULL: nowhere */
     bool cache_read_only;           /* use what is there, keep nothing */
     uint8_t action_order[ACTION_N]; /* rank of each action, 0 first; all zero = the default order */
 };
 
-/* A rule that stands in a file and is not loaded: behind a '#' there, or turned off by the policy. */
+/* A rule that stands in a file and is not loaded: behind a '#' there, turned off by the policy, or struck. */
 struct disabled_rule {
     uint32_t sid, gid, rev, line;
+    bool struck;
     const char *file, *msg; /* "" when there is none */
 };
 

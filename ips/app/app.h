@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "ips/app/parser.h"
+#include "ips/base/beacon.h"
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
 #include "ips/flow/exception.h"
@@ -40,6 +41,7 @@ struct app_config {
     bool log;                 /* events of transactions are wanted (log_event is called) */
     struct app_limits limits; /* of the parsers: limits.h */
     struct expect *expect;    /* of the bridge; NULL: no connection is expected. Outlives the app */
+    struct beacon *beacon;    /* the worker's; NULL: nobody looks */
 };
 
 /* What a worker's detection and log are told; both may be NULL. */

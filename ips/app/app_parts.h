@@ -81,6 +81,7 @@ struct file_record { /* of a file, for events */
 
 struct app {
     struct app_config cfg;
+    struct beacon own_beacon; /* cfg.beacon when there is no worker */
     struct app_hooks hooks;
     struct flow_table *flows;
     struct stream_table *streams;

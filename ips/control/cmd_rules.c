@@ -124,9 +124,10 @@ static json_t *rule_json(const struct ruleset *rs, uint32_t index)
 
 static json_t *disabled_json(const struct disabled_rule *r)
 {
-    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "sid", (json_int_t)r->sid, "gid", (json_int_t)r->gid,
-                     "rev", (json_int_t)r->rev, "msg", rules_text_json(r->msg), "file",
-                     rules_text_json(r->file), "line", (json_int_t)r->line);
+    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I, s:s*}", "sid", (json_int_t)r->sid, "gid",
+                     (json_int_t)r->gid, "rev", (json_int_t)r->rev, "msg", rules_text_json(r->msg), "file",
+                     rules_text_json(r->file), "line", (json_int_t)r->line, "why",
+                     r->struck ? "it stalled workers (ipsctl strikes)" : NULL);
 }
 
 struct listing { /* what a `rules list` asks for */

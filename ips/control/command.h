@@ -40,6 +40,8 @@ int cmd_block_clear(struct command_call *call);
 int cmd_allow_add(struct command_call *call);
 int cmd_allow_del(struct command_call *call);
 int cmd_allow_list(struct command_call *call);
+int cmd_strikes_list(struct command_call *call);
+int cmd_strikes_clear(struct command_call *call);
 int cmd_shutdown(struct command_call *call);
 int cmd_help(struct command_call *call);
 

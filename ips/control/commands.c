@@ -38,6 +38,8 @@ static const struct {
     [CMD_ALLOW_ADD].run = cmd_allow_add,
     [CMD_ALLOW_DEL].run = cmd_allow_del,
     [CMD_ALLOW_LIST].run = cmd_allow_list,
+    [CMD_STRIKES_LIST].run = cmd_strikes_list,
+    [CMD_STRIKES_CLEAR].run = cmd_strikes_clear,
     [CMD_SHUTDOWN].run = cmd_shutdown,
     [CMD_HELP].run = cmd_help,
 };

@@ -99,6 +99,8 @@ const struct config_default config_defaults[] = {
     {"log.payload", "on"},
     {"log.ring_bytes", "4194304"},
     {"log.level", "notice"},
+    {"supervisor.stall", "1000"},
+    {"supervisor.strikes", "2"},
     {"control.socket", PROTO_SOCKET_DEFAULT},
     {"control.group", ""},
     {"pin_dir", "/sys/fs/bpf/sluice"},

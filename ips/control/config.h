@@ -134,6 +134,10 @@ struct config {
         char *level;
     } log;
     struct {
+        unsigned stall_ms; /* that a worker's round may take; 0: as long as it likes */
+        unsigned strikes;  /* until a rule or parser is left out; 0: never */
+    } supervisor;
+    struct {
         char *socket; /* path */
         char *group;  /* members may use it besides root; empty: root only */
     } control;

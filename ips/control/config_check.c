@@ -59,6 +59,8 @@ static const struct {
     {"app.filestore.max_open", 1, 65536, "it is the number of files that are being written at a time"},
     {"app.ftp.max_tx", 1, 65536, "it is of one control connection"},
     {"stream.window", 64, 1u << 15, "it is in bytes, and every idle flow would like to keep as many"},
+    {"supervisor.stall", 0, 60000, "it is in milliseconds, 0 means that a worker may hang"},
+    {"supervisor.strikes", 0, 1000, "0 means that nothing is ever switched off"},
     {"log.stats_interval", 0, 86400, "it is in seconds, 0 means only at the end"},
     {"log.ring_bytes", 262144, 1u << 30, "it must hold the largest event several times over"},
 };

@@ -291,6 +291,9 @@ static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 TEXT_ROW("level", log, level),
                                                 CYAML_FIELD_END};
 
+static const cyaml_schema_field_t supervisor_rows[] = {
+    UINT_ROW("stall", supervisor, stall_ms), UINT_ROW("strikes", supervisor, strikes), CYAML_FIELD_END};
+
 static const cyaml_schema_field_t control_rows[] = {TEXT_ROW("socket", control, socket),
                                                     TEXT_ROW("group", control, group), CYAML_FIELD_END};
 
@@ -306,6 +309,7 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("normalise", normalise, normalise_rows),
     GROUP_ROW("defrag", defrag, defrag_rows),
     GROUP_ROW("log", log, log_rows),
+    GROUP_ROW("supervisor", supervisor, supervisor_rows),
     GROUP_ROW("control", control, control_rows),
     CYAML_FIELD_ENUM("exception_policy", OPT_WORD, struct config, exception_policy, exception_words,
                      N_OF(exception_words)),

@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "bpf/shared.h"
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
 #include "ips/control/config.h"
@@ -52,6 +53,8 @@ struct control_ops {
     int (*list_clear)(void *arg, enum xdp_list list, size_t max, size_t *n_removed, struct err *e);
     int (*list_page)(void *arg, enum xdp_list list, struct xdp_cursor *c, uint32_t max,
                      const struct xdp_visit *visit);
+    int (*strikes)(void *arg, struct steer_strike v[STEER_STRIKES_MAX], struct err *e); /* how many; < 0 */
+    int (*strikes_clear)(void *arg, const struct steer_strike *what, struct err *e);    /* NULL: all */
     void (*shutdown)(void *arg); /* asks the daemon to end; returns at once */
 };
 

@@ -14,6 +14,7 @@
  *   block|allow add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
  *   block|allow list {"after": "10.0.0.0/8 src"} (what the page before gave as `next`)
  *   block load {"prefixes": "10.0.0.0/8\n192.0.2.1 both\n", "side": ...}; at most PROTO_BLOCKS_MAX
+ *   strikes clear {"gid": N, "sid": N} or {"parser": "name"} (all when left out)
  */
 #define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
 #define PROTO_LINE_MAX_BYTES    (16u << 20)
@@ -65,6 +66,9 @@ enum proto_code {
     X(CMD_ALLOW_ADD, "allow add", "PREFIX [src|dst|both]", "let an address or network past the guard")       \
     X(CMD_ALLOW_DEL, "allow del", "PREFIX [src|dst|both]", "take it off the allow list")                     \
     X(CMD_ALLOW_LIST, "allow list", "", "the allow list, and the frames each entry let past")                \
+    X(CMD_STRIKES_LIST, "strikes list", "", "rules and parsers that stalled a worker")                       \
+    X(CMD_STRIKES_CLEAR, "strikes clear", "[GID:SID|PARSER]",                                                \
+      "forgive one, or all: a rule comes back with the next reload, a parser with the next start")           \
     X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                        \
     X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
 enum proto_command {

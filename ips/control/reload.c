@@ -16,6 +16,7 @@
 #include "ips/control/config_schema.h"
 #include "ips/control/control.h"
 #include "ips/control/policy_yaml.h"
+#include "ips/control/strikes.h"
 #include "rules/explain.h"
 
 struct file_list {
@@ -80,6 +81,7 @@ struct source {
     struct ruleset_source src;
     struct file_list files, reputation;
     struct ruleset_var *vars;
+    struct rule_id struck[STEER_STRIKES_MAX];
 };
 
 static void source_fini(struct source *s)
@@ -116,6 +118,8 @@ static int source_init(struct source *s, const struct config *c, struct err_list
     for (unsigned i = 0; i < c->rules.n_vars; i++)
         s->vars[i] = (struct ruleset_var){.name = c->rules.vars[i].name, .value = c->rules.vars[i].value};
     s->src.strict = c->rules.strict;
+    s->src.struck = s->struck;
+    s->src.n_struck = strikes_rules(s->struck);
     s->src.files = (const char *const *)s->files.v;
     s->src.n_files = s->files.n;
     s->src.vars = s->vars;

@@ -35,6 +35,7 @@
 #include <sys/random.h>
 
 #include "ips/base/clock.h"
+#include "ips/base/fault.h"
 #include "ips/detect/detect_parts.h"
 #include "ips/detect/profile.h"
 #include "ips/detect/tag.h"
@@ -98,6 +99,7 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     d->log_anomalies = cfg->log_anomalies;
     d->steps_max = cfg->steps_max ? cfg->steps_max : STEPS_DEFAULT;
     d->worker = worker;
+    d->beacon = cfg->beacon ? cfg->beacon : &d->own_beacon;
     if (d->tallies)
         flow_table_on_release(cfg->flows, released, d);
     d->report = (struct report){
@@ -319,7 +321,10 @@ static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t i
     }
     counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
     d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
+    beacon_rule(d->beacon, &rs->info[index]);
+    fault_rule(rs->info[index].sid);
     match = try_all(d, rs, index, tries);
+    beacon_rule(d->beacon, NULL);
     detect_count_limits(d, match != NO_MATCH);
     return match;
 }

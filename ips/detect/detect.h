@@ -6,6 +6,7 @@
  * per buffer) gives candidates, eval confirms them in order, the actions become a verdict, matches become events. Worker thread; no allocation, no system call.
  */
 #include "ips/app/app.h"
+#include "ips/base/beacon.h"
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
 #include "ips/base/track.h"
@@ -29,6 +30,7 @@ struct detect_config {
     struct app *app;          /* what flows speak; NULL: not known */
     struct stream_table *streams; /* beside flows; NULL: packets' views say all there is */
     uint32_t track_entries;       /* of the table of hosts; 0 = 4096 */
+    struct beacon *beacon;        /* the worker's; NULL: nobody looks */
 };
 
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,

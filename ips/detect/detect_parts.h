@@ -59,6 +59,7 @@ struct detect {
     struct facts facts;
     bool inline_mode, log_anomalies;
     uint32_t steps_max, worker;
+    struct beacon *beacon, own_beacon; /* the first is the worker's, or the second */
     struct report report;
     struct flow_table *flows;
     struct stream_table *streams;

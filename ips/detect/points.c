@@ -26,6 +26,7 @@
 #include "ips/detect/detect_parts.h"
 #include "ips/detect/profile.h"
 #include "ips/base/clock.h"
+#include "ips/base/fault.h"
 
 #define IS(set, b) ((set)[(b) / 64] >> ((b) % 64) & 1)
 
@@ -163,7 +164,10 @@ static bool evaluate(struct detect *d, uint32_t index)
     counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
     d->eval.steps_left = detect_steps(d);
     d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
+    beacon_rule(d->beacon, &d->rs->info[index]);
+    fault_rule(d->rs->info[index].sid);
     bool match = eval_rule(d->rs, r, &d->eval);
+    beacon_rule(d->beacon, NULL);
     detect_count_limits(d, match);
     return match;
 }
@@ -246,10 +250,12 @@ static void try_candidates(struct detect *d, struct app *a, const struct app_vie
 void detect_point(void *detect, struct app *a, const struct app_view *v)
 {
     struct detect *d = detect;
+    enum stage was = beacon_stage_now(d->beacon);
     struct candidates found;
 
     if (!d->rs || d->look != LOOK)
         return;
+    beacon_stage(d->beacon, STAGE_DETECT);
     bool turned = (v->dir == APP_TO_CLIENT) != ((d->p->flags & PKT_TO_CLIENT) != 0);
     struct app_memo *memo = &v->tx->memo[v->dir];
     struct span payload = d->eval.buf[BUF_PAYLOAD];
@@ -272,4 +278,5 @@ void detect_point(void *detect, struct app *a, const struct app_view *v)
     eval_look_at(&d->eval, payload, 0, 0);
     if (turned)
         turn_round(&d->facts);
+    beacon_stage(d->beacon, was);
 }

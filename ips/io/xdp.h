@@ -100,4 +100,12 @@ struct xdp_counters {
 };
 int xdp_counters(struct xdp *x, struct xdp_counters *out);
 extern const char *const steer_counter_names[STEER_CTR_N];
+
+/* What stalled workers, in the map that outlives the daemon (xdp_strikes.c). Any thread. */
+int xdp_strike(struct xdp *x, const struct steer_strike *what,
+               struct err *e); /* one more; its count is not read */
+int xdp_strikes(struct xdp *x, struct steer_strike v[STEER_STRIKES_MAX],
+                struct err *e); /* how many, or negative */
+/* Forgets one (its gid and sid, or its parser), or all when `what` is NULL. How many, or negative. */
+int xdp_strikes_clear(struct xdp *x, const struct steer_strike *what, struct err *e);
 #endif

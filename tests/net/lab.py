@@ -32,6 +32,7 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('SLUICE_BUILD', PROJECT / 'build')).resolve()
 IPSD = BUILD / 'ipsd'
 IPSCTL = BUILD / 'ipsctl'
+FAULTS = BUILD / 'ipsd-faults'  # a rule or a parser stalls when it is told to: ips/base/fault.h
 # a sanitizer build, or a machine under load, may be this many times slower
 SLOW = float(os.environ.get('SLUICE_SLOW', '1'))
 # 'bridge': the kernel's own bridge in place of ipsd, to try the tests themselves
@@ -405,7 +406,7 @@ class Ipsd:
     """One run of the daemon in the appliance. Its configuration is written as JSON, which is YAML too."""
     number = 0
 
-    def __init__(self, lab, rules='', bridges=None, config=None, set=(), argv=None, prefix=(), **bridge_keys):
+    def __init__(self, lab, rules='', bridges=None, config=None, set=(), argv=None, prefix=(), program=IPSD, **bridge_keys):
         Ipsd.number += 1
         self.lab = lab
         self.dir = lab.dir / f'ipsd{Ipsd.number}'
@@ -427,7 +428,7 @@ class Ipsd:
         if argv is None:
             argv = ['-c', self.yaml] + [a for s in set for a in ('--set', s)]
         with open(self.stderr, 'wb') as log:
-            self.process = lab.appliance.start([*prefix, IPSD, *argv], stdout=log, stderr=subprocess.STDOUT)
+            self.process = lab.appliance.start([*prefix, program, *argv], stdout=log, stderr=subprocess.STDOUT)
 
     @property
     def pid(self):

@@ -254,6 +254,53 @@ static void hostile_text(void **state)
     explain_fini(&a.x);
 }
 
+/* What stalled workers is left out, also what a policy turns on; its gid counts. */
+static void a_struck_rule(void **state)
+{
+    static const char rules[] = "alert tcp any any -> any 1 (msg:\"one\"; sid:1;)\n"
+                                "# alert tcp any any -> any 1 (msg:\"two\"; sid:2;)\n"
+                                "alert tcp any any -> any 1 (msg:\"other one\"; gid:5; sid:1;)\n";
+    static const char on[] = "policy:\n  - {action: on, sid: 1-2}\n";
+    static const struct rule_id struck[] = {{1, 1}, {1, 2}};
+    const struct disabled_rule *off;
+    char path[64], policy[64];
+    const char *files[] = {path};
+    struct policy_files pf = {.policy = policy};
+    struct ruleset_source src = {.files = files,
+                                 .n_files = 1,
+                                 .n_workers = 1,
+                                 .struck = struck,
+                                 .n_struck = 2,
+                                 .dialect = DIALECT_AUTO};
+    struct explanation x;
+    struct err_list errs;
+    struct err e = {.code = 0};
+    uint32_t n;
+
+    (void)state;
+    err_list_init(&errs);
+    write_file(path, rules, strlen(rules));
+    write_file(policy, on, strlen(on));
+    assert_int_equal(policy_load(&pf, &src.policy, &errs), 0);
+    struct ruleset *rs = ruleset_build(&src, &errs);
+    assert_non_null(rs);
+    assert_int_equal(ruleset_n_rules(rs), 1);
+    assert_int_equal(ruleset_info(rs, 0)->gid, 5);
+    off = ruleset_disabled(rs, &n);
+    assert_int_equal(n, 2);
+    assert_true(off[0].sid == 1 && off[0].struck && off[1].sid == 2 && off[1].struck);
+    assert_int_equal(explain_rule(&src, 1, 1, &x, &e), 0);
+    assert_int_equal(x.n, 1);
+    assert_string_equal(x.v->state, "off");
+    assert_says("why", x.v->why, "stalled workers");
+    explain_fini(&x);
+    ruleset_free(rs);
+    policy_free(src.policy);
+    err_list_fini(&errs);
+    unlink(path);
+    unlink(policy);
+}
+
 /* Every rule of ET Open that loads can be explained, each step in words. A sample, since each reads all files. */
 static void et_open(void **state)
 {
@@ -288,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_loaded_rule), cmocka_unit_test(what_a_policy_does),
         cmocka_unit_test(other_states),  cmocka_unit_test(a_rule_of_snort),
         cmocka_unit_test(hostile_text),  cmocka_unit_test(et_open),
+        cmocka_unit_test(a_struck_rule),
     };
 
     return cmocka_run_group_tests_name("rules: explain", tests, NULL, NULL);
