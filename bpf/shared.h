@@ -188,9 +188,9 @@ struct steer_life {
     __u32 abi; /* STEER_ABI; found by whoever takes the maps over, before anything else is looked at */
     __u32 pid; /* of the daemon; 0: ended in good order */
     __u64 started_ns;
-    __u64 starts;      /* of daemons on these maps */
-    __u64 crashes;     /* of them, those that did not end in good order */
-    __u64 crash_ns[8]; /* when the next one found that out, the newest at crashes % 8 */
+    __u64 starts;                /* of daemons on these maps */
+    __u64 crashes;               /* of them, those that did not end in good order */
+    __u64 crash_ns[8];           /* when the next one found that out, the newest at crashes % 8 */
     char name[STEER_NAME_BYTES]; /* of the bridge */
     char ifname[STEER_PORTS][16];
     char version[64]; /* of the build that wrote this */

@@ -28,11 +28,11 @@
 #define TICK_NS 10000000ull
 
 /* Ethertypes that workers look behind and may find IP there, which this program does not see. */
-#define LEADS_TO_IP(X)                                                                             \
-    X(ETH_P_IP)                                                                                    \
-    X(ETH_P_IPV6) X(ETH_P_8021Q) X(ETH_P_8021AD) X(ETH_P_QINQ1) X(ETH_P_MPLS_UC) X(ETH_P_MPLS_MC)  \
-        X(ETH_P_PPP_SES)                                                                           \
-            X(0x880b) /* PPP */ X(0x88e7) /* 802.1ah */ X(0x8926) /* VN-Tag */ X(0x894f) /* NSH */ \
+#define LEADS_TO_IP(X)                                                                               \
+    X(ETH_P_IP)                                                                                      \
+    X(ETH_P_IPV6)                                                                                    \
+    X(ETH_P_8021Q) X(ETH_P_8021AD) X(ETH_P_QINQ1) X(ETH_P_MPLS_UC) X(ETH_P_MPLS_MC) X(ETH_P_PPP_SES) \
+        X(0x880b) /* PPP */ X(0x88e7) /* 802.1ah */ X(0x8926) /* VN-Tag */ X(0x894f) /* NSH */       \
         X(ETH_P_TEB)
 
 static __always_inline int leave(__u32 port, enum steer_counter counter, enum xdp_action action)
@@ -71,7 +71,8 @@ static __always_inline int forward(__u32 port, enum steer_counter counter)
     return leave(port, STEER_NO_WAY_OUT, XDP_DROP);
 }
 
-/* A frame that the queue's worker should have seen, and will not: its streams have a hole now. */
+/* A frame crosses that the queue's worker should have seen: its streams have a hole. (One that is dropped leaves none: its
+ * sender repeats it.) */
 static __always_inline void escapes(__u32 queue)
 {
     struct steer_beat *beat = bpf_map_lookup_elem(&steer_beats, &queue);
@@ -155,13 +156,17 @@ __noinline int fail(struct xdp_md *ctx, struct packet *p, const struct steer_con
     }
     if (kind == STEER_KIND_DROP)
         return leave(port, STEER_FLOW_DROP, XDP_DROP);
-    escapes(p->queue);
-    if (policy == STEER_FAIL_OPEN)
+    if (policy == STEER_FAIL_OPEN) {
+        escapes(p->queue);
         return forward(port, STEER_FAIL_OPENED);
+    }
     if (policy != STEER_FAIL_OPEN_KNOWN)
         return leave(port, STEER_FAIL_CLOSED_DROP, XDP_DROP);
-    if (kind || is_neighbour_discovery(p) || !(p->version || p->facts & PACKET_SHORT || leads_to_ip(ctx, p)))
+    if (kind || is_neighbour_discovery(p) ||
+        !(p->version || p->facts & PACKET_SHORT || leads_to_ip(ctx, p))) {
+        escapes(p->queue);
         return forward(port, STEER_FAIL_KNOWN);
+    }
     return leave(port, STEER_FAIL_UNKNOWN_DROP, XDP_DROP);
 }
 

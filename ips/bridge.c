@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ips/app/expect.h"
+#include "ips/base/clock.h"
 #include "ips/base/log.h"
 #include "ips/bridge.h"
 #include "ips/control/strikes.h"
@@ -38,6 +39,7 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
                             .pin_dir = cfg->pin_dir[0] ? cfg->pin_dir : NULL,
                             .bridge = b->cfg->name,
                             .owner = sandbox_uid(cfg->user),
+                            .heartbeat_ns = *b->cfg->heartbeat_ms * NS_PER_MS,
                             .flow_buckets = flow_buckets(b)};
 
     for (int i = 0; i < 2; i++) {
@@ -48,6 +50,7 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
     b->xdp = xdp_open(&xc, e);
     if (!b->xdp)
         return e->code;
+    xdp_memory(b->xdp, &b->memory);
     struct steer_strike strikes[STEER_STRIKES_MAX];
     int n = xdp_strikes(b->xdp, strikes, e);
     if (n > 0)
@@ -174,6 +177,7 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
         return NULL;
     w->handoff = b->handoff;
     w->quit = &b->quit;
+    w->pulse = (struct pulse){.beat = &b->memory.beats[index], .escaped_ns = &b->escaped_ns};
     if (open_ports(w, b, e) == 0)
         return w;
     worker_delete(w);
@@ -266,6 +270,8 @@ static int start_worker(struct worker *w, struct err *e)
 
 int bridge_start(struct bridge *b, struct err *e)
 {
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        pulse_start(&b->workers[i]->pulse);
     for (; b->n_started < b->n_workers; b->n_started++)
         if (start_worker(b->workers[b->n_started], e))
             goto fail;

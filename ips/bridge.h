@@ -19,6 +19,7 @@ struct bridge {
     uint32_t first_worker; /* of this bridge among all workers of the daemon */
     struct nic *nic[2];
     struct xdp *xdp;
+    struct xdp_memory memory; /* of its maps */
     struct umem *umem;
     struct expect *expect;   /* the workers' */
     struct handoff *handoff; /* NULL when every flow arrives at its owner */
@@ -27,6 +28,7 @@ struct bridge {
     bool force_copy, saw_zero_copy; /* while sockets are opened */
     bool started, detach;           /* detach: nothing stays attached at bridge_close() */
     bool quit;                      /* read by the workers */
+    uint64_t escaped_ns; /* frames crossed that no worker saw until then; written and read by the workers */
 };
 
 /* Interfaces set up, sockets bound, program loaded; nothing attached yet, no thread runs. On failure everything

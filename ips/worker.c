@@ -388,9 +388,10 @@ void worker_drain(struct worker *w, enum drop_reason why)
 
 unsigned worker_burst(struct worker *w, unsigned in_port)
 {
-    unsigned n = port_rx_burst(w->port[in_port], w->pkts, BURST_MAX), mine = n;
+    unsigned n = port_rx_burst(w->port[in_port], w->pkts, pulse_burst(&w->pulse, in_port)), mine = n;
     uint64_t bytes = 0;
 
+    pulse_received(&w->pulse, in_port, n);
     if (n == 0)
         return 0;
     for (unsigned i = 0; i < n; i++)
@@ -430,6 +431,7 @@ static unsigned round_once(struct worker *w)
     w->now_ns = clock_mono_ns();
     w->real_ns = clock_real_ns();
     beacon_round(&w->beacon, w->now_ns);
+    flow_escaped(w->flows, pulse_round(&w->pulse, w->port, w->now_ns));
 
     unsigned n = worker_burst(w, 0) + worker_burst(w, 1);
     if (w->handoff)
@@ -460,7 +462,9 @@ static void sleep_in_poll(struct worker *w)
         rcu_before_quiescent(w->ruleset);
         rcu_thread_offline();
         beacon_stage(&w->beacon, STAGE_POLL);
+        pulse_sleep(&w->pulse);
         poll(fds, n, POLL_MS); /* EINTR and timeouts both mean: look again */
+        pulse_wake(&w->pulse);
         rcu_thread_online();
     }
     if (w->handoff)

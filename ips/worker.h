@@ -18,6 +18,7 @@
 #include "ips/flow/flow.h"
 #include "ips/io/handoff.h"
 #include "ips/io/port.h"
+#include "ips/pulse.h"
 #include "ips/stream/normalise.h"
 #include "ips/stream/stream.h"
 
@@ -36,6 +37,7 @@ struct worker_config {
 
 struct worker {
     /* hot: the burst loop */
+    struct pulse pulse;
     struct port *port[2];    /* port[1] is NULL in capture mode: frames leave through port[0] */
     struct handoff *handoff; /* NULL with a single worker */
     struct defrag *defrag;

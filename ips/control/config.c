@@ -184,6 +184,12 @@ static int apply_defaults(struct config *c, const bool *seen, struct err *e)
             b->ring_size = CONFIG_DEFAULT_RING_SIZE;
         if (b->flow_cache_size == 0)
             b->flow_cache_size = CONFIG_DEFAULT_FLOW_CACHE_SIZE;
+        if (b->heartbeat_ms == NULL) { /* 0 has a meaning of its own */
+            b->heartbeat_ms = malloc(sizeof(*b->heartbeat_ms));
+            if (b->heartbeat_ms == NULL)
+                return err_set(e, -ENOMEM, "no memory for the configuration");
+            *b->heartbeat_ms = CONFIG_DEFAULT_HEARTBEAT_MS;
+        }
         if (b->name == NULL && asprintf(&b->name, "br%u", i) < 0) {
             b->name = NULL;
             return err_set(e, -ENOMEM, "no memory for the configuration");

@@ -34,6 +34,7 @@ struct bridge_config {
     enum busy_poll busy_poll;
     bool force_copy;
     uint32_t fail;            /* enum steer_fail_policy */
+    unsigned *heartbeat_ms;   /* 20; 0: a worker\'s sign of life is not looked at */
     uint32_t shutdown;        /* enum bridge_shutdown */
     unsigned flow_cache_size; /* flows that the verdict cache holds; rounded up to a power of two */
     unsigned ring_size;       /* 2048 */

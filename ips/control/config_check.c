@@ -161,6 +161,10 @@ static int check_bridge(const struct bridge_config *b, struct err *e)
         err_set(e, -EINVAL, "bridge %s: ring_size is %u", b->name, b->ring_size);
         return err_remedy(e, "give a power of two from 64 to 32768"), -EINVAL;
     }
+    if (*b->heartbeat_ms != 0 && (*b->heartbeat_ms < 5 || *b->heartbeat_ms > 60000)) {
+        err_set(e, -EINVAL, "bridge %s: heartbeat is %u", b->name, *b->heartbeat_ms);
+        return err_remedy(e, "give 5 to 60000 milliseconds, or 0 for none"), -EINVAL;
+    }
     if (b->flow_cache_size < 64 || b->flow_cache_size > 1u << 24) {
         err_set(e, -EINVAL, "bridge %s: flow_cache_size is %u", b->name, b->flow_cache_size);
         return err_remedy(e, "give 64 to %u flows; each takes 128 bytes", 1u << 24), -EINVAL;

@@ -131,6 +131,7 @@ static const cyaml_schema_field_t bridge_rows[] = {
     BRIDGE_WORD("busy_poll", busy_poll, busy_words),
     BRIDGE_WORD("force_copy", force_copy, bool_words),
     BRIDGE_WORD("fail", fail, fail_words),
+    CYAML_FIELD_UINT_PTR("heartbeat", OPT, struct bridge_config, heartbeat_ms),
     BRIDGE_WORD("shutdown", shutdown, shutdown_words),
     CYAML_FIELD_UINT("flow_cache_size", OPT, struct bridge_config, flow_cache_size),
     CYAML_FIELD_UINT("ring_size", OPT, struct bridge_config, ring_size),

@@ -16,6 +16,7 @@ struct config_default {
 };
 extern const struct config_default config_defaults[];
 extern const unsigned n_config_defaults;
+#define CONFIG_DEFAULT_HEARTBEAT_MS    20    /* bridges[].heartbeat */
 #define CONFIG_DEFAULT_RING_SIZE       2048  /* bridges[].ring_size */
 #define CONFIG_DEFAULT_FLOW_CACHE_SIZE 65536 /* bridges[].flow_cache_size */
 

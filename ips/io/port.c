@@ -58,6 +58,13 @@ static unsigned rx_burst(struct port *port, struct packet *pkts, unsigned max)
     return n;
 }
 
+uint32_t port_rx_waiting(struct port *port)
+{
+    struct xsk_port *p = xsk_port_of(port);
+
+    return xsk_cons_nb_avail(&p->rx, p->size);
+}
+
 static void reclaim(struct xsk_port *p)
 {
     uint32_t at, n = xsk_ring_cons__peek(&p->comp, p->size, &at);

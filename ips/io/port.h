@@ -46,6 +46,8 @@ static inline unsigned port_rx_burst(struct port *p, struct packet *pkts, unsign
 {
     return p->ops->rx_burst(p, pkts, max);
 }
+/* Frames that rx_burst would find now; of an AF_XDP socket only. */
+uint32_t port_rx_waiting(struct port *p);
 /* Returns how many of the first n were accepted; kicks a full ring once and tries again once. */
 static inline unsigned port_tx_burst(struct port *p, struct packet *const *pkts, unsigned n)
 {

@@ -261,6 +261,7 @@ static int fill_config(struct xdp *x, const struct xdp_config *cfg, struct err *
         return err_sys(e, -errno, "cannot draw the verdict cache's secret");
     x->config.abi = STEER_ABI;
     x->config.fail_policy = cfg->fail_policy;
+    x->config.heartbeat_ns = cfg->heartbeat_ns;
     x->config.flow_buckets = flow_buckets;
     for (int port = 0; port < STEER_PORTS; port++)
         x->config.ifindex[port] = x->ifindex[port];

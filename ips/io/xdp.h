@@ -26,6 +26,7 @@ struct xdp_config {
     const char *bridge;    /* its name; of letters, digits, - and _ */
     uid_t owner;           /* who may remove the pins: what the daemon will run as */
     uint32_t flow_buckets; /* of the verdict cache, a power of two; 0: 1 */
+    uint64_t heartbeat_ns; /* a worker whose sign of life is older has none; 0: it is not looked at */
 };
 
 /* Load and fill, or take over what an earlier daemon left pinned; not attached yet, as far as it is new. -EBUSY: another

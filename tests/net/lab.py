@@ -418,7 +418,8 @@ class Ipsd:
         self.eve = self.dir / 'log' / 'eve.json'
         bridges = bridges or [{'name': 'br0', 'interfaces': ['in0', 'in1']}]
         # shutdown: what a test leaves attached is another test's surprise; tests of the other ends say so
-        self.config = merged({'bridges': [merged(merged({'shutdown': 'detach'}, b), bridge_keys) for b in bridges],
+        # heartbeat: on a slow machine a worker may not run for a while, and only tests of that want to see it
+        self.config = merged({'bridges': [merged(merged({'shutdown': 'detach', 'heartbeat': 2000}, b), bridge_keys) for b in bridges],
                               'pin_dir': str(lab.pins),
                               'rules': {'files': [str(self.rules)]},
                               'log': {'dir': str(self.dir / 'log')},

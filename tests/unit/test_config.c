@@ -78,6 +78,7 @@ static void a_whole_file(void **state)
                             "  mode: native\n"
                             "  busy_poll: on\n"
                             "  fail: closed\n"
+                            "  heartbeat: 0\n"
                             "- interfaces:\n"
                             "  - eth3\n"
                             "  - eth4\n"
@@ -106,6 +107,8 @@ static void a_whole_file(void **state)
     assert_int_equal(c->bridges[0].ring_size, 2048);
     assert_string_equal(c->bridges[1].name, "br1");
     assert_int_equal(c->bridges[1].fail, STEER_FAIL_OPEN);
+    assert_int_equal(*c->bridges[0].heartbeat_ms, 0); /* which is not the default */
+    assert_int_equal(*c->bridges[1].heartbeat_ms, CONFIG_DEFAULT_HEARTBEAT_MS);
     assert_int_equal(c->rules.n_vars, 1);
     assert_string_equal(c->rules.vars[0].value, "[10.0.0.0/8,192.168.0.0/16]");
     assert_true(c->rules.strict);
@@ -399,6 +402,8 @@ static const struct {
     {"bridges: [{interfaces: [a, b]}]\nflow: {max: 1}", "flow.max is 1"},
     {"bridges: [{name: a.b, interfaces: [a, b]}]", "cannot be a bridge's name"},
     {"bridges: [{name: ../x, interfaces: [a, b]}]", "cannot be a bridge's name"},
+    {"bridges: [{interfaces: [a, b], heartbeat: 4}]", "heartbeat is 4"},
+    {"bridges: [{interfaces: [a, b], heartbeat: 60001}]", "heartbeat is 60001"},
     {"bridges: [{interfaces: [a, b], flow_cache_size: 63}]", "flow_cache_size is 63"},
     {"bridges: [{interfaces: [a, b]}]\nlog: {level: loud}", "log.level"},
     {"bridges: [{interfaces: [a, b]}]\nlog: {dir: ''}", "log.dir is empty"},

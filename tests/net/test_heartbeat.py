@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A worker stands still, and the wire does not: what the fail policy does in the meantime, and how connections that had
+frames cross unseen go on and are inspected again."""
+import hashlib
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+from lab import SERVER4, STANDIN, wait_until
+
+pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no workers')
+
+MB = 1 << 20
+DROP = 'drop tcp any any -> any any (msg:"marker"; flow:established; content:"a-marker-to-drop"; sid:7;)\n'
+
+
+class Connection:
+    """The server sends, the client counts and hashes, each in a thread of its own; and back again."""
+
+    def __init__(self, lab, port=9000):
+        listener = lab.server.socket(2, 1, (SERVER4, port), listen=True)
+        self.client = lab.client.socket(2, 1)
+        self.client.connect((SERVER4, port))
+        self.server = listener.accept()[0]
+        lab.sockets.append(self.server)
+        self.got = 0
+        self.threads = []
+
+    def _send(self, data):
+        for at in range(0, len(data), 32768):  # 32 MB a second at most: it is to last
+            self.server.sendall(data[at:at + 32768])
+            time.sleep(0.001)
+
+    def _receive(self, n, digest):
+        while self.got < n:
+            piece = self.client.recv(1 << 16)
+            assert piece, 'the connection ended'
+            self.got += len(piece)
+            digest.update(piece)
+
+    def begin(self, data):
+        self.digest = hashlib.sha256()
+        self.got = 0
+        self.threads = [threading.Thread(target=self._send, args=(data,)),
+                        threading.Thread(target=self._receive, args=(len(data), self.digest))]
+        for t in self.threads:
+            t.start()
+
+    def finish(self, data, seconds=60):
+        for t in self.threads:
+            t.join(seconds)
+        assert not any(t.is_alive() for t in self.threads), f'the transfer stands still at {self.got} of {len(data)}'
+        assert self.digest.hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+def stand_still(d, seconds):
+    d.process.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        d.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.lab(fail_open=True)
+def test_a_transfer_goes_on_over_a_worker_that_stands_still(lab):
+    """The transfer completes while and after the daemon stands still, twice, and the drop rule still holds for it."""
+    d = lab.ipsd(DROP, fail='open', heartbeat=20)
+    c = Connection(lab)
+    data = random.Random(5).randbytes(32 * MB)
+    c.begin(data)
+    for part in (1, 4):
+        wait_until(lambda: c.got > part * len(data) // 8, 'the transfer to be under way')
+        before = c.got
+        stand_still(d, 0.3)
+        assert c.got > before, 'nothing crossed while the daemon stood still'
+    c.finish(data)
+    s = wait_until(lambda: (lambda s: s if s['flow.taken_up_again'] else None)(d.stats()), 'the flow to be taken up again')
+    assert s['steer.fail_open'] > 0 and s['steer.saw_stale'] > 0, s
+    assert s['stream.ignored'] == 0, {k: n for k, n in s.items() if n}
+    c.server.sendall(b'harmless')
+    assert c.client.recv(100) == b'harmless'
+    c.server.sendall(b'and a-marker-to-drop')
+    drop = d.wait_events('drop')[0]
+    assert drop['alert']['signature_id'] == 7 and drop['dest_ip' if drop['src_port'] == 9000 else 'src_ip'] == '10.9.0.1'
+    c.client.settimeout(1)
+    with pytest.raises(TimeoutError):
+        c.client.recv(100)
+
+
+@pytest.mark.lab(fail_open=True)
+def test_both_directions_at_once(lab):
+    """Both ends send without a pause while the daemon stands still again and again."""
+    d = lab.ipsd(DROP, fail='open', heartbeat=20)
+    c = Connection(lab)
+    data = random.Random(6).randbytes(24 * MB)
+    up = random.Random(7).randbytes(24 * MB)
+    digest = hashlib.sha256()
+
+    def take():
+        n = 0
+        while n < len(up):
+            piece = c.server.recv(1 << 16)
+            n += len(piece)
+            digest.update(piece)
+
+    more = [threading.Thread(target=c.client.sendall, args=(up,)), threading.Thread(target=take)]
+    c.begin(data)
+    for t in more:
+        t.start()
+    while any(t.is_alive() for t in c.threads):
+        stand_still(d, 0.06)
+        time.sleep(0.1)
+    c.finish(data)
+    for t in more:
+        t.join(60)
+        assert not t.is_alive(), 'the transfer to the server stands still'
+    assert digest.hexdigest() == hashlib.sha256(up).hexdigest()
+    s = d.stats()
+    assert s['flow.taken_up_again'] >= 1 and s['steer.fail_open'] > 0, s
+    c.client.sendall(b'and a-marker-to-drop')
+    d.wait_events('drop')
+
+
+@pytest.mark.lab(fail_open=True)
+def test_fail_closed_lets_nothing_cross(lab):
+    d = lab.ipsd(DROP, fail='closed', heartbeat=20)
+    c = Connection(lab)
+    data = random.Random(8).randbytes(16 * MB)
+    c.begin(data)
+    wait_until(lambda: c.got > len(data) // 4, 'the transfer to be under way')
+    stand_still(d, 0.4)
+    c.finish(data)
+    s = d.stats()
+    assert s['steer.fail_closed'] > 0 and s['steer.fail_open'] == 0, s
+    assert s['flow.taken_up_again'] == 0, 'nothing crossed, so nothing was missed'
+
+
+@pytest.mark.lab(fail_open=True)
+def test_no_heartbeat_no_fail_policy(lab):
+    d = lab.ipsd(DROP, fail='open', heartbeat=0)
+    c = Connection(lab)
+    data = random.Random(9).randbytes(16 * MB)
+    c.begin(data)
+    wait_until(lambda: c.got > len(data) // 4, 'the transfer to be under way')
+    stand_still(d, 0.3)
+    c.finish(data)
+    s = d.stats()
+    assert s['steer.fail_open'] == 0 and s['steer.saw_stale'] == 0, s
+
+
+def cpu_s(pid):
+    f = open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()
+    return (int(f[11]) + int(f[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def test_an_idle_worker_is_alive_and_costs_nothing(lab):
+    """It sleeps for many heartbeats, and the first frame that comes finds it alive."""
+    d = lab.ipsd(fail='closed', heartbeat=500)
+    for _ in range(3):
+        before, start = cpu_s(d.pid), time.monotonic()
+        time.sleep(1.2)
+        used = (cpu_s(d.pid) - before) / (time.monotonic() - start)
+        lab.client.run(['ping', '-c1', '-W2', SERVER4])
+    assert used < 0.03, f'{used:.3f} of a CPU'
+    s = d.stats()
+    assert s['steer.saw_stale'] == 0 and s['steer.fail_closed'] == 0, s
