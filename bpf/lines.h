@@ -9,7 +9,28 @@
 #include "bpf/packet.h"
 
 #define TEST_ADDRESS (STEER_TEST_SRC | STEER_TEST_DST | STEER_TEST_NET)
+#define ARP_BYTES    28
+#define ARP_SENDER   14
+#define ARP_TARGET   24
 #define TEST_PORTS   (STEER_TEST_SPORT | STEER_TEST_DPORT | STEER_TEST_PORT)
+
+/* ARP's addresses stand where a packet's would, so that lines can tell whom is asked for (RFC 826; Ethernet and IPv4). */
+static __always_inline void packet_read_arp(struct xdp_md *ctx, struct packet *p)
+{
+    static const __u8 kind[6] = {0, 1, ETH_P_IP >> 8, 0, 6, 4};
+    const __u8 *h;
+
+    if (p->ethertype != ETH_P_ARP)
+        return;
+    h = PACKET_AT(ctx, p->l3_off, ARP_BYTES);
+    if (!h)
+        return;
+    for (int i = 0; i < 6; i++)
+        if (h[i] != kind[i])
+            return;
+    __builtin_memcpy(&p->addr[0][0], h + ARP_SENDER, 4);
+    __builtin_memcpy(&p->addr[1][0], h + ARP_TARGET, 4);
+}
 
 static __always_inline int within(__u16 v, const __u16 range[2])
 {
@@ -25,7 +46,7 @@ static __always_inline int in_net(const __u32 a[4], const __u32 net[4], const __
     return !differ;
 }
 
-/* Lines that name addresses are of the IP version that they name. */
+/* Lines that name addresses are of the IP version that they name; 0 of those for ARP. */
 static __always_inline int addresses_match(const struct steer_line *l, const struct packet *p)
 {
     if ((l->tests & STEER_TEST_SRC) && !in_net(p->addr[0], l->src, l->src_mask))

@@ -152,7 +152,7 @@ struct steer_line {
     __u16 vlan[2], sport[2], dport[2];              /* host order, first and last */
     __u16 tests;                                    /* enum steer_test */
     __u16 ethertype;                                /* host order */
-    __u8 proto, version, in_port, action;           /* action: enum steer_action */
+    __u8 proto, version /* 0 beside addresses: ARP's */, in_port, action; /* action: enum steer_action */
 };
 
 /* Keys of the LPM tries {block,allow}_{src,dst}_v{4,6}: prefix length in bits, then the address in network order. */

@@ -209,6 +209,8 @@ static __always_inline int stages(struct xdp_md *ctx, struct packet *p, const st
     saw_packet(p);
     if (STEER_LINES_N(lines) || flags & (STEER_DROP_BROKEN | STEER_USE_FLOWS | GUARD_SYN_FLAGS))
         packet_read_transport(ctx, p);
+    if (STEER_LINES_N(lines))
+        packet_read_arp(ctx, p);
     switch (STEER_LINES_N(lines) ? lines_action(p, lines) : STEER_INSPECT) {
     case STEER_BYPASS:
         return forward(port, STEER_LINE_BYPASS);

@@ -95,6 +95,15 @@ enum xdp_block_side { XDP_BLOCK_SRC = PREFIX_SRC, XDP_BLOCK_DST = PREFIX_DST, XD
 int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e);
 int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e); /* -ENOENT */
 
+/* The steering lines in force (xdp_lines.c), and a new list in their place: a frame sees the one or the other. What stays
+ * keeps its count; v[].frames is written. */
+struct xdp_line {
+    struct steer_line line;
+    uint64_t frames;
+};
+int xdp_lines_get(struct xdp *x, struct xdp_line v[STEER_LINES_MAX], uint32_t *n, struct err *e);
+int xdp_lines_set(struct xdp *x, struct xdp_line *v, uint32_t n, struct err *e);
+
 struct xdp_counters {
     uint64_t exits[STEER_PORTS][STEER_CTR_N];
     uint64_t parse[STEER_PORTS][STEER_PARSE_N];

@@ -556,6 +556,47 @@ static void test_pages(void **state)
     xdp_close(x);
 }
 
+/* One list after another; the halves change places, and a line that stays keeps its frames. */
+static void test_lines(void **state)
+{
+    LAB_NEEDED();
+    struct xdp_config cfg = lab_config(STEER_FAIL_OPEN);
+    struct xdp *x = lab_open(&cfg);
+    struct xdp_line v[STEER_LINES_MAX + 1] = {{.frames = 0}}, got[STEER_LINES_MAX];
+    static uint64_t cpus[4096];
+    uint32_t n, key;
+    struct err e = {0};
+
+    for (uint32_t i = 0; i < STEER_LINES_MAX; i++)
+        v[i].line = (struct steer_line){.tests = STEER_TEST_VLAN, .vlan = {(uint16_t)i, (uint16_t)i}};
+    assert_int_equal(xdp_lines_get(x, got, &n, &e), 0);
+    assert_int_equal(n, 0);
+    for (uint32_t round = 0; round < 5; round++) {
+        assert_int_equal(xdp_lines_set(x, v, 3, &e), 0);
+        assert_int_equal(xdp_lines_get(x, got, &n, &e), 0);
+        assert_int_equal(n, 3);
+        assert_int_equal(STEER_LINES_FIRST(x->config.lines), round % 2 ? 0 : STEER_LINES_MAX);
+        assert_memory_equal(&got[2].line, &v[2].line, sizeof(v[2].line));
+        assert_int_equal(got[1].frames, round * 10 * (uint32_t)libbpf_num_possible_cpus());
+        key = STEER_LINES_FIRST(x->config.lines) + 1; /* as the program would */
+        assert_int_equal(bpf_map_lookup_elem(x->map.line_frames, &key, cpus), 0);
+        for (int c = 0; c < libbpf_num_possible_cpus(); c++)
+            cpus[c] += 10;
+        assert_int_equal(bpf_map_update_elem(x->map.line_frames, &key, cpus, BPF_ANY), 0);
+    }
+    v[0] = v[1]; /* the second goes to the front, twice: its count goes to the first of them */
+    assert_int_equal(xdp_lines_set(x, v, 2, &e), 0);
+    assert_int_equal(xdp_lines_get(x, got, &n, &e), 0);
+    assert_true(n == 2 && got[0].frames == 50 * (uint32_t)libbpf_num_possible_cpus() && got[1].frames == 0);
+    assert_int_equal(xdp_lines_set(x, v, STEER_LINES_MAX + 1, &e), -E2BIG);
+    assert_int_equal(xdp_lines_set(x, v, STEER_LINES_MAX, &e), 0);
+    assert_int_equal(xdp_lines_get(x, got, &n, &e), 0);
+    assert_int_equal(n, STEER_LINES_MAX);
+    assert_int_equal(xdp_lines_set(x, v, 0, &e), 0);
+    assert_int_equal(STEER_LINES_N(x->config.lines), 0);
+    xdp_close(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +609,7 @@ int main(void)
         cmocka_unit_test_setup(test_block_add_and_del, lab_setup),
         cmocka_unit_test_setup(test_block_prefixes, lab_setup),
         cmocka_unit_test_setup(test_block_many, lab_setup),
+        cmocka_unit_test_setup(test_lines, lab_setup),
         cmocka_unit_test_setup(test_bulk, lab_setup),
         cmocka_unit_test_setup(test_pages, lab_setup),
     };
