@@ -186,7 +186,7 @@ static void transmit(struct worker *w, struct outbox *box, unsigned in_port)
     counter_add(&w->counters, CTR_TX_FRAMES, sent);
     counter_add(&w->counters, CTR_TX_BYTES, bytes);
     for (unsigned i = sent; i < box->n; i++)
-        counter_drop(&w->counters, DROP_TX_FULL);
+        counter_drop(&w->counters, port_is_down(out) ? DROP_LINK_DOWN : DROP_TX_FULL);
     if (sent < box->n)
         port_free_burst(out, box->v + sent, box->n - sent);
 }
@@ -383,7 +383,8 @@ void worker_drain(struct worker *w, enum drop_reason why)
 {
     defrag_flush(w->defrag, why, &w->counters);
     leave_fragments(w, 0, 0);
-    flow_flush(w->flows);
+    if (!w->keep_flows)
+        flow_flush(w->flows);
 }
 
 unsigned worker_burst(struct worker *w, unsigned in_port)
@@ -446,6 +447,19 @@ static unsigned round_once(struct worker *w)
     return n;
 }
 
+/* Leaves out what can only say that it failed (its interface has gone); true when there was such. */
+static bool drop_failed(struct pollfd *fds, nfds_t n)
+{
+    bool any = false;
+
+    for (nfds_t i = 0; i < n; i++)
+        if (fds[i].revents & (POLLERR | POLLHUP | POLLNVAL)) {
+            fds[i].fd = -1;
+            any = true;
+        }
+    return any;
+}
+
 /* Nothing came for a while: sleep until a socket or another worker has something, or a timer may be due. */
 static void sleep_in_poll(struct worker *w)
 {
@@ -463,7 +477,9 @@ static void sleep_in_poll(struct worker *w)
         rcu_thread_offline();
         beacon_stage(&w->beacon, STAGE_POLL);
         pulse_sleep(&w->pulse);
-        poll(fds, n, POLL_MS); /* EINTR and timeouts both mean: look again */
+        /* EINTR and timeouts both mean: look again. A socket in error would wake us at once and for ever. */
+        if (poll(fds, n, POLL_MS) > 0 && drop_failed(fds, n))
+            poll(fds, n, POLL_MS);
         pulse_wake(&w->pulse);
         rcu_thread_online();
     }

@@ -57,6 +57,7 @@ struct worker {
     /* cold */
     _Alignas(64) pthread_t thread;
     struct event_ring *ring;
+    bool keep_flows; /* the thread ends, but another will go on: set by the control side before *quit */
     uint32_t bridge;
     char name[16];
 };

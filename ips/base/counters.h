@@ -180,6 +180,7 @@
     X(DROP_STREAM_CONFLICT, "stream conflict", "TCP unlike its first copy, and stream.conflict is drop")   \
     X(DROP_STEPS, "detect steps", "bytes that waited for a hole used up the steps of a drop rule")         \
     X(DROP_TX_FULL, "tx ring full", "the TX ring stayed full after one kick")                              \
+    X(DROP_LINK_DOWN, "link down", "the interface it was to leave by has no link, or is gone")             \
     X(DROP_HANDOFF_FULL, "handoff ring full", "the flow owner's handoff ring was full")                    \
     X(DROP_SHUTDOWN, "shutdown", "the frame was in hand when the worker stopped")
 

@@ -47,19 +47,6 @@ static uint32_t at_most(uint32_t v, uint32_t max)
     return max != 0 && v > max ? max : v;
 }
 
-/* Combined queues where the driver has enough of them (most NICs), else separate ones (veth, some old NICs).
- */
-static struct channels channels_for(const struct channels *now, uint32_t n)
-{
-    struct channels want = *now;
-    bool combined = now->combined_max >= n;
-
-    want.combined = combined ? n : 0;
-    want.rx = combined ? 0 : n;
-    want.tx = combined ? 0 : n;
-    return want;
-}
-
 static int set_channels(struct nic *n, const struct nic_config *cfg, struct err *e)
 {
     struct channels now, want;
@@ -238,7 +225,12 @@ static int put_back_promisc(struct nic *n)
 
 static int set_up(struct nic *n, const struct nic_config *cfg, struct err *e)
 {
-    return set_flag(n, IFF_UP, "bring up", &n->up_changed, e);
+    bool changed = false;
+    int code = set_flag(n, IFF_UP, "bring up", &changed, e);
+
+    /* down after an earlier process had it up: link_pass held it when that one died, and it is not to be down for good */
+    n->up_changed |= changed && !n->taken_over;
+    return code;
 }
 
 static int put_back_up(struct nic *n)
@@ -262,6 +254,16 @@ static const struct step {
 };
 #define STEP_N (sizeof(steps) / sizeof(steps[0]))
 
+int nic_mtu_fits(const char *ifname, uint32_t mtu, struct err *e)
+{
+    if (mtu <= MTU_MAX)
+        return 0;
+    err_set(e, -EMSGSIZE, "%s has MTU %u, but a frame must fit one buffer: at most %d", ifname, mtu, MTU_MAX);
+    err_remedy(e, "run `ip link set dev %s mtu 1500`, and set the same MTU on the hosts of this network",
+               ifname);
+    return -EMSGSIZE;
+}
+
 /* What cannot be an end of the bridge, whatever is set. */
 static int check(const struct nic *n, struct err *e)
 {
@@ -271,14 +273,7 @@ static int check(const struct nic *n, struct err *e)
         err_remedy(e, "name two Ethernet interfaces under `bridges[].interfaces`; `ip link` lists them");
         return -EINVAL;
     }
-    if (n->was.mtu > MTU_MAX) {
-        err_set(e, -EMSGSIZE, "%s has MTU %u, but a frame must fit one buffer: at most %d", n->ifname,
-                n->was.mtu, MTU_MAX);
-        err_remedy(e, "run `ip link set dev %s mtu 1500`, and set the same MTU on the hosts of this network",
-                   n->ifname);
-        return -EMSGSIZE;
-    }
-    return 0;
+    return nic_mtu_fits(n->ifname, n->was.mtu, e);
 }
 
 static int identify(struct nic *n, const char *ifname, struct err *e)
@@ -335,14 +330,13 @@ int nic_lookup(const char *ifname, uint32_t *ifindex, struct err *e)
 struct nic *nic_open(const struct nic_config *cfg, struct err *e)
 {
     struct nic *n = nic_new(cfg->ifname, e);
-    bool was_set_up;
 
     if (!n)
         return NULL;
-    was_set_up = cfg->was && nic_unpack(n, cfg->was);
+    n->taken_over = cfg->was && nic_unpack(n, cfg->was);
     for (size_t i = 0; i < STEP_N; i++)
         if (steps[i].set(n, cfg, e) != 0) {
-            (was_set_up ? nic_leave : nic_restore)(n);
+            (n->taken_over ? nic_leave : nic_restore)(n);
             return NULL;
         }
     return n;

@@ -49,7 +49,8 @@ int nic_put_back(const struct steer_was *was, struct err *e);
 uint32_t nic_packed_ifindex(const struct steer_was *was); /* 0: nothing is remembered */
 /* The index of an interface that can be an end of a bridge; refuses as nic_open() does. */
 int nic_lookup(const char *ifname, uint32_t *ifindex, struct err *e);
-void nic_info(const struct nic *n, struct nic_info *out); /* reads carrier afresh */
+int nic_mtu_fits(const char *ifname, uint32_t mtu, struct err *e); /* 0 or -EMSGSIZE */
+void nic_info(const struct nic *n, struct nic_info *out);          /* reads carrier afresh */
 
 /* The two directions of a flow arrive on different NICs, so it is not enough that each hashes symmetrically: both
  * must compute the same hash and look it up in the same table. Only then does queue q of one see the other half

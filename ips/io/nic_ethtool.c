@@ -163,3 +163,14 @@ int channels_set(struct nl *nl, uint32_t ifindex, const struct channels *now, co
         mnl_attr_put_u32(nlh, ETHTOOL_A_CHANNELS_COMBINED_COUNT, want->combined);
     return nl_talk(nl, nlh, NULL, NULL);
 }
+
+struct channels channels_for(const struct channels *now, uint32_t n)
+{
+    struct channels want = *now;
+    bool combined = now->combined_max >= n;
+
+    want.combined = combined ? n : 0;
+    want.rx = combined ? 0 : n;
+    want.tx = combined ? 0 : n;
+    return want;
+}

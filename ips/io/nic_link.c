@@ -27,6 +27,12 @@ static int on_link_attr(const struct nlattr *attr, void *arg)
     case IFLA_CARRIER:
         l->carrier = mnl_attr_get_u8(attr) != 0;
         break;
+    case IFLA_IFNAME:
+        snprintf(l->ifname, sizeof(l->ifname), "%s", mnl_attr_get_str(attr));
+        break;
+    case IFLA_CARRIER_CHANGES:
+        l->carrier_changes = mnl_attr_get_u32(attr);
+        break;
     case IFLA_STATS64:
         if (mnl_attr_get_payload_len(attr) >= offsetof(struct rtnl_link_stats64, rx_missed_errors) + 8)
             memcpy(&l->rx_missed,

@@ -15,10 +15,33 @@
 
 #define ANSWER_BYTES 32768 /* a link with all its attributes and a full ethtool bitset are a few kB */
 
+/* One multicast group of the family: an id and a name, in any order. */
+static void take_group(const struct nlattr *group, struct nl *nl)
+{
+    const struct nlattr *attr;
+    const char *name = "";
+    uint32_t id = 0;
+
+    mnl_attr_for_each_nested(attr, group)
+    {
+        if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID)
+            id = mnl_attr_get_u32(attr);
+        else if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME)
+            name = mnl_attr_get_str(attr);
+    }
+    if (strcmp(name, ETHTOOL_MCGRP_MONITOR_NAME) == 0)
+        nl->monitor_group = id;
+}
+
 static int on_family_attr(const struct nlattr *attr, void *arg)
 {
+    const struct nlattr *group;
+    struct nl *nl = arg;
+
     if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
-        *(uint16_t *)arg = mnl_attr_get_u16(attr);
+        nl->family = mnl_attr_get_u16(attr);
+    else if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
+        mnl_attr_for_each_nested(group, attr) take_group(group, nl);
     return MNL_CB_OK;
 }
 
@@ -38,7 +61,7 @@ static int lookup_ethtool(struct nl *nl, struct err *e)
     genl->cmd = CTRL_CMD_GETFAMILY;
     genl->version = 1;
     mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, ETHTOOL_GENL_NAME);
-    int code = nl_talk(nl, nlh, on_family, &nl->family);
+    int code = nl_talk(nl, nlh, on_family, nl);
     if (code == 0 && nl->family != 0)
         return 0;
     code = code ? code : -ENOENT;

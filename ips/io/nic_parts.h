@@ -19,8 +19,9 @@
 struct nl {
     struct mnl_socket *socket;
     uint32_t seq;
-    uint16_t family; /* generic netlink: of "ethtool" */
-    char why[128];   /* the kernel's own words (extack) on the last refusal; may be empty */
+    uint16_t family;        /* generic netlink: of "ethtool" */
+    uint32_t monitor_group; /* and the group that hears of changes; 0: the kernel has none */
+    char why[128];          /* the kernel's own words (extack) on the last refusal; may be empty */
 };
 
 /* bus: NETLINK_ROUTE or NETLINK_GENERIC; the latter looks the ethtool family up. */
@@ -38,7 +39,9 @@ struct link {
     uint32_t ifindex, mtu, flags; /* IFF_* */
     uint32_t n_rx_queues;         /* that the driver allocated, in use or not */
     uint16_t type;                /* ARPHRD_* */
+    char ifname[IFNAMSIZ];
     bool carrier;
+    uint32_t carrier_changes; /* the kernel's count of them, up and down */
     uint64_t rx_missed;
 };
 /* By name, or by index when ifname is NULL. */
@@ -63,6 +66,8 @@ struct channels {
 /* -EOPNOTSUPP where the driver has no word for it. */
 int channels_read(struct nl *nl, uint32_t ifindex, struct channels *out);
 int channels_set(struct nl *nl, uint32_t ifindex, const struct channels *now, const struct channels *want);
+/* n queues: combined ones where the driver has enough of them (most NICs), else separate ones (veth, some old NICs). */
+struct channels channels_for(const struct channels *now, uint32_t n);
 
 /* --- nic_rss.c --- */
 
@@ -102,6 +107,7 @@ struct nic {
     struct nic_info info;
     /* what was changed, for the way back; by this process or by one before it */
     bool channels_changed, rss_changed, promisc_changed, up_changed;
+    bool taken_over; /* one before it had set it up */
     struct channels channels_was;
     struct ethtool_rxfh *rss_was; /* heap; NULL where the NIC has no RSS to set */
     uint64_t fields_was[RSS_KINDS];

@@ -206,7 +206,8 @@ static void service(struct port *port)
 {
     struct xsk_port *p = xsk_port_of(port);
 
-    kick(p);
+    if (!port_is_down(port)) /* what lies in the ring from before would only be refused */
+        kick(p);
     reclaim(p);
     xsk_port_refill(p);
     /* The driver sleeps for want of fill entries, or runs only when we call it. */

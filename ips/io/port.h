@@ -4,7 +4,7 @@
 /*
  * One way in and out for one worker: an AF_XDP socket on one queue of one interface (port.c), or a capture file
  * (pcapio.c). The worker's burst loop sees only this interface. A port belongs to one worker; no function here
- * may be called by another thread, but for port_stats().
+ * may be called by another thread, but for port_read_stats() and port_set_down().
  *
  * Ownership of frames: rx_burst moves frames from the fill ring to the worker; tx_burst moves those it accepts
  * to the TX ring and leaves the rest with the worker; free_burst moves them to the worker's free cache.
@@ -38,6 +38,7 @@ struct port { /* the common head of every kind of port */
     int fd;        /* to poll for POLLIN; -1 for capture files */
     uint8_t index; /* 0 or 1: which side of the bridge */
     bool at_end;   /* capture file: nothing more will come */
+    bool down;     /* written by the control side: the interface has no link, so nothing is to be sent */
     struct port_stats stats;
 };
 
@@ -48,10 +49,19 @@ static inline unsigned port_rx_burst(struct port *p, struct packet *pkts, unsign
 }
 /* Frames that rx_burst would find now; of an AF_XDP socket only. */
 uint32_t port_rx_waiting(struct port *p);
+/* An interface without a link would keep what it is given until it has one again: it is given nothing. Any thread. */
+static inline bool port_is_down(const struct port *p)
+{
+    return __atomic_load_n(&p->down, __ATOMIC_RELAXED);
+}
+static inline void port_set_down(struct port *p, bool down)
+{
+    __atomic_store_n(&p->down, down, __ATOMIC_RELAXED);
+}
 /* Returns how many of the first n were accepted; kicks a full ring once and tries again once. */
 static inline unsigned port_tx_burst(struct port *p, struct packet *const *pkts, unsigned n)
 {
-    return p->ops->tx_burst(p, pkts, n);
+    return port_is_down(p) ? 0 : p->ops->tx_burst(p, pkts, n);
 }
 static inline void port_free_burst(struct port *p, struct packet *const *pkts, unsigned n)
 {

@@ -432,6 +432,8 @@ static int attach_port(struct xdp *x, int port, struct err *e)
         code = xdp_pin_update_link(x, port);
         return code == 0 ? 0 : err_sys(e, code, "cannot replace the program on %s", x->ifname[port]);
     }
+    if (x->link_fd[port] >= 0)
+        return 0;
     code = bpf_link_create(bpf_program__fd(x->skel->progs.steer), (int)x->ifindex[port], BPF_XDP, &opts);
     if (code < 0)
         return attach_failed(code, x->ifname[port], x->ifindex[port], e);
@@ -442,14 +444,17 @@ static int attach_port(struct xdp *x, int port, struct err *e)
 
 int xdp_attach(struct xdp *x, struct err *e)
 {
+    bool stays[STEER_PORTS];
     int code = 0;
 
+    for (int port = 0; port < STEER_PORTS; port++)
+        stays[port] = x->link_fd[port] >= 0;
     for (int port = 0; port < STEER_PORTS && code == 0; port++)
         code = attach_port(x, port, e);
     if (code == 0)
         code = xdp_pin_program(x, e);
     for (int port = 0; port < STEER_PORTS && code != 0; port++)
-        if (x->link_fd[port] >= 0 && !x->link_taken[port])
+        if (x->link_fd[port] >= 0 && !stays[port])
             xdp_pin_unlink(x, port);
     return code;
 }

@@ -47,6 +47,13 @@ bool xdp_stays(const struct xdp *x); /* something will be attached when xdp_clos
 int xdp_set_fail_policy(struct xdp *x, enum steer_fail_policy policy, struct err *e);
 int xdp_set_flags(struct xdp *x, uint32_t mask, uint32_t on,
                   struct err *e); /* enum steer_flag; others stay */
+/* xdp_link.c, while the bridge is attached and one interface goes or comes. */
+bool xdp_port_attached(struct xdp *x, uint32_t port); /* the program is on the interface */
+bool xdp_port_known(struct xdp *x,
+                    uint32_t port); /* the kernel forwards to it: false once it was removed, for good */
+void xdp_detach_port(struct xdp *x, uint32_t port); /* if it is attached */
+/* The interface takes the place of the port's. It is not attached yet; the same interface again changes nothing. */
+int xdp_replace_port(struct xdp *x, uint32_t port, const char *ifname, uint32_t ifindex, struct err *e);
 int xdp_set_socket(struct xdp *x, uint32_t port, uint32_t queue, int fd, struct err *e);
 int xdp_clear_socket(struct xdp *x, uint32_t port, uint32_t queue);
 
