@@ -30,9 +30,27 @@ static const char *word(const json_t *o, const char *key, const char *yes, const
     return !json_is_boolean(v) ? "-" : json_is_true(v) ? yes : no;
 }
 
+static void print_queue(struct table *t, const json_t *port, const json_t *queue)
+{
+    table_cell(t, "%s", text(port, "interface"));
+    table_cell(t, "%s", text(port, "driver"));
+    table_cell(t, "%lld", num(port, "mtu"));
+    table_cell(t, "%s", text(port, "state"));
+    table_cell(t, "%lld", num(port, "carrier_changes"));
+    table_cell(t, "%s", word(port, "symmetric_rss", "symmetric", "handoff"));
+    if (queue)
+        table_cell(t, "%lld", num(queue, "queue"));
+    else
+        table_cell(t, "none");
+    table_cell(t, "%s", text(queue, "mode"));
+    table_cell(t, "%s", word(queue, "zero_copy", "zero-copy", "copied"));
+    table_cell(t, "%s", word(queue, "need_wakeup", "yes", "no"));
+    table_cell(t, "%s", word(queue, "busy_poll", "yes", "no"));
+}
+
 static void print_ports(const json_t *ports)
 {
-    static const char *const heads[] = {"INTERFACE", "DRIVER", "MTU",    "LINK",   "RSS",
+    static const char *const heads[] = {"INTERFACE", "DRIVER", "MTU",    "LINK",   "CHANGES",  "RSS",
                                         "QUEUE",     "MODE",   "FRAMES", "WAKEUP", "BUSY-POLL"};
     struct table *t = table_new(heads, N_OF(heads));
     size_t i, j;
@@ -40,19 +58,9 @@ static void print_ports(const json_t *ports)
 
     json_array_foreach(ports, i, port)
     {
-        json_array_foreach(json_object_get(port, "queues"), j, queue)
-        {
-            table_cell(t, "%s", text(port, "interface"));
-            table_cell(t, "%s", text(port, "driver"));
-            table_cell(t, "%lld", num(port, "mtu"));
-            table_cell(t, "%s", word(port, "carrier", "up", "down"));
-            table_cell(t, "%s", word(port, "symmetric_rss", "symmetric", "handoff"));
-            table_cell(t, "%lld", num(queue, "queue"));
-            table_cell(t, "%s", text(queue, "mode"));
-            table_cell(t, "%s", word(queue, "zero_copy", "zero-copy", "copied"));
-            table_cell(t, "%s", word(queue, "need_wakeup", "yes", "no"));
-            table_cell(t, "%s", word(queue, "busy_poll", "yes", "no"));
-        }
+        if (json_array_size(json_object_get(port, "queues")) == 0)
+            print_queue(t, port, NULL);
+        json_array_foreach(json_object_get(port, "queues"), j, queue) print_queue(t, port, queue);
     }
     table_print(t, "  ", stdout);
 }
@@ -111,7 +119,7 @@ void print_status(const json_t *result)
                num(rules, "load_ms"));
     json_array_foreach(json_object_get(result, "bridges"), i, b)
     {
-        printf("\nbridge %s: fail %s, frames in %s\n", text(b, "name"), text(b, "fail"),
+        printf("\nbridge %s: %s, fail %s, frames in %s\n", text(b, "name"), text(b, "state"), text(b, "fail"),
                word(b, "hugepages", "hugepages", "ordinary pages"));
         print_ports(json_object_get(b, "ports"));
         print_workers(json_object_get(b, "workers"));

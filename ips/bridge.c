@@ -59,9 +59,10 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
 }
 
 /* An earlier daemon set the interface up and did not put it back: what it was before that is what it will be after us. */
-static int open_nic(struct bridge *b, int side, struct nic_config *nc, struct err *e)
+int bridge_open_nic(struct bridge *b, int side, struct nic_config *nc, struct err *e)
 {
     struct steer_was was = {0};
+    struct nic *nic;
     uint32_t ifindex = 0;
 
     nc->was = NULL;
@@ -71,11 +72,14 @@ static int open_nic(struct bridge *b, int side, struct nic_config *nc, struct er
         else if (nic_put_back(&was, e)) /* of another configuration */
             log_err(LOG_LEVEL_WARNING, "io", e);
     }
-    b->nic[side] = nic_open(nc, e);
+    nic = nic_open(nc, e);
     nc->was = NULL;
-    if (!b->nic[side])
+    if (!nic)
         return e->code;
-    nic_pack(b->nic[side], &was);
+    nic_pack(nic, &was);
+    pthread_mutex_lock(&b->lock);
+    b->nic[side] = nic;
+    pthread_mutex_unlock(&b->lock);
     int rc = xdp_was_write(b->xdp, (uint32_t)side, &was);
     return rc ? err_sys(e, rc, "cannot remember the settings of %s", nc->ifname) : 0;
 }
@@ -101,9 +105,11 @@ static int open_nics(struct bridge *b, struct err *e)
                                     .n_queues = b->cfg->queues,
                                     .max_queues = WORKERS_MAX,
                                     .keep_offloads = b->cfg->keep_offloads};
-        if (open_nic(b, i, &nc[i], e))
+        if (bridge_open_nic(b, i, &nc[i], e))
             return e->code;
         nic_info(b->nic[i], &info[i]);
+        b->side[i].ifindex = info[i].ifindex;
+        snprintf(b->side[i].ifname, sizeof(b->side[i].ifname), "%s", b->cfg->interfaces[i]);
     }
     if (info[0].n_queues == info[1].n_queues) {
         b->n_workers = info[0].n_queues;
@@ -111,7 +117,7 @@ static int open_nics(struct bridge *b, struct err *e)
     }
     int wide = info[0].n_queues > info[1].n_queues ? 0 : 1;
     nc[wide].n_queues = b->n_workers = info[1 - wide].n_queues;
-    if (restore_nic(b, wide, e) == 0 && open_nic(b, wide, &nc[wide], e) == 0)
+    if (restore_nic(b, wide, e) == 0 && bridge_open_nic(b, wide, &nc[wide], e) == 0)
         return 0;
     err_remedy(e, "give both interfaces %u queues, or set bridges[].queues", b->n_workers);
     return e->code;
@@ -127,7 +133,7 @@ static uint32_t frames_wanted(const struct bridge *b, uint32_t held_frames)
     return n + b->n_workers * held_frames; /* fragments are held in frames that nothing else needs */
 }
 
-static bool flows_arrive_at_owner(const struct bridge *b)
+bool bridge_flows_arrive_at_owner(const struct bridge *b)
 {
     struct nic_info info[2];
 
@@ -138,28 +144,97 @@ static bool flows_arrive_at_owner(const struct bridge *b)
     return nic_same_queue(&info[0], &info[1]);
 }
 
-static int open_ports(struct worker *w, struct bridge *b, struct err *e)
+/* The sockets of worker `index`, one on its queue of each interface. */
+static int open_ports(struct bridge *b, uint32_t index, struct port *out[2], struct err *e)
 {
     struct port_mode mode;
 
     for (uint8_t side = 0; side < 2; side++) {
-        struct port_config pc = {.ifname = b->cfg->interfaces[side],
-                                 .queue = w->cfg.index,
+        struct port_config pc = {.ifname = b->side[side].ifname,
+                                 .queue = index,
                                  .ring_size = b->cfg->ring_size,
                                  .index = side,
                                  .mode = b->cfg->mode,
                                  .busy_poll = b->cfg->busy_poll,
                                  .force_copy = b->force_copy};
-        w->port[side] = port_open(b->umem, w->cfg.index, &pc, e);
-        if (!w->port[side])
+        out[side] = port_open(b->umem, index, &pc, e);
+        if (!out[side])
             return e->code;
-        port_mode(w->port[side], &mode);
+        port_mode(out[side], &mode);
         b->saw_zero_copy |= mode.zero_copy;
     }
     return 0;
 }
 
-/* Worker `index` of the bridge: its own state, then one socket on its queue of each interface. */
+static void close_ports(struct port *(*ports)[2], uint32_t n)
+{
+    for (uint32_t i = n; i-- > 0;)
+        for (int side = 1; side >= 0; side--)
+            port_close(ports[i][side]);
+}
+
+/* All or none. */
+static int open_all_ports(struct bridge *b, struct port *(*ports)[2], struct err *e)
+{
+    memset(ports, 0, b->n_workers * sizeof(*ports));
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        if (open_ports(b, i, ports[i], e)) {
+            close_ports(ports, b->n_workers);
+            return e->code;
+        }
+    return 0;
+}
+
+/* The first socket's mode is every socket's. Where the first interface has zero-copy and the second has not, the
+ * second's bind fails, and all must start over in copy mode. */
+static int open_ports_any_mode(struct bridge *b, struct port *(*ports)[2], struct err *e)
+{
+    b->force_copy = b->cfg->force_copy;
+    b->saw_zero_copy = false;
+    if (open_all_ports(b, ports, e) == 0)
+        return 0;
+    if (b->force_copy || !b->saw_zero_copy)
+        return e->code;
+    log_notice("io", "bridge %s: %s has zero-copy and %s has not; both run in copy mode", b->cfg->name,
+               b->side[0].ifname, b->side[1].ifname);
+    b->force_copy = true;
+    return open_all_ports(b, ports, e);
+}
+
+static void swap_ports(struct bridge *b, struct port *(*ports)[2])
+{
+    pthread_mutex_lock(&b->lock);
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        for (int side = 0; side < 2; side++) {
+            struct port *old = b->workers[i]->port[side];
+
+            if (old)
+                bridge_add_port_stats(&b->closed_ports, old);
+            b->workers[i]->port[side] = ports[i][side];
+            ports[i][side] = old;
+        }
+    pthread_mutex_unlock(&b->lock);
+}
+
+int bridge_open_ports(struct bridge *b, struct err *e)
+{
+    struct port *ports[WORKERS_MAX][2];
+
+    if (open_ports_any_mode(b, ports, e))
+        return e->code;
+    swap_ports(b, ports);
+    return 0;
+}
+
+void bridge_close_ports(struct bridge *b)
+{
+    struct port *ports[WORKERS_MAX][2] = {{NULL}};
+
+    swap_ports(b, ports);
+    close_ports(ports, b->n_workers);
+}
+
+/* Worker `index` of the bridge: its own state; its sockets come later. */
 static struct worker *open_worker(struct bridge *b, const struct config *cfg, uint32_t index, struct err *e)
 {
     struct worker_place place = {.bridge = b->index,
@@ -168,7 +243,7 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
                                  .number = b->first_worker + index,
                                  .cpu = b->cfg->n_cpus ? b->cfg->cpus[index % b->cfg->n_cpus] : -1,
                                  .poll = b->cfg->busy_poll != BUSY_POLL_ON,
-                                 .rss = flows_arrive_at_owner(b),
+                                 .rss = bridge_flows_arrive_at_owner(b),
                                  .inline_mode = true,
                                  .expect = b->expect};
     struct worker *w = worker_new(&place, cfg, e);
@@ -178,10 +253,7 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
     w->handoff = b->handoff;
     w->quit = &b->quit;
     w->pulse = (struct pulse){.beat = &b->memory.beats[index], .escaped_ns = &b->escaped_ns};
-    if (open_ports(w, b, e) == 0)
-        return w;
-    worker_delete(w);
-    return NULL;
+    return w;
 }
 
 static void close_workers(struct bridge *b)
@@ -202,26 +274,11 @@ static int open_workers(struct bridge *b, const struct config *cfg, struct err *
     return 0;
 }
 
-/* The first socket's mode is every socket's. Where the first interface has zero-copy and the second has not, the
- * second's bind fails, and the bridge must start over in copy mode. */
-static int open_workers_any_mode(struct bridge *b, const struct config *cfg, struct err *e)
-{
-    b->force_copy = b->cfg->force_copy;
-    if (open_workers(b, cfg, e) == 0)
-        return 0;
-    if (b->force_copy || !b->saw_zero_copy)
-        return e->code;
-    log_notice("io", "bridge %s: %s has zero-copy and %s has not; both run in copy mode", b->cfg->name,
-               b->cfg->interfaces[0], b->cfg->interfaces[1]);
-    close_workers(b);
-    b->force_copy = true;
-    return open_workers(b, cfg, e);
-}
-
 int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint32_t first_worker,
                 const struct ruleset *const *ruleset, struct err *e)
 {
     memset(b, 0, sizeof(*b));
+    pthread_mutex_init(&b->lock, NULL);
     b->cfg = &cfg->bridges[index];
     b->index = index;
     b->first_worker = first_worker;
@@ -239,7 +296,7 @@ int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint
             goto fail;
     }
     b->expect = expect_new(EXPECT_ENTRIES, e);
-    if (!b->expect || open_workers_any_mode(b, cfg, e))
+    if (!b->expect || open_workers(b, cfg, e) || bridge_open_ports(b, e))
         goto fail;
     for (uint32_t i = 0; i < b->n_workers; i++)
         b->workers[i]->ruleset = ruleset;
@@ -268,7 +325,7 @@ static int start_worker(struct worker *w, struct err *e)
     return 0;
 }
 
-int bridge_start(struct bridge *b, struct err *e)
+int bridge_start_workers(struct bridge *b, struct err *e)
 {
     for (uint32_t i = 0; i < b->n_workers; i++)
         pulse_start(&b->workers[i]->pulse);
@@ -280,13 +337,19 @@ int bridge_start(struct bridge *b, struct err *e)
             if (xdp_set_socket(b->xdp, side, q, port_fd(b->workers[q]->port[side]), e))
                 goto fail;
     supervise_add(b);
-    if (xdp_attach(b->xdp, e) == 0) {
-        b->started = true;
+    if (xdp_attach(b->xdp, e) == 0)
         return 0;
-    }
 fail:
-    bridge_stop(b);
+    bridge_stop_workers(b);
     return e->code;
+}
+
+int bridge_start(struct bridge *b, struct err *e)
+{
+    if (bridge_start_workers(b, e))
+        return e->code;
+    b->started = true;
+    return 0;
 }
 
 /* Frames that one worker handed to another that had already left its loop. */
@@ -321,10 +384,8 @@ static void choose_end(struct bridge *b)
                                                        : "follow the fail policy");
 }
 
-void bridge_stop(struct bridge *b)
+void bridge_stop_workers(struct bridge *b)
 {
-    if (b->started)
-        choose_end(b);
     for (uint32_t q = 0; q < b->n_started; q++)
         for (uint32_t side = 0; side < 2; side++)
             xdp_clear_socket(b->xdp, side, q);
@@ -334,6 +395,13 @@ void bridge_stop(struct bridge *b)
     supervise_remove(b);
     drain_handoff(b);
     b->n_started = 0;
+}
+
+void bridge_stop(struct bridge *b)
+{
+    if (b->started)
+        choose_end(b);
+    bridge_stop_workers(b);
 }
 
 void bridge_close(struct bridge *b)
@@ -358,4 +426,5 @@ void bridge_close(struct bridge *b)
     b->expect = NULL;
     b->handoff = NULL;
     b->umem = NULL;
+    pthread_mutex_destroy(&b->lock);
 }

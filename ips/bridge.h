@@ -13,6 +13,24 @@
 #include "ips/io/xdp.h"
 #include "ips/worker.h"
 
+/* One side as the link thread (ips/link.c) knows it, who alone writes it, under bridge.lock. Name and index are there from
+ * bridge_open() on. */
+struct bridge_side {
+    char ifname[16]; /* as it is called now; the configuration's at first */
+    uint32_t ifindex;
+    uint32_t mtu, queues;     /* queues: 0 when the driver does not say */
+    bool known;               /* was looked at */
+    bool up, carrier;         /* administratively; as it is on the wire */
+    bool gone;                /* no interface: removed, or moved to another namespace */
+    bool passed;              /* set down by us, because the other side lost its link (link_pass) */
+    uint64_t carrier_changes; /* while the daemon ran */
+};
+
+static inline bool bridge_has_link(const struct bridge_side *s)
+{
+    return !s->gone && s->up && s->carrier;
+}
+
 struct bridge {
     const struct bridge_config *cfg;
     uint32_t index;        /* in the configuration */
@@ -29,6 +47,13 @@ struct bridge {
     bool started, detach;           /* detach: nothing stays attached at bridge_close() */
     bool quit;                      /* read by the workers */
     uint64_t escaped_ns; /* frames crossed that no worker saw until then; written and read by the workers */
+    /* Held while the link thread replaces the workers' ports and the NICs, and by whoever else looks at them; never for
+     * longer than a look takes. */
+    pthread_mutex_t lock;
+    struct bridge_side side[2];
+    struct port_stats closed_ports; /* what sockets that were replaced had counted */
+    uint64_t rebuilds;              /* that succeeded */
+    bool broken;                    /* it could not be rebuilt: no sockets, the fail policy decides */
 };
 
 /* Interfaces set up, sockets bound, program loaded; nothing attached yet, no thread runs. On failure everything
@@ -41,13 +66,30 @@ int bridge_start(struct bridge *b, struct err *e);
 void bridge_stop(struct bridge *b);
 void bridge_close(struct bridge *b);
 
-json_t *bridge_status(const struct bridge *b);
+/* bridge_rebuild.c: interface `fresh[side]` is to be taken in the place of one that has gone (NULL: the side stays). Flows,
+ * counters and event rings stay; sockets are opened anew. On failure the bridge may be left without sockets
+ * (b->broken); frames follow the fail policy until another call succeeds. Link thread, while nobody else changes bridges. */
+int bridge_rebuild(struct bridge *b, const char *const fresh[2], struct err *e);
+
+/* For bridge_rebuild.c. */
+int bridge_open_nic(struct bridge *b, int side, struct nic_config *nc, struct err *e);
+int bridge_start_workers(struct bridge *b,
+                         struct err *e);    /* with sockets and program; or all is stopped again */
+void bridge_stop_workers(struct bridge *b); /* the program's part of an end is left undone */
+bool bridge_flows_arrive_at_owner(const struct bridge *b);
+int bridge_open_ports(struct bridge *b, struct err *e); /* all or none */
+void bridge_close_ports(struct bridge *b);
+void bridge_add_port_stats(struct port_stats *sum, const struct port *p);
+
+json_t *bridge_status(struct bridge *b);
 void bridge_counters(const struct bridge *b, struct counters *sum);     /* adds the workers' blocks to sum */
-void bridge_port_stats(const struct bridge *b, struct port_stats *sum); /* adds what the sockets say */
+void bridge_port_stats(struct bridge *b, struct port_stats *sum);       /* adds what the sockets say */
+void bridge_nic_info(struct bridge *b, int side, struct nic_info *out); /* zeros when it has gone */
 
 struct bridge_use { /* now */
     uint32_t flows;
-    uint64_t stream_bytes, app_bytes; /* of stream.memory and app.memory */
+    uint64_t stream_bytes, app_bytes;   /* of stream.memory and app.memory */
+    uint64_t carrier_changes, rebuilds; /* since the daemon started */
 };
-void bridge_use(const struct bridge *b, struct bridge_use *sum); /* adds what the workers hold */
+void bridge_use(struct bridge *b, struct bridge_use *sum); /* adds what the workers hold */
 #endif

@@ -3,7 +3,7 @@
  * The daemon: start-up as a ladder, each rung undone in reverse when a later one fails.
  *
  *   control socket bound -> bridges opened -> rules loaded -> event file opened -> privileges dropped
- *   -> logger thread, supervisor -> workers, program attached -> control threads -> ready
+ *   -> logger thread, supervisor -> workers, program attached -> interfaces watched -> control threads -> ready
  *
  * Rules are loaded before the program is attached, so no frame ever crosses uninspected because of us; and
  * the socket is bound first, so a second daemon finds out before it touches an interface. The main thread
@@ -22,6 +22,7 @@
 #include "ips/control/control.h"
 #include "ips/control/strikes.h"
 #include "ips/daemon.h"
+#include "ips/link.h"
 #include "ips/log/logger.h"
 #include "ips/notify.h"
 #include "ips/sandbox.h"
@@ -37,6 +38,8 @@ struct ipsd {
     struct control_ops ops;
     struct control_server *control;
     struct logger *logger;
+    struct links *links;
+    pthread_mutex_t hands; /* on bridges: commands and the link thread, one at a time */
     uint64_t started_ns;
 };
 
@@ -121,6 +124,8 @@ static json_t *ops_stats(void *arg)
     stats_put(root, "flow.active", use.flows);
     stats_put(root, "stream.memory_bytes", use.stream_bytes);
     stats_put(root, "app.memory_bytes", use.app_bytes);
+    stats_put(root, "link.carrier_changes", use.carrier_changes);
+    stats_put(root, "link.rebuilds", use.rebuilds);
     stats_put(root, "io.kernel_rx_dropped", io.kernel_rx_dropped);
     stats_put(root, "io.kernel_rx_ring_full", io.kernel_rx_ring_full);
     stats_put(root, "io.kernel_fill_empty", io.kernel_fill_empty);
@@ -141,7 +146,7 @@ static unsigned ops_kernel_drops(void *arg, struct control_row *rows, unsigned m
     put_steer_counters(d, NULL, exits);
     for (unsigned i = 0; i < d->n_bridges; i++)
         for (int side = 0; side < 2; side++) {
-            nic_info(d->bridges[i].nic[side], &info);
+            bridge_nic_info(&d->bridges[i], side, &info);
             missed += info.rx_missed;
         }
     const struct control_row all[] = {
@@ -339,6 +344,12 @@ static int start_bridges(struct ipsd *d, struct err *e)
     return 0;
 }
 
+static int watch_links(struct ipsd *d, struct err *e)
+{
+    d->links = links_start(d->bridges, d->n_bridges, &d->hands, e);
+    return d->links ? 0 : e->code;
+}
+
 static int bind_control(struct ipsd *d, struct err *e)
 {
     d->ops = (struct control_ops){.arg = d,
@@ -353,7 +364,7 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .strikes = ops_strikes,
                                   .strikes_clear = ops_strikes_clear,
                                   .shutdown = ops_shutdown};
-    struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset};
+    struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset, .hands = &d->hands};
     d->control = control_new(&cc, e);
     return d->control ? 0 : e->code;
 }
@@ -379,6 +390,7 @@ static int take_down(struct ipsd *d, struct err *e)
     struct err log_error = {.code = 0};
 
     control_stop(d->control);
+    links_stop(d->links);
     for (unsigned i = d->n_bridges; i-- > 0;)
         bridge_stop(&d->bridges[i]);
     supervise_stop();
@@ -389,6 +401,7 @@ static int take_down(struct ipsd *d, struct err *e)
         bridge_close(&d->bridges[i]);
     ruleset_free((struct ruleset *)d->ruleset);
     track_free(d->track);
+    pthread_mutex_destroy(&d->hands);
     free(d);
     if (e->code == 0 && log_error.code)
         *e = log_error;
@@ -413,10 +426,11 @@ int daemon_run(const struct config *cfg, struct err *e)
         return err_set(e, -ENOMEM, "no memory for the daemon");
     d->cfg = cfg;
     d->started_ns = clock_mono_ns();
+    pthread_mutex_init(&d->hands, NULL);
     strikes_limit(cfg->supervisor.strikes);
     if (bind_control(d, e) || open_bridges(d, e) || load_rules(d, e) || open_logger(d, e) ||
         sandbox_enter(cfg->user, e) || logger_start(d->logger, e) ||
-        supervise_start(cfg->supervisor.stall_ms, e) || start_bridges(d, e) ||
+        supervise_start(cfg->supervisor.stall_ms, e) || start_bridges(d, e) || watch_links(d, e) ||
         control_start(d->control, d->n_workers, e))
         return take_down(d, e);
     notify_ready();

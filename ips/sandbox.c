@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is left of root after start-up, in three steps:
- *   capabilities(7)  CAP_NET_ADMIN (put interfaces back, detach) and CAP_BPF (block lists, counters), nothing
- * else user             the configured one, when there is one seccomp(2)       system calls that start
- * programs, enter namespaces, mount, trace or load modules fail with EPERM The filter is a list of refusals
- * and not of permissions: libraries change what they call, and a security appliance that dies of a libc
- * update cuts the link. What it refuses is what an exploit would want. Main thread, once, before other
- * threads exist.
+ *
+ *   capabilities(7)  CAP_NET_ADMIN (put interfaces back, attach, detach), CAP_NET_RAW and CAP_IPC_LOCK (sockets and
+ *                    their frames, on an interface that was removed and is back), CAP_BPF (maps), nothing else
+ *   user             the configured one, when there is one
+ *   seccomp(2)       system calls that start programs, enter namespaces, mount, trace or load modules fail with EPERM
+ *
+ * The filter is a list of refusals and not of permissions: libraries change what they call, and a security appliance
+ * that dies of a libc update cuts the link. What it refuses is what an exploit would want. Main thread, once, before
+ * other threads exist.
  */
 #include <cap-ng.h>
 #include <errno.h>
@@ -43,7 +46,8 @@ static const int refused[] = {
 static int drop_capabilities(const char *user, struct err *e)
 {
     capng_clear(CAPNG_SELECT_BOTH);
-    if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_BPF, -1))
+    if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK,
+                      CAP_BPF, -1))
         return err_set(e, -EINVAL, "cannot name the capabilities to keep");
 
     if (!user || !user[0]) {

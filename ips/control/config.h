@@ -40,6 +40,7 @@ struct bridge_config {
     unsigned ring_size;       /* 2048 */
     unsigned frames;          /* 0 = enough for all rings of all queues and bursts in hand */
     bool keep_offloads;
+    bool link_pass;
 };
 
 #define FINGERPRINT_AUTO   2

@@ -137,6 +137,7 @@ static const cyaml_schema_field_t bridge_rows[] = {
     CYAML_FIELD_UINT("ring_size", OPT, struct bridge_config, ring_size),
     CYAML_FIELD_UINT("frames", OPT, struct bridge_config, frames),
     BRIDGE_WORD("keep_offloads", keep_offloads, bool_words),
+    BRIDGE_WORD("link_pass", link_pass, bool_words),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t bridge_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct bridge_config, bridge_rows)};

@@ -13,6 +13,7 @@
  * All ops are called in the server thread. They must not block for longer than a system call does.
  */
 #include <jansson.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "bpf/shared.h"
@@ -62,6 +63,7 @@ struct control_config {
     const struct config *config;    /* socket, group, and what a reload builds from; outlives the server */
     const struct control_ops *ops;  /* outlives the server */
     const struct ruleset **ruleset; /* the published pointer */
+    pthread_mutex_t *hands; /* held while a command runs: it may change bridges; NULL: nobody else does */
 };
 
 struct control_server;

@@ -127,7 +127,11 @@ static void client_run(struct control_server *s, struct client *c)
         return;
     }
     len = (size_t)(end - c->in);
+    if (s->cfg.hands != NULL)
+        pthread_mutex_lock(s->cfg.hands);
     code = command_run(&call, c->in, len);
+    if (s->cfg.hands != NULL)
+        pthread_mutex_unlock(s->cfg.hands);
     memmove(c->in, end + 1, c->in_len - len - 1);
     c->in_len -= len + 1;
     c->looked = 0;
