@@ -46,6 +46,7 @@ BPF_SKEL := $(BUILD)/bpf/steer.skel.h
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/rules/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
+STEER_LAB := $(BUILD)/tests/bpf/steer_lab.o
 NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/net/evade_%,$(wildcard tests/net/*.c)))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 # ipsd with faults on purpose, for tests (ips/base/fault.h); what calls them is compiled once more
@@ -158,7 +159,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	@PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(*F)_bpf > $@.tmp && mv $@.tmp $@
 
 .PRECIOUS: $(BUILD)/%.bpf.o
-$(BUILD)/ips/io/xdp.o $(BPF_BIN:=.o): $(BPF_SKEL)
+$(BUILD)/ips/io/xdp.o $(BPF_BIN:=.o) $(STEER_LAB): $(BPF_SKEL)
 $(BUILD)/tests/bench/bench_flood.o: $(BUILD)/tests/bench/flood.skel.h
 
 $(LIB): $(LIB_OBJ)
@@ -180,6 +181,8 @@ $(BUILD)/ipsctl: $(CTL_OBJ) $(LIB)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BENCH_BIN): $(BENCH_OBJ)
+
+$(BPF_BIN) $(BUILD)/tests/bench/bench_steer: $(STEER_LAB)
 
 $(BUILD)/tests/net/evade: $(patsubst %,$(BUILD)/tests/net/%.o,evade_plan evade_chaff evade_wire evade_words)
 

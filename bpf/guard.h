@@ -69,8 +69,8 @@ __noinline int rate_over(const struct packet *p, const struct steer_limit *limit
         if (__sync_val_compare_and_swap(&rate->due_ns, due_ns, from_ns + interval_ns) == due_ns)
             return 0;
     }
-    __sync_fetch_and_add(&rate->due_ns, interval_ns);
-    return 0;
+    /* others were faster each time: charge first and ask then, so that not one frame too many passes */
+    return (__s64)(__sync_fetch_and_add(&rate->due_ns, interval_ns) - now_ns) > (__s64)burst_ns;
 }
 
 static __always_inline int over_rates(const struct packet *p, const struct steer_config *config, __u32 flags)

@@ -74,7 +74,7 @@ struct steer_switch {
 struct steer_beat {
     __u64 beat_ns; /* 0: never */
     __u64 pad[7];
-    __u64 escaped; /* frames that the fail policy or the bypass switch took; added atomically */
+    __u64 escaped; /* frames that the fail policy or the bypass switch forwarded; added atomically */
     __u64 pad2[7];
 };
 

@@ -1,57 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The steering program under BPF_PROG_TEST_RUN: one table, one row per case: a frame in; the verdict, the frame that
- * comes out (always the same bytes) and the counters that moved: exactly one exit, on the right port, by one, and
- * exactly the parse counters named. The program is the one of the skeleton, loaded and filled by ips/io/xdp.c.
- *
- * The kernel looks the frame's interface up in the caller's namespace, so the two ports are veths of tests/bpf/lab.h,
- * and a slot that is to be occupied holds a real AF_XDP socket. Skipped only without privilege.
+ * The steering program's ends: which port, how far a frame is read, the bypass switch, whether a worker is alive, and the
+ * fail policy when none is. One row per case (tests/bpf/steer_lab.h says what a row checks); the other stages have tables
+ * of their own: test_steer_lines.c, test_steer_guard.c, test_steer_flows.c.
  */
-#include "tests/bpf/lab.h"
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
-#include "bpf/steer.skel.h"
-#include "ips/base/span.h"
-#include "ips/io/xdp_parts.h"
+#include "tests/bpf/steer_lab.h"
 
-#define FRAME_MAX 256
-#define LO        2 /* instead of a port: the loopback, which is not of the bridge */
-
-#define P4    (1u << STEER_PARSE_IPV4)
-#define P6    (1u << STEER_PARSE_IPV6)
-#define POTH  (1u << STEER_PARSE_OTHER)
-#define PVLAN (1u << STEER_PARSE_VLAN)
-#define PSHRT (1u << STEER_PARSE_SHORT)
-
-enum slot { EMPTY, OCCUPIED };
-
-static const struct row {
-    const char *name;
-    /* frame */
-    uint16_t tags[4];      /* ethertypes of the tags, outermost first */
-    uint16_t type;         /* ethertype behind them */
-    const char *src, *dst; /* of an IP header, version by the ethertype */
-    uint8_t version;       /* when it is not what the ethertype says */
-    uint8_t cut;           /* bytes of the frame that are there; 0 = all */
-    /* where and how */
-    uint8_t port, queue;
-    enum slot slot;
-    enum steer_fail_policy policy;
-    const char *block; /* prefix and side */
-    enum xdp_block_side side;
-    /* what is expected */
-    enum xdp_action verdict;
-    enum steer_counter exit;
-    uint32_t parse;
-} rows[] = {
-#define IP4       .type = 0x0800, .src = "192.0.2.1", .dst = "198.51.100.9"
-#define IP6       .type = 0x86dd, .src = "2001:db8::1", .dst = "2001:db8:f::9"
-#define TO_WORKER .slot = OCCUPIED, .verdict = XDP_REDIRECT, .exit = STEER_TO_WORKER
-#define OPENED    .policy = STEER_FAIL_OPEN, .verdict = XDP_REDIRECT, .exit = STEER_FAIL_OPENED
-#define CLOSED    .policy = STEER_FAIL_CLOSED, .verdict = XDP_DROP, .exit = STEER_FAIL_CLOSED_DROP
-#define BY_SRC    .slot = OCCUPIED, .verdict = XDP_DROP, .exit = STEER_BLOCKED_SRC
-#define BY_DST    .slot = OCCUPIED, .verdict = XDP_DROP, .exit = STEER_BLOCKED_DST
+static const struct row parsing[] = {
     /* a worker waits: everything goes to it */
     {"IPv4", IP4, TO_WORKER, .parse = P4},
     {"IPv6", IP6, TO_WORKER, .parse = P6},
@@ -98,245 +53,272 @@ static const struct row {
     {"no worker, closed, second port", IP6, .port = 1, CLOSED, .parse = P6},
     {"no worker, closed, ARP", .type = 0x0806, .port = 1, .queue = 1, CLOSED, .parse = POTH},
 
-    /* the block lists */
-    {"source host", IP4, .block = "192.0.2.1", .side = XDP_BLOCK_SRC, BY_SRC, .parse = P4},
-    {"source prefix", IP4, .block = "192.0.0.0/16", .side = XDP_BLOCK_SRC, BY_SRC, .parse = P4},
-    {"source prefix of odd length", IP4, .block = "192.0.2.0/31", .side = XDP_BLOCK_SRC, BY_SRC, .parse = P4},
-    {"all sources", IP4, .block = "0.0.0.0/0", .side = XDP_BLOCK_SRC, BY_SRC, .parse = P4},
-    {"destination host", IP4, .block = "198.51.100.9", .side = XDP_BLOCK_DST, BY_DST, .parse = P4},
-    {"destination prefix", IP4, .block = "198.51.100.8/29", .side = XDP_BLOCK_DST, BY_DST, .parse = P4},
-    {"both sides listed, source counts", IP4, .block = "0.0.0.0/0", .side = XDP_BLOCK_BOTH, BY_SRC,
-     .parse = P4},
-    {"both sides listed, destination hits", IP4, .block = "198.51.100.0/24", .side = XDP_BLOCK_BOTH, BY_DST,
-     .parse = P4},
-    {"IPv6 source host", IP6, .block = "2001:db8::1", .side = XDP_BLOCK_SRC, BY_SRC, .parse = P6},
-    {"IPv6 source prefix", IP6, .block = "2001:db8::/33", .side = XDP_BLOCK_SRC, BY_SRC, .parse = P6},
-    {"IPv6 destination host", IP6, .block = "2001:db8:f::9/128", .side = XDP_BLOCK_DST, BY_DST, .parse = P6},
-    {"IPv6 destination prefix", IP6, .block = "2001:db8:f::/48", .side = XDP_BLOCK_DST, BY_DST, .parse = P6},
-    {"behind one tag", .tags = {0x8100}, IP4, .block = "192.0.2.1", .side = XDP_BLOCK_SRC, BY_SRC,
-     .parse = PVLAN | P4},
-    {"behind two tags", .tags = {0x88a8, 0x8100}, IP6, .block = "2001:db8:f::/48", .side = XDP_BLOCK_DST,
-     BY_DST, .parse = PVLAN | P6},
-    {"blocked before the fail policy", IP4, .block = "192.0.2.1", .side = XDP_BLOCK_SRC,
-     .policy = STEER_FAIL_OPEN, .verdict = XDP_DROP, .exit = STEER_BLOCKED_SRC, .parse = P4},
-    {"on the second port", IP4, .port = 1, .block = "192.0.2.1", .side = XDP_BLOCK_SRC, BY_SRC, .parse = P4},
-    {"neighbour of a prefix", IP4, .block = "192.0.3.0/24", .side = XDP_BLOCK_BOTH, TO_WORKER, .parse = P4},
-    {"neighbour of a host", IP4, .block = "192.0.2.0", .side = XDP_BLOCK_BOTH, TO_WORKER, .parse = P4},
-    {"neighbour of an IPv6 prefix", IP6, .block = "2001:db8:8000::/33", .side = XDP_BLOCK_BOTH, TO_WORKER,
-     .parse = P6},
-    {"the source on the destinations' list", IP4, .block = "192.0.2.1", .side = XDP_BLOCK_DST, TO_WORKER,
-     .parse = P4},
-    {"the destination on the sources' list", IP6, .block = "2001:db8:f::9", .side = XDP_BLOCK_SRC, TO_WORKER,
-     .parse = P6},
-    {"IPv4 frame, IPv6 list", IP4, .block = "::/0", .side = XDP_BLOCK_BOTH, TO_WORKER, .parse = P4},
-    {"IPv6 frame, IPv4 list", IP6, .block = "0.0.0.0/0", .side = XDP_BLOCK_BOTH, TO_WORKER, .parse = P6},
-    {"ARP, all addresses blocked", .type = 0x0806, .block = "0.0.0.0/0", .side = XDP_BLOCK_BOTH, TO_WORKER,
-     .parse = POTH},
-
     /* not of the bridge: the host's, whatever it is */
-    {"other interface", IP4, .port = LO, .slot = OCCUPIED, .verdict = XDP_PASS, .exit = STEER_UNKNOWN_PORT},
+    {"other interface", IP4, .port = LO, .verdict = XDP_PASS, .exit = STEER_UNKNOWN_PORT},
     {"other interface, fail closed", IP4, .port = LO, .policy = STEER_FAIL_CLOSED, .verdict = XDP_PASS,
      .exit = STEER_UNKNOWN_PORT},
-    {"other interface, blocked address", IP4, .port = LO, .block = "0.0.0.0/0", .side = XDP_BLOCK_BOTH,
+    {"other interface, blocked address", IP4, .port = LO, .block = "0.0.0.0/0", .block_dst = "0.0.0.0/0",
      .verdict = XDP_PASS, .exit = STEER_UNKNOWN_PORT},
+    {"other interface, bypass switched on", IP4, .port = LO, .bypass = true, .verdict = XDP_PASS,
+     .exit = STEER_UNKNOWN_PORT},
 };
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-/* Ethernet, tags, IP header, 20 bytes of something. Returns the length that is there. */
-static uint32_t build(const struct row *r, uint8_t *frame)
-{
-    static const uint8_t macs[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
-    uint8_t *p = frame;
+#define SWITCHED     .bypass = true, FORWARDED(STEER_SWITCH_BYPASS)
+#define STALE_OPEN   .policy = STEER_FAIL_OPEN, FORWARDED(STEER_FAIL_OPENED), .parse = P4 | PSTALE
+#define STALE_CLOSED .policy = STEER_FAIL_CLOSED, DROPPED(STEER_FAIL_CLOSED_DROP), .parse = P4 | PSTALE
+#define ALIVE        TO_WORKER, .parse = P4
+#define EVERYTHING                                                                                   \
+    (STEER_HAS_BLOCKS | STEER_HAS_ALLOWS | STEER_HAS_SOURCES | STEER_DROP_BROKEN | STEER_USE_FLOWS | \
+     STEER_LIMIT_SOURCE | STEER_LIMIT_SYN_SRC | STEER_LIMIT_SYN_DST)
+static const struct row living[] = {
+    /* the switch: before everything else, and nothing is read */
+    {"bypass switched on", IP4, SWITCHED},
+    {"bypass switched on, second port", IP6, .port = 1, SWITCHED},
+    {"bypass switched on, no worker, closed", IP4, .empty = true, .policy = STEER_FAIL_CLOSED, SWITCHED},
+    {"bypass switched on, blocked", IP4, .block = "0.0.0.0/0", SWITCHED},
+    {"bypass switched on, broken", IP4, .flags = STEER_DROP_BROKEN, .cut = 20, SWITCHED},
+    {"bypass switched on, ARP", .type = 0x0806, .queue = 1, SWITCHED},
 
-    memset(frame, 0x5a, FRAME_MAX);
-    memcpy(p, macs, sizeof(macs));
-    p += sizeof(macs);
-    for (int i = 0; i < 4 && r->tags[i]; i++, p += 4) {
-        store_be16(p, r->tags[i]);
-        store_be16(p + 2, (uint16_t)(100 + i));
-    }
-    store_be16(p, r->type);
-    p += 2;
-    if (r->type == 0x0800) {
-        p[0] = (uint8_t)((r->version ? r->version : 4) << 4 | 5);
-        assert_int_equal(inet_pton(AF_INET, r->src, p + 12), 1);
-        assert_int_equal(inet_pton(AF_INET, r->dst, p + 16), 1);
-        p += 20;
-    } else if (r->type == 0x86dd) {
-        p[0] = (uint8_t)((r->version ? r->version : 6) << 4);
-        assert_int_equal(inet_pton(AF_INET6, r->src, p + 8), 1);
-        assert_int_equal(inet_pton(AF_INET6, r->dst, p + 24), 1);
-        p += 40;
-    }
-    p += 20;
-    return r->cut ? r->cut : (uint32_t)(p - frame);
-}
+    /* signs of life */
+    {"a beat of now", IP4, .heartbeat_ms = 1000, ALIVE},
+    {"half a heartbeat old", IP4, .heartbeat_ms = 1000, .beat_age_ms = 500, ALIVE},
+    {"two heartbeats old, open", IP4, .heartbeat_ms = 1000, .beat_age_ms = 2000, STALE_OPEN},
+    {"two heartbeats old, closed", IP4, .heartbeat_ms = 1000, .beat_age_ms = 2000, STALE_CLOSED},
+    {"two heartbeats old, second port and queue", IP4, .port = 1, .queue = 1, .heartbeat_ms = 1000,
+     .beat_age_ms = 2000, STALE_CLOSED},
+    {"just too old: by less than a tick", IP4, .heartbeat_ms = 1000, .beat_age_ms = 1001, STALE_CLOSED},
+    {"just not too old", IP4, .heartbeat_ms = 1000, .beat_age_ms = 900, ALIVE},
+    {"a heartbeat shorter than a tick, kept", IP4, .heartbeat_ms = 8, ALIVE},
+    {"a heartbeat shorter than a tick, missed", IP4, .heartbeat_ms = 1, .beat_age_ms = 2, STALE_CLOSED},
+    {"never a beat", IP4, .heartbeat_ms = 1000, .never_beat = true, STALE_CLOSED},
+    {"never a beat, however long the heartbeat", IP4, .heartbeat_ms = 1000000000, .never_beat = true,
+     STALE_CLOSED},
+    {"a beat that lies ahead", IP4, .heartbeat_ms = 20, .beat_age_ms = -5000, ALIVE},
+    {"a beat that lies far ahead", IP4, .heartbeat_ms = 20, .beat_age_ms = -86400000, ALIVE},
+    {"asleep: the frame starts the clock", IP4, .heartbeat_ms = 20, .asleep = true, ALIVE},
+    {"asleep, second queue", IP4, .queue = 1, .heartbeat_ms = 20, .asleep = true, ALIVE},
+    {"nobody asks for a heartbeat: old", IP4, .beat_age_ms = 60000, ALIVE},
+    {"nobody asks for a heartbeat: never", IP4, .never_beat = true, ALIVE},
+    {"nobody asks for a heartbeat: asleep", IP4, .asleep = true, ALIVE},
+    {"a beat and no socket", IP4, .heartbeat_ms = 1000, CLOSED, .parse = P4},
+    {"asleep and no socket", IP4, .heartbeat_ms = 1000, .asleep = true, OPENED, .parse = P4},
 
-/* The test run wants 14 bytes at least. A shorter frame is put behind metadata, which the program does not see;
- * kernels that look through this (6.18 does) refuse it, -EINVAL, and the row is then counted as not run. */
-static int run_program(int prog, uint32_t ifindex, uint32_t queue, const uint8_t *frame, uint32_t len,
-                       uint8_t *out, uint32_t *out_len)
-{
-    uint8_t in[FRAME_MAX + 12] = {0};
-    uint32_t meta = len < 14 ? 12 : 0;
-    struct xdp_md ctx = {
-        .data = meta, .data_end = meta + len, .ingress_ifindex = ifindex, .rx_queue_index = queue};
-    LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = meta + len, .data_out = out,
-                .data_size_out = FRAME_MAX, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
+    /* everything switched on, and nothing in it: as if it were off */
+    {"all on, IPv4", IP4, TCP(ACK), .flags = EVERYTHING, .heartbeat_ms = 1000, ALIVE},
+    {"all on, IPv6", IP6, UDP, .flags = EVERYTHING, .heartbeat_ms = 1000, TO_WORKER, .parse = P6},
+    {"all on, ARP", .type = 0x0806, .flags = EVERYTHING, .heartbeat_ms = 1000, TO_WORKER, .parse = POTH},
+    {"all on, no worker, open", IP4, UDP, .flags = EVERYTHING, OPENED, .parse = P4},
+    {"all on, no worker, closed", IP4, UDP, .flags = EVERYTHING, CLOSED, .parse = P4},
+};
 
-    memcpy(in + meta, frame, len);
-    int code = bpf_prog_test_run_opts(prog, &opts);
-    if (code == -EINVAL && meta != 0)
-        return code;
-    if (code != 0)
-        fail_msg("BPF_PROG_TEST_RUN, %u bytes on interface %u queue %u: %s", len, ifindex, queue,
-                 strerror(-code));
-    *out_len = opts.data_size_out;
-    return (int)opts.retval;
-}
+#define KNOWN   .empty = true, .policy = STEER_FAIL_OPEN_KNOWN, FORWARDED(STEER_FAIL_KNOWN)
+#define UNKNOWN .empty = true, .policy = STEER_FAIL_OPEN_KNOWN, DROPPED(STEER_FAIL_UNKNOWN_DROP)
+#define ND(t)   IP6, .proto = IPPROTO_ICMPV6, .hops = 255, .icmp = (t)
+static const struct row open_known[] = {
+    {"a worker is there", IP4, .policy = STEER_FAIL_OPEN_KNOWN, TO_WORKER, .parse = P4},
+    {"a flow nobody knows", IP4, TCP(ACK), UNKNOWN, .parse = P4},
+    {"a SYN", IP4, TCP(SYN), UNKNOWN, .parse = P4},
+    {"stale", IP4, UDP, .policy = STEER_FAIL_OPEN_KNOWN, .heartbeat_ms = 1, .beat_age_ms = 2,
+     DROPPED(STEER_FAIL_UNKNOWN_DROP), .parse = P4 | PSTALE},
+    {"ARP", .type = 0x0806, KNOWN, .parse = POTH},
+    {"ARP, tagged", .tags = {0x8100}, .type = 0x0806, KNOWN, .parse = PVLAN | POTH},
+    {"ARP, second port", .type = 0x0806, .port = 1, KNOWN, .parse = POTH},
+    {"LLDP", .type = 0x88cc, KNOWN, .parse = POTH},
+    {"802.3, spanning tree", .type = 0x0026, KNOWN, .parse = POTH},
+    {"router solicitation", ND(133), KNOWN, .parse = P6},
+    {"router advertisement", ND(134), KNOWN, .parse = P6},
+    {"neighbour solicitation", ND(135), KNOWN, .parse = P6},
+    {"neighbour advertisement", ND(136), KNOWN, .parse = P6},
+    {"neighbour advertisement, tagged", .tags = {0x8100}, ND(136), KNOWN, .parse = PVLAN | P6},
+    {"redirect", ND(137), KNOWN, .parse = P6},
+    {"the type below", ND(132), UNKNOWN, .parse = P6},
+    {"the type above", ND(138), UNKNOWN, .parse = P6},
+    {"echo request", ND(128), UNKNOWN, .parse = P6},
+    {"neighbour solicitation that a router passed on", IP6, .proto = IPPROTO_ICMPV6, .hops = 254, .icmp = 135,
+     UNKNOWN, .parse = P6},
+    {"neighbour solicitation in a fragment", ND(135), .n_ext = 1, .ext = {44}, .frag = 1, UNKNOWN,
+     .parse = P6},
+    {"neighbour solicitation, cut", ND(135), .cut = 56, UNKNOWN, .parse = P6},
+    {"the same type in IPv4", IP4, .proto = IPPROTO_ICMPV6, .hops = 255, .icmp = 135, UNKNOWN, .parse = P4},
 
-/* Seen beside the exit of every frame that the fail policy took. */
-static uint32_t no_socket(const struct row *r)
-{
-    return r->exit == STEER_FAIL_OPENED || r->exit == STEER_FAIL_CLOSED_DROP || r->exit == STEER_NO_WAY_OUT
-               ? 1u << STEER_SAW_NO_SOCKET
-               : 0;
-}
+    /* not IP to this program, and yet it may lead to IP, or have been meant as such */
+    {"four tags", .tags = {0x88a8, 0x8100, 0x8100, 0x8100}, IP4, UNKNOWN, .parse = PVLAN | POTH},
+    {"labels", .type = 0x8847, UNKNOWN, .parse = POTH},
+    {"multicast labels", .type = 0x8848, UNKNOWN, .parse = POTH},
+    {"PPPoE session", .type = 0x8864, UNKNOWN, .parse = POTH},
+    {"PPPoE discovery", .type = 0x8863, KNOWN, .parse = POTH},
+    {"PPP", .type = 0x880b, UNKNOWN, .parse = POTH},
+    {"provider backbone bridge", .type = 0x88e7, UNKNOWN, .parse = POTH},
+    {"VN-Tag", .type = 0x8926, UNKNOWN, .parse = POTH},
+    {"service header", .type = 0x894f, UNKNOWN, .parse = POTH},
+    {"transparent Ethernet", .type = 0x6558, UNKNOWN, .parse = POTH},
+    {"SNAP", .type = 0x0026, .n_poke = 2, .poke = {{0, 0xaa}, {1, 0xaa}}, UNKNOWN, .parse = POTH},
+    {"IPv4 ethertype, version 6", IP4, .version = 6, UNKNOWN, .parse = POTH},
+    {"IPv6 ethertype, version 4", IP6, .version = 4, UNKNOWN, .parse = POTH},
+    {"ends inside the IP header", IP4, .cut = 30, UNKNOWN, .parse = PSHRT},
+    {"ends inside the tag", .tags = {0x8100}, IP4, .cut = 16, UNKNOWN, .parse = PSHRT},
+    {"a fragment", IP4, UDP, .frag = 0x2000, UNKNOWN, .parse = P4},
+};
 
-static void check_counters(const struct row *r, const struct xdp_counters *a, const struct xdp_counters *b)
-{
-    uint32_t port = r->port == LO ? 0 : r->port;
-
-    for (uint32_t p = 0; p < STEER_PORTS; p++) {
-        for (uint32_t c = 0; c < STEER_CTR_N; c++) {
-            uint64_t expect = p == port && c == r->exit;
-            if (b->exits[p][c] - a->exits[p][c] != expect)
-                fail_msg("%s: port %u: %s moved by %lu, not by %lu", r->name, p, steer_counter_names[c],
-                         b->exits[p][c] - a->exits[p][c], expect);
-        }
-        for (uint32_t c = 0; c < STEER_PARSE_N; c++) {
-            uint64_t expect = p == port && ((r->parse | no_socket(r)) >> c & 1);
-            if (b->parse[p][c] - a->parse[p][c] != expect)
-                fail_msg("%s: port %u: parse counter %u moved by %lu, not by %lu", r->name, p, c,
-                         b->parse[p][c] - a->parse[p][c], expect);
-        }
-    }
-}
-
-/* False when the kernel would not run it. */
-static bool check_row(struct xdp *x, const struct row *r, uint32_t slot_is_set)
-{
-    uint8_t frame[FRAME_MAX], out[FRAME_MAX];
-    uint32_t len = build(r, frame), out_len;
-    uint32_t ifindex = r->port == LO ? if_nametoindex("lo") : x->ifindex[r->port];
-    struct xdp_counters before, after;
-
-    assert_int_equal(slot_is_set, r->slot == OCCUPIED);
-    x->config.fail_policy = r->policy;
-    assert_int_equal(xdp_push_config(x, NULL), 0);
-    if (r->block)
-        assert_int_equal(xdp_block_add(x, r->block, r->side, NULL), 0);
-    assert_int_equal(xdp_counters(x, &before), 0);
-    int verdict =
-        run_program(bpf_program__fd(x->skel->progs.steer), ifindex, r->queue, frame, len, out, &out_len);
-    assert_int_equal(xdp_counters(x, &after), 0);
-    if (verdict == -EINVAL)
-        return false;
-    if (verdict != (int)r->verdict)
-        fail_msg("%s: verdict %d, not %d", r->name, verdict, r->verdict);
-    check_counters(r, &before, &after);
-    if (r->cut == 0 || r->cut >= 14) {
-        assert_int_equal(out_len, len);
-        assert_memory_equal(out, frame, len);
-    }
-    if (r->block)
-        assert_int_equal(xdp_block_del(x, r->block, r->side, NULL), 0);
-    return true;
-}
-
-/* All rows with empty slots, then all rows with a socket behind every queue. */
-static void test_rows(void **state)
+static void test_parsing(void **state)
 {
     LAB_NEEDED();
-    struct lab_socket sockets[STEER_PORTS][LAB_QUEUES];
-    struct xdp_config cfg = lab_config(STEER_FAIL_CLOSED);
-    struct xdp *x = lab_open(&cfg);
-    size_t n = 0, n_not_run = 0;
+    steer_lab_rows(parsing, N_OF(parsing));
+}
 
-    for (size_t i = 0; i < ROWS; i++)
-        if (rows[i].slot == EMPTY)
-            n++, n_not_run += !check_row(x, &rows[i], 0);
-    for (uint32_t p = 0; p < STEER_PORTS; p++)
-        for (uint32_t q = 0; q < LAB_QUEUES; q++) {
-            lab_socket_open(&sockets[p][q], cfg.ifname[p], q);
-            assert_int_equal(xdp_set_socket(x, p, q, xsk_socket__fd(sockets[p][q].xsk), NULL), 0);
-        }
-    for (size_t i = 0; i < ROWS; i++)
-        if (rows[i].slot == OCCUPIED)
-            n++, n_not_run += !check_row(x, &rows[i], 1);
-    assert_int_equal(n, ROWS);
-    print_message("%zu cases, %zu of them not run: this kernel has no test run below 14 bytes\n", n,
-                  n_not_run);
-    for (size_t i = 0; i < ROWS; i++)
-        n_not_run -= n_not_run && rows[i].cut && rows[i].cut < 14;
-    assert_int_equal(n_not_run, 0); /* only those may be missing */
-    for (uint32_t p = 0; p < STEER_PORTS; p++)
-        for (uint32_t q = 0; q < LAB_QUEUES; q++)
-            lab_socket_close(&sockets[p][q]);
-    xdp_close(x);
+static void test_living(void **state)
+{
+    LAB_NEEDED();
+    steer_lab_rows(living, N_OF(living));
+}
+
+static void test_open_known(void **state)
+{
+    LAB_NEEDED();
+    steer_lab_rows(open_known, N_OF(open_known));
 }
 
 /* A slot is of one port and one queue; taking the socket out, or closing it, brings the fail policy back. */
 static void test_slots(void **state)
 {
-    static const struct row to_worker = {"slot set", IP4, TO_WORKER, .parse = P4},
-                            other_queue = {"other queue", IP4, .queue = 1, CLOSED, .parse = P4},
-                            other_port = {"other port", IP4, .port = 1, CLOSED, .parse = P4},
-                            cleared = {"slot cleared", IP4, CLOSED, .parse = P4};
+    static const struct row to_worker = {"slot set", IP4, .slots_kept = true, TO_WORKER, .parse = P4},
+                            other_queue = {"other queue", IP4,    .slots_kept = true,
+                                           .queue = 1,    CLOSED, .parse = P4},
+                            other_port = {"other port", IP4,    .slots_kept = true,
+                                          .port = 1,    CLOSED, .parse = P4},
+                            cleared = {"slot cleared", IP4, .slots_kept = true, CLOSED, .parse = P4};
     LAB_NEEDED();
-    struct xdp_config cfg = lab_config(STEER_FAIL_CLOSED);
-    struct xdp *x = lab_open(&cfg);
-    struct lab_socket s;
+    static struct steer_lab l;
     struct err e = {0};
 
-    lab_socket_open(&s, "tsa", 0);
-    assert_int_equal(xdp_set_socket(x, 0, 0, xsk_socket__fd(s.xsk), &e), 0);
-    check_row(x, &to_worker, 1);
-    check_row(x, &other_queue, 0);
-    check_row(x, &other_port, 0);
-    assert_int_equal(xdp_clear_socket(x, 0, 0), 0);
-    check_row(x, &cleared, 0);
-    assert_int_equal(xdp_set_socket(x, 0, 0, xsk_socket__fd(s.xsk), &e), 0);
-    check_row(x, &to_worker, 1);
-    lab_socket_close(&s); /* as when the daemon dies */
-    check_row(x, &cleared, 0);
-    assert_int_equal(xdp_set_socket(x, 0, STEER_QUEUES_MAX, 0, &e), -ERANGE);
-    assert_int_equal(xdp_set_socket(x, STEER_PORTS, 0, 0, &e), -ERANGE);
-    assert_int_equal(xdp_clear_socket(x, STEER_PORTS, 0), -ERANGE);
-    xdp_close(x);
+    steer_lab_open(&l);
+    int fd = xsk_socket__fd(l.sockets[0][0].xsk);
+    assert_int_equal(xdp_set_socket(l.x, 0, 0, fd, &e), 0);
+    steer_lab_row(&l, &to_worker);
+    steer_lab_row(&l, &other_queue);
+    steer_lab_row(&l, &other_port);
+    assert_int_equal(xdp_clear_socket(l.x, 0, 0), 0);
+    steer_lab_row(&l, &cleared);
+    assert_int_equal(xdp_set_socket(l.x, 0, 0, fd, &e), 0);
+    steer_lab_row(&l, &to_worker);
+    lab_socket_close(&l.sockets[0][0]); /* as when the daemon dies */
+    l.sockets[0][0].xsk = NULL;
+    steer_lab_row(&l, &cleared);
+    assert_int_equal(xdp_set_socket(l.x, 0, STEER_QUEUES_MAX, 0, &e), -ERANGE);
+    assert_int_equal(xdp_set_socket(l.x, STEER_PORTS, 0, 0, &e), -ERANGE);
+    assert_int_equal(xdp_clear_socket(l.x, STEER_PORTS, 0), -ERANGE);
+    steer_lab_close(&l);
 }
 
-/* With the other interface gone, failing open has no way out: the frame is dropped and counted as such. */
-static void test_fail_open_without_a_way_out(void **state)
+/* More queues than there are slots for: they follow the fail policy. */
+static void test_queue_without_a_slot(void **state)
 {
-    static const struct row nowhere = {"other interface gone",    IP4,
-                                       .policy = STEER_FAIL_OPEN, .verdict = XDP_DROP,
-                                       .exit = STEER_NO_WAY_OUT,  .parse = P4};
+    static const struct row rows[] = {
+        {"the last slot, empty", IP4, .queue = STEER_QUEUES_MAX - 1, CLOSED, .parse = P4},
+        {"closed", IP4, .queue = STEER_QUEUES_MAX, CLOSED, .parse = P4},
+        {"open", IP4, .queue = STEER_QUEUES_MAX, .heartbeat_ms = 1000, OPENED, .parse = P4},
+        {"bypass switched on", IP4, .queue = STEER_QUEUES_MAX, .bypass = true,
+         FORWARDED(STEER_SWITCH_BYPASS)},
+    };
     LAB_NEEDED();
-    struct xdp_config cfg = lab_config(STEER_FAIL_OPEN);
-    struct xdp *x = lab_open(&cfg);
+    static struct steer_lab l;
 
+    lab_run("ip link del tsa && ip link add tsa numrxqueues 65 type veth peer name tsa-peer && ip link set "
+            "tsa up && "
+            "ip link set tsa-peer up");
+    steer_lab_open(&l);
+    for (size_t i = 0; i < N_OF(rows); i++)
+        steer_lab_row(&l, &rows[i]);
+    steer_lab_close(&l);
+}
+
+/* With the other interface gone, there is no way out for what is to be forwarded, whoever says so. */
+static void test_no_way_out(void **state)
+{
+    static const struct steer_line bypass = {.action = STEER_BYPASS};
+#define NOWHERE DROPPED(STEER_NO_WAY_OUT)
+    static const struct row rows[] = {
+        {"fail open", IP4, .empty = true, .policy = STEER_FAIL_OPEN, NOWHERE, .parse = P4},
+        {"fail open, known", .type = 0x0806, .empty = true, .policy = STEER_FAIL_OPEN_KNOWN, NOWHERE,
+         .parse = POTH},
+        {"bypass switched on", IP4, .bypass = true, NOWHERE},
+        {"a line says bypass", IP4, .lines = &bypass, .n_lines = 1, .line = 1, NOWHERE, .parse = P4,
+         .worker = true},
+        {"a bypassed flow", IP4, UDP, .flags = STEER_USE_FLOWS, .entry = {.kind = STEER_KIND_BYPASS},
+         .charged = true, NOWHERE, .parse = P4, .worker = true},
+        {"to the worker", IP4, TO_WORKER, .parse = P4},
+    };
+    LAB_NEEDED();
+    static struct steer_lab l;
+
+    steer_lab_open(&l);
     lab_run("ip link del tsb");
-    check_row(x, &nowhere, 0);
-    xdp_close(x);
+    for (size_t i = 0; i < N_OF(rows); i++)
+        steer_lab_row(&l, &rows[i]);
+    steer_lab_close(&l);
+}
+
+/* A beat never looks older than it is, however the coarse clock stands to the tick, and not younger either. */
+static void test_the_clocks_agree(void **state)
+{
+    enum { HEARTBEAT_NS = 12000000, RUNS = 400 }; /* little above a tick: both clocks are asked */
+    static const struct row row = {"beat", IP4, .policy = STEER_FAIL_CLOSED, TO_WORKER, .parse = P4};
+    uint8_t frame[FRAME_MAX], out[FRAME_MAX];
+    LAB_NEEDED();
+    static struct steer_lab l;
+    uint32_t zero = 0, len = frame_build(&row.frame, frame), out_len;
+    unsigned early = 0, late = 0;
+
+    steer_lab_open(&l);
+    steer_lab_row(&l, &row);
+    l.cfg.heartbeat_ns = HEARTBEAT_NS;
+    steer_lab_push(&l);
+    for (unsigned i = 0; i < RUNS; i++) {
+        uint64_t before_ns = steer_lab_now_ns();
+        struct steer_beat beat = {.beat_ns = before_ns - i * (2ull * HEARTBEAT_NS / RUNS)};
+        assert_int_equal(bpf_map_update_elem(l.beats, &zero, &beat, BPF_ANY), 0);
+        int verdict = steer_lab_run(&l, l.x->ifindex[0], 0, frame, len, out, &out_len, 1);
+        early += verdict == XDP_DROP && steer_lab_now_ns() - beat.beat_ns <= HEARTBEAT_NS;
+        late += verdict == XDP_REDIRECT && before_ns - beat.beat_ns > HEARTBEAT_NS;
+    }
+    assert_int_equal(early, 0);
+    assert_int_equal(late, 0);
+    steer_lab_close(&l);
+}
+
+/* A sleeper that never wakes: its first frame starts the clock, and when the heartbeat is over it counts as dead. */
+static void test_asleep_for_ever(void **state)
+{
+    static const struct row first = {
+        "first",   IP4,        .policy = STEER_FAIL_CLOSED, .heartbeat_ms = 20, .asleep = true,
+        TO_WORKER, .parse = P4};
+    uint8_t frame[FRAME_MAX], out[FRAME_MAX];
+    LAB_NEEDED();
+    static struct steer_lab l;
+    uint32_t len = frame_build(&first.frame, frame), out_len;
+
+    steer_lab_open(&l);
+    steer_lab_row(&l, &first);
+    uint64_t began_ns = steer_lab_now_ns(), age_ns;
+    do {
+        age_ns = steer_lab_now_ns() - began_ns;
+    } while (steer_lab_run(&l, l.x->ifindex[0], 0, frame, len, out, &out_len, 1) == XDP_REDIRECT &&
+             age_ns < 1000000000);
+    assert_in_range(age_ns, 0, 999999999);
+    steer_lab_close(&l);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_rows, lab_setup),
+        cmocka_unit_test_setup(test_parsing, lab_setup),
+        cmocka_unit_test_setup(test_living, lab_setup),
+        cmocka_unit_test_setup(test_open_known, lab_setup),
         cmocka_unit_test_setup(test_slots, lab_setup),
-        cmocka_unit_test_setup(test_fail_open_without_a_way_out, lab_setup),
+        cmocka_unit_test_setup(test_queue_without_a_slot, lab_setup),
+        cmocka_unit_test_setup(test_no_way_out, lab_setup),
+        cmocka_unit_test_setup(test_the_clocks_agree, lab_setup),
+        cmocka_unit_test_setup(test_asleep_for_ever, lab_setup),
     };
 
     lab_enter();
