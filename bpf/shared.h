@@ -206,10 +206,11 @@ struct steer_strike {
 
 /* What an interface was before a daemon set it up, as ips/io/nic.c packs it; so that whoever detaches the program, and be
  * it another process, can put it back. ARRAY `steer_was`, one value for each port; user space only. */
-#define STEER_WAS_BYTES 8184
+#define STEER_WAS_BYTES   8184
+#define STEER_WAS_VERSION 1
 struct steer_was {
-    __u32 abi;   /* STEER_ABI */
-    __u32 bytes; /* used; 0: nothing remembered */
+    __u32 version; /* STEER_WAS_VERSION; this map outlives a change of ABI, or nobody could put back */
+    __u32 bytes;   /* used; 0: nothing remembered */
     __u8 data[STEER_WAS_BYTES];
 };
 

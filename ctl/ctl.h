@@ -18,6 +18,7 @@
 
 struct ctl {
     const char *socket;
+    const char *pin_dir;        /* --pin-dir of the link commands */
     bool json;                  /* print JSON instead of tables */
     bool force;                 /* --force */
     bool strict;                /* --strict of rules check FILE... */
@@ -46,6 +47,13 @@ int offline_policy(struct ctl *c);
 int offline_explain(struct ctl *c);
 /* SID or GID:SID; gid is -1 when there is none. */
 bool explain_id(const char *text, long long *gid, long long *sid);
+
+/* --- link.c: what is pinned, with or without a daemon; the exit status. */
+int link_status(struct ctl *c);
+int link_attach(struct ctl *c);
+int link_detach(struct ctl *c);
+int link_bypass(struct ctl *c);
+int link_reset(struct ctl *c);
 
 /* --- lists.c: what does not fit one request. */
 int lists_load(struct ctl *c); /* block load FILE [SIDE]; the exit status */

@@ -120,7 +120,7 @@ static const struct command {
     void (*print)(const json_t *result);
     int (*offline)(
         struct ctl *c); /* instead of asking the daemon, when there are more than `alone` arguments */
-    unsigned alone;
+    int alone;          /* -1: always */
     /* the other parts of a reply that came in parts, added to the first; -1: nobody answers any more */
     int (*rest)(struct ctl *c, const char *command, json_t *result, struct err *e);
 } commands[CMD_N] = {
@@ -174,6 +174,16 @@ static const struct command {
     [CMD_STRIKES_LIST].print = print_strikes,
     [CMD_STRIKES_CLEAR].args = args_strikes,
     [CMD_STRIKES_CLEAR].print = print_forgiven,
+    [CMD_LINK_STATUS].offline = link_status,
+    [CMD_LINK_STATUS].alone = -1,
+    [CMD_LINK_ATTACH].offline = link_attach,
+    [CMD_LINK_ATTACH].alone = -1,
+    [CMD_LINK_DETACH].offline = link_detach,
+    [CMD_LINK_DETACH].alone = -1,
+    [CMD_LINK_BYPASS].offline = link_bypass,
+    [CMD_LINK_BYPASS].alone = -1,
+    [CMD_LINK_RESET].offline = link_reset,
+    [CMD_LINK_RESET].alone = -1,
     [CMD_SHUTDOWN].args = args_none,
     [CMD_SHUTDOWN].print = print_stopping,
 };
@@ -288,6 +298,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             f->version = true;
         } else if ((v = option_value("--socket", argv, &i)) != NULL) {
             c->socket = v;
+        } else if ((v = option_value("--pin-dir", argv, &i)) != NULL) {
+            c->pin_dir = v;
         } else if (policy_option(c, argv, &i)) {
             continue;
         } else if ((v = option_value("--limit", argv, &i)) != NULL) {
@@ -400,7 +412,7 @@ static int run(struct ctl *c, const struct command *cmd)
 
 int main(int argc, char **argv)
 {
-    static struct ctl c = {.socket = PROTO_SOCKET_DEFAULT, .fd = -1};
+    static struct ctl c = {.socket = PROTO_SOCKET_DEFAULT, .pin_dir = PROTO_PIN_DIR_DEFAULT, .fd = -1};
     struct flags f = {.help = false};
     const struct command *cmd;
     char words[64];
@@ -431,7 +443,7 @@ int main(int argc, char **argv)
     }
     if (c.strict && (cmd != &commands[CMD_RULES_CHECK] || c.n_args == 0))
         return usage_error("--strict belongs to 'rules check FILE...'; a daemon has rules.strict", NULL);
-    if (cmd->offline != NULL && c.n_args > cmd->alone)
+    if (cmd->offline != NULL && (int)c.n_args > cmd->alone)
         return cmd->offline(&c);
     if (c.only != NULL && cmd != &commands[CMD_RULES_LIST])
         return usage_error("--dormant and --disabled belong to 'rules list'", NULL);

@@ -119,7 +119,8 @@ void print_status(const json_t *result)
                num(rules, "load_ms"));
     json_array_foreach(json_object_get(result, "bridges"), i, b)
     {
-        printf("\nbridge %s: %s, fail %s, frames in %s\n", text(b, "name"), text(b, "state"), text(b, "fail"),
+        printf("\nbridge %s: %s, fail %s, shutdown %s, %s, frames in %s\n", text(b, "name"), text(b, "state"),
+               text(b, "fail"), text(b, "shutdown"), word(b, "pinned", "pinned", "NOT PINNED"),
                word(b, "hugepages", "hugepages", "ordinary pages"));
         print_ports(json_object_get(b, "ports"));
         print_workers(json_object_get(b, "workers"));

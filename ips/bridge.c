@@ -18,6 +18,7 @@
 #include "ips/base/log.h"
 #include "ips/bridge.h"
 #include "ips/control/strikes.h"
+#include "ips/log/engine.h"
 #include "ips/sandbox.h"
 #include "ips/supervise.h"
 #include "ips/worker_setup.h"
@@ -32,6 +33,17 @@ static uint32_t flow_buckets(const struct bridge *b)
     return n;
 }
 
+static void say_takeover(const struct bridge *b)
+{
+    struct steer_life life;
+    bool crashed = xdp_life(b->xdp, &life);
+
+    if (life.starts > 1)
+        engine_event("takeover", b->cfg->name,
+                     json_pack("{s:b, s:b, s:I, s:I}", "attached", xdp_taken(b->xdp), "crashed", crashed,
+                               "starts", (json_int_t)life.starts, "crashes", (json_int_t)life.crashes));
+}
+
 static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
 {
     struct xdp_config xc = {.fail_policy = b->cfg->fail,
@@ -40,7 +52,8 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
                             .bridge = b->cfg->name,
                             .owner = sandbox_uid(cfg->user),
                             .heartbeat_ns = *b->cfg->heartbeat_ms * NS_PER_MS,
-                            .flow_buckets = flow_buckets(b)};
+                            .flow_buckets = flow_buckets(b),
+                            .crash_limit = cfg->force ? 0 : cfg->crash_limit};
 
     for (int i = 0; i < 2; i++) {
         xc.ifname[i] = b->cfg->interfaces[i];
@@ -55,6 +68,7 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
     int n = xdp_strikes(b->xdp, strikes, e);
     if (n > 0)
         strikes_learn(strikes, (unsigned)n); /* rules and parsers of what is made from here on */
+    say_takeover(b);
     return n < 0 ? n : 0;
 }
 
@@ -86,7 +100,7 @@ int bridge_open_nic(struct bridge *b, int side, struct nic_config *nc, struct er
 
 static int restore_nic(struct bridge *b, int side, struct err *e)
 {
-    const struct steer_was nothing = {.abi = STEER_ABI};
+    const struct steer_was nothing = {.version = STEER_WAS_VERSION};
 
     nic_restore(b->nic[side]);
     b->nic[side] = NULL;
@@ -375,9 +389,9 @@ static void choose_end(struct bridge *b)
 
     if (b->cfg->shutdown == SHUTDOWN_BRIDGE && xdp_set_fail_policy(b->xdp, STEER_FAIL_OPEN, &e))
         log_err(LOG_LEVEL_WARNING, "io", &e);
-    if (b->cfg->shutdown == SHUTDOWN_DETACH)
-        b->detach = true;
-    else if (xdp_attached(b->xdp) && xdp_leave(b->xdp) == 0)
+    b->detach =
+        b->cfg->shutdown == SHUTDOWN_DETACH || !xdp_attached(b->xdp); /* or `link detach --force` was here */
+    if (!b->detach && xdp_leave(b->xdp) == 0)
         log_notice("io", "bridge %s: %s and %s stay attached, and frames %s", b->cfg->name,
                    b->cfg->interfaces[0], b->cfg->interfaces[1],
                    b->cfg->shutdown == SHUTDOWN_BRIDGE ? "are forwarded by the kernel"

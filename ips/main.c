@@ -2,7 +2,7 @@
 /*
  * ipsd: reads the command line, reads the configuration, and runs either the bridge (daemon.c) or a capture
  * (capture.c). One table of options gives parsing and help; ipsd(8) is its manual.
- * Exit status: 0 done, 1 failed, 2 wrong usage.
+ * Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused because of crashes.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -18,6 +18,7 @@
 
 #define CONFIG_DEFAULT SLUICE_SYSCONFDIR "/sluice/ips.yaml"
 #define LIST_MAX       256
+#define EXIT_CRASHES   3 /* the service manager must not start it again */
 
 struct list {
     const char *v[LIST_MAX];
@@ -28,12 +29,13 @@ struct args {
     const char *config, *log_dir, *checksums;
     struct list rules, vars, settings;
     struct capture_args capture;
-    bool check;
+    bool check, force;
 };
 
 enum {
     OPT_CHECK = 256,
     OPT_SET,
+    OPT_FORCE,
     OPT_PCAP,
     OPT_RULES,
     OPT_LOG_DIR,
@@ -51,6 +53,7 @@ static const struct option_row {
     {"config", "FILE", 'c', "configuration (default " CONFIG_DEFAULT ")"},
     {"set", "KEY=VALUE", OPT_SET, "override one configuration key; may be repeated"},
     {"check", NULL, OPT_CHECK, "read configuration and rules, say what is wrong, and stop"},
+    {"force", NULL, OPT_FORCE, "start in spite of crash_limit"},
     {"pcap", "FILE", OPT_PCAP, "capture mode: run the engine over a pcap or pcapng file"},
     {"rules", "FILE...", OPT_RULES, "rule files in place of the configured ones"},
     {"log-dir", "DIR", OPT_LOG_DIR, "where eve.json is written"},
@@ -111,6 +114,9 @@ static int take_option(struct args *a, int code, char **argv)
         return 0;
     case OPT_CHECK:
         a->check = true;
+        return 0;
+    case OPT_FORCE:
+        a->force = true;
         return 0;
     case OPT_PCAP:
         a->capture.in = optarg;
@@ -187,7 +193,7 @@ static int fail(const struct err *e)
     char text[1024];
 
     fprintf(stderr, "ipsd: %s\n", err_format(e, text, sizeof(text)));
-    return 1;
+    return e->code == -ELOOP ? EXIT_CRASHES : 1;
 }
 
 /* Signals the daemon waits for are blocked before any thread exists, so that all threads inherit it. */
@@ -222,6 +228,7 @@ int main(int argc, char **argv)
     enum log_level level;
     if (rc == 0 && log_level_parse(cfg->log.level, &level))
         log_set_level(level);
+    cfg->force = a.force;
     if (rc == 0 && a.check)
         rc = daemon_check(cfg, &e);
     else if (rc == 0 && a.capture.in)

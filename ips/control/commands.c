@@ -64,8 +64,11 @@ static int dispatch(struct command_call *call, const char *name)
 
     suggest_init(&s, name);
     for (int i = 0; i < CMD_N; i++) {
-        if (strcmp(commands[i].name, name) == 0)
+        if (strcmp(commands[i].name, name) == 0 && commands[i].run != NULL)
             return commands[i].run(call);
+        if (strcmp(commands[i].name, name) == 0)
+            return command_fail(call, PROTO_BAD_REQUEST, "run it as 'ipsctl link ...' on this machine",
+                                "'%s' works on what is pinned, without the daemon", name);
         suggest_offer(&s, commands[i].name);
     }
     snprintf(remedy, sizeof(remedy), s.best != NULL ? "did you mean '%s'?" : "ask for 'help'", s.best);

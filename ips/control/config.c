@@ -103,7 +103,8 @@ const struct config_default config_defaults[] = {
     {"supervisor.strikes", "2"},
     {"control.socket", PROTO_SOCKET_DEFAULT},
     {"control.group", ""},
-    {"pin_dir", "/sys/fs/bpf/sluice"},
+    {"pin_dir", PROTO_PIN_DIR_DEFAULT},
+    {"crash_limit", "5"},
     {"user", ""},
 };
 #define N_DEFAULTS (sizeof(config_defaults) / sizeof(config_defaults[0]))

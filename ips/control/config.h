@@ -145,6 +145,8 @@ struct config {
     } control;
     uint32_t exception_policy; /* enum exception_action: of every cause that has no word of its own */
     char *pin_dir;             /* of the links and maps that outlive the daemon; empty: none does */
+    unsigned crash_limit;      /* crashes within XDP_CRASH_WINDOW_S that end the restarts; 0: none */
+    bool force;                /* not a key: --force */
     char *user;                /* drop privileges to this user; empty: stay */
 };
 

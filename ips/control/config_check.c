@@ -20,6 +20,7 @@
 #include "ips/base/log.h"
 #include "ips/control/config_schema.h"
 #include "ips/io/pcapio.h"
+#include "ips/io/xdp.h"
 
 static const struct {
     const char *path;
@@ -61,6 +62,7 @@ static const struct {
     {"stream.window", 64, 1u << 15, "it is in bytes, and every idle flow would like to keep as many"},
     {"supervisor.stall", 0, 60000, "it is in milliseconds, 0 means that a worker may hang"},
     {"supervisor.strikes", 0, 1000, "0 means that nothing is ever switched off"},
+    {"crash_limit", 0, XDP_CRASHES_MAX, "0 means that crashes never end the restarts"},
     {"log.stats_interval", 0, 86400, "it is in seconds, 0 means only at the end"},
     {"log.ring_bytes", 262144, 1u << 30, "it must hold the largest event several times over"},
 };

@@ -316,6 +316,7 @@ static const cyaml_schema_field_t config_rows[] = {
     CYAML_FIELD_ENUM("exception_policy", OPT_WORD, struct config, exception_policy, exception_words,
                      N_OF(exception_words)),
     CYAML_FIELD_STRING_PTR("pin_dir", OPT, struct config, pin_dir, 0, 200),
+    CYAML_FIELD_UINT("crash_limit", OPT, struct config, crash_limit),
     CYAML_FIELD_STRING_PTR("user", OPT, struct config, user, 0, 64),
     CYAML_FIELD_END};
 

@@ -17,6 +17,7 @@
  *   strikes clear {"gid": N, "sid": N} or {"parser": "name"} (all when left out)
  */
 #define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
+#define PROTO_PIN_DIR_DEFAULT   "/sys/fs/bpf/sluice"
 #define PROTO_LINE_MAX_BYTES    (16u << 20)
 #define PROTO_REQUEST_MAX_BYTES (1u << 20)
 #define PROTO_RULES_MAX         5000
@@ -69,6 +70,16 @@ enum proto_code {
     X(CMD_STRIKES_LIST, "strikes list", "", "rules and parsers that stalled a worker")                       \
     X(CMD_STRIKES_CLEAR, "strikes clear", "[GID:SID|PARSER]",                                                \
       "forgive one, or all: a rule comes back with the next reload, a parser with the next start")           \
+    X(CMD_LINK_STATUS, "link status", "[--pin-dir DIR] [BRIDGE]",                                            \
+      "what is attached and pinned, who serves it, and what frames met; needs no daemon")                    \
+    X(CMD_LINK_ATTACH, "link attach", "[--pin-dir DIR] BRIDGE INTERFACE INTERFACE [open|closed]",            \
+      "attach the kernel side alone; frames follow the fail policy until a daemon takes over")               \
+    X(CMD_LINK_DETACH, "link detach", "[--pin-dir DIR] [--force] BRIDGE",                                    \
+      "take the program off and put the interfaces back; refused while a daemon runs, but for --force")      \
+    X(CMD_LINK_BYPASS, "link bypass", "[--pin-dir DIR] on|off [BRIDGE]",                                     \
+      "have the kernel forward every frame uninspected, whether a daemon runs or not")                       \
+    X(CMD_LINK_RESET, "link reset", "[--pin-dir DIR] [BRIDGE]",                                              \
+      "forget the crashes, so that a daemon may be started again")                                           \
     X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                        \
     X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
 enum proto_command {

@@ -49,7 +49,7 @@ void nic_pack(const struct nic *n, struct steer_was *out)
     h.rss_changed = rss;
     h.rss_bytes = rss ? (uint32_t)rss_bytes(n->rss_was) : 0;
     memset(out, 0, sizeof(*out));
-    out->abi = STEER_ABI;
+    out->version = STEER_WAS_VERSION;
     out->bytes = (uint32_t)sizeof(h) + h.rss_bytes;
     memcpy(out->data, &h, sizeof(h));
     if (rss)
@@ -58,7 +58,7 @@ void nic_pack(const struct nic *n, struct steer_was *out)
 
 static bool read_head(const struct steer_was *was, struct head *h)
 {
-    if (was->abi != STEER_ABI || was->bytes < sizeof(*h) || was->bytes > sizeof(was->data))
+    if (was->version != STEER_WAS_VERSION || was->bytes < sizeof(*h) || was->bytes > sizeof(was->data))
         return false;
     memcpy(h, was->data, sizeof(*h));
     return h->rss_bytes == was->bytes - sizeof(*h);

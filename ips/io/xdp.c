@@ -279,7 +279,6 @@ static int fill_maps(struct xdp *x, const struct xdp_config *cfg, struct err *e)
     return code;
 }
 
-/* The life of the daemons on these maps goes on with this one. */
 static int write_life(struct xdp *x, uint32_t pid, struct err *e)
 {
     uint32_t zero = 0;
@@ -290,28 +289,61 @@ static int write_life(struct xdp *x, uint32_t pid, struct err *e)
     return err_sys(e, -errno, "cannot write down who serves bridge %s", x->bridge);
 }
 
-static int begin_life(struct xdp *x, struct err *e)
+/* The last one did not end in good order. It is counted when that is found out, so at most once. */
+static void count_crash(struct xdp *x)
+{
+    struct steer_life *l = &x->life;
+
+    l->crashes++;
+    l->crash_ns[l->crashes % XDP_CRASHES_MAX] = clock_mono_ns();
+    x->crashed = true;
+    log_warning("io",
+                "bridge %s: the last ipsd (pid %u) did not end in good order; meanwhile the fail policy held",
+                x->bridge, l->pid);
+}
+
+/* A daemon that cannot live on this traffic or configuration must not be started for ever: between two deaths frames would
+ * be inspected now, and not then. Nothing was changed yet: the wire follows the fail policy, and goes on doing so. */
+static int check_crashes(struct xdp *x, uint32_t limit, struct err *e)
+{
+    const uint64_t now = clock_mono_ns(), window = XDP_CRASH_WINDOW_S * NS_PER_S;
+    uint32_t n = 0;
+
+    for (uint64_t i = 0; i < XDP_CRASHES_MAX && i < x->life.crashes; i++)
+        n += now - x->life.crash_ns[(x->life.crashes - i) % XDP_CRASHES_MAX] < window;
+    if (limit == 0 || n < limit)
+        return 0;
+    (void)write_life(x, 0, NULL);
+    err_set(e, -ELOOP,
+            "bridge %s: ipsd crashed %u times within %d s and is not started again; frames follow the fail "
+            "policy",
+            x->bridge, n, XDP_CRASH_WINDOW_S);
+    err_remedy(
+        e, "look at the log and `ipsctl link status`; then `ipsctl link reset`, or start ipsd with --force");
+    return -ELOOP;
+}
+
+/* The life of the daemons on these maps goes on with this one. */
+static int begin_life(struct xdp *x, const struct xdp_config *cfg, struct err *e)
 {
     struct steer_life *l = &x->life;
     uint32_t zero = 0;
 
     if (x->maps_taken && bpf_map_lookup_elem(x->map.life, &zero, l) != 0)
         return err_sys(e, -errno, "cannot read who served bridge %s", x->bridge);
-    if (l->pid != 0) {
-        l->crashes++;
-        l->crash_ns[l->crashes % 8] = clock_mono_ns();
-        log_warning("io",
-                    "bridge %s: the last ipsd (pid %u) did not end in good order; meanwhile the fail policy "
-                    "held",
-                    x->bridge, l->pid);
-    }
+    if (l->pid != 0)
+        count_crash(x);
+    if (check_crashes(x, cfg->crash_limit, e) != 0)
+        return -ELOOP;
     l->abi = STEER_ABI;
-    l->started_ns = clock_mono_ns();
-    l->starts++;
     snprintf(l->name, sizeof(l->name), "%s", x->bridge);
     snprintf(l->version, sizeof(l->version), "%s", SLUICE_VERSION);
     for (int port = 0; port < STEER_PORTS; port++)
         snprintf(l->ifname[port], sizeof(l->ifname[port]), "%s", x->ifname[port]);
+    if (cfg->no_daemon)
+        return write_life(x, 0, e);
+    l->started_ns = clock_mono_ns();
+    l->starts++;
     return write_life(x, (uint32_t)getpid(), e);
 }
 
@@ -356,7 +388,7 @@ struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e)
         goto fail;
     }
     find_maps(x);
-    if (map_memories(x, e) != 0 || fill_maps(x, cfg, e) != 0 || begin_life(x, e) != 0 ||
+    if (map_memories(x, e) != 0 || begin_life(x, cfg, e) != 0 || fill_maps(x, cfg, e) != 0 ||
         (cfg->pin_dir && xdp_pin_maps(x, e) != 0))
         goto fail;
     if (x->maps_taken)
@@ -374,6 +406,12 @@ bool xdp_taken(const struct xdp *x)
     return x->link_taken[0] && x->link_taken[1];
 }
 
+bool xdp_life(const struct xdp *x, struct steer_life *out)
+{
+    *out = x->life;
+    return x->crashed;
+}
+
 bool xdp_pinned(const struct xdp *x)
 {
     return x->dir_fd >= 0;
@@ -381,7 +419,7 @@ bool xdp_pinned(const struct xdp *x)
 
 bool xdp_attached(const struct xdp *x)
 {
-    return x->link_fd[0] >= 0 && x->link_fd[1] >= 0;
+    return xdp_pin_link_ifindex(x, 0) != 0 || xdp_pin_link_ifindex(x, 1) != 0;
 }
 
 bool xdp_stays(const struct xdp *x)

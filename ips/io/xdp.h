@@ -16,6 +16,9 @@
 
 struct xdp;
 
+#define XDP_CRASH_WINDOW_S 60
+#define XDP_CRASHES_MAX    8 /* that are remembered one by one */
+
 struct xdp_config {
     const char *ifname[STEER_PORTS];
     uint32_t ifindex[STEER_PORTS];
@@ -27,23 +30,27 @@ struct xdp_config {
     uid_t owner;           /* who may remove the pins: what the daemon will run as */
     uint32_t flow_buckets; /* of the verdict cache, a power of two; 0: 1 */
     uint64_t heartbeat_ns; /* a worker whose sign of life is older has none; 0: it is not looked at */
+    uint32_t crash_limit;  /* so many within XDP_CRASH_WINDOW_S refuse the start; 0: none */
+    bool no_daemon;        /* an operator attaches: nobody's life begins */
 };
 
 /* Load and fill, or take over what an earlier daemon left pinned; not attached yet, as far as it is new. -EBUSY: another
- * daemon serves this bridge. */
+ * daemon serves this bridge. -ELOOP: crash_limit is reached, and everything stays as it is. */
 struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e);
 int xdp_attach(struct xdp *x, struct err *e); /* both interfaces or neither; what is attached stays so */
 /* Lets go. What is not pinned, or was never attached, ends here; else it stays if xdp_leave() said so, or if an earlier
  * daemon had left it. */
 void xdp_close(struct xdp *x);
 bool xdp_taken(const struct xdp *x); /* an earlier daemon's links still carry the traffic */
+/* Of the daemons on these maps; true when the last one did not end in good order. */
+bool xdp_life(const struct xdp *x, struct steer_life *out);
 /* The wire is to stay as the fail policy says, from xdp_close() on. -EINVAL: nothing is pinned. */
 int xdp_leave(struct xdp *x);
 /* Off both interfaces, and nothing stays pinned. */
 void xdp_detach(struct xdp *x);
 bool xdp_pinned(const struct xdp *x);
-bool xdp_attached(const struct xdp *x);
-bool xdp_stays(const struct xdp *x); /* something will be attached when xdp_close() is done */
+bool xdp_attached(const struct xdp *x); /* to one interface at least; as the kernel says it */
+bool xdp_stays(const struct xdp *x);    /* something will be attached when xdp_close() is done */
 int xdp_set_fail_policy(struct xdp *x, enum steer_fail_policy policy, struct err *e);
 int xdp_set_flags(struct xdp *x, uint32_t mask, uint32_t on,
                   struct err *e); /* enum steer_flag; others stay */

@@ -35,6 +35,13 @@ struct steer_bpf;
     X(allow[1][1], "allow_dst_v6")      \
     X(life, "steer_life")
 
+enum {
+    XDP_MAP_N = 0
+#define X(member, name) +1
+    XDP_MAP_TABLE(X)
+#undef X
+};
+
 struct xdp_maps { /* descriptors */
     int config, xsks, peer, counters, parse, switches, beats, flows, keys, lines, line_frames, rates, life,
         strikes, was;
@@ -51,12 +58,14 @@ struct xdp {
     struct steer_config config; /* what the map holds */
     struct xdp_maps map;
     struct xdp_memory memory;
-    int dir_fd;                   /* of the pins, locked; -1: nothing is pinned */
-    bool program_new;             /* something is attached that is not the pinned program */
-    bool maps_taken;              /* of an earlier daemon */
-    bool link_taken[STEER_PORTS]; /* likewise, and still attached */
-    bool leave_pinned;            /* to whoever comes next */
-    struct steer_life life;       /* as this daemon wrote it */
+    int dir_fd;                           /* of the pins, locked; -1: nothing is pinned */
+    bool program_new;                     /* something is attached that is not the pinned program */
+    bool map_taken[XDP_MAP_N], all_taken; /* in the order of the table */
+    bool maps_taken;                      /* of an earlier daemon */
+    bool link_taken[STEER_PORTS];         /* likewise, and still attached */
+    bool leave_pinned;                    /* to whoever comes next */
+    struct steer_life life;               /* as this daemon wrote it */
+    bool crashed;                         /* the one before */
 };
 
 /* Writes x->config to the map. */
@@ -75,5 +84,11 @@ int xdp_pin_program(struct xdp *x, struct err *e); /* when both links are there 
 void xdp_pin_unlink(struct xdp *x, int port);      /* detached, whether pinned or not */
 /* Detaches and removes all of it. */
 void xdp_pin_remove(struct xdp *x);
+/* For who is not the daemon (pins.c): a struct xdp of descriptors alone, and its end; dir_fd is the caller's to open. */
+struct xdp *xdp_pin_look(const char *bridge);
+int xdp_pin_get(struct xdp *x); /* opens what there is; -1: nothing */
+bool xdp_pin_same_abi(const struct xdp *x, char *why, size_t size);
+void xdp_pin_unlook(struct xdp *x);
+uint32_t xdp_pin_link_ifindex(const struct xdp *x, int port); /* 0: not attached */
 void xdp_pin_close(struct xdp *x);
 #endif

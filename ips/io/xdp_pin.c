@@ -33,6 +33,9 @@
 #include "ips/io/xdp_parts.h"
 
 #define BPFFS_HOME "/sys/fs/bpf"
+/* How long a daemon that has just died, or an ipsctl that looks, may keep the lock. */
+#define LOCK_TRIES   25
+#define LOCK_WAIT_US 20000
 
 static const struct map_row {
     const char *name;
@@ -43,8 +46,14 @@ static const struct map_row {
 #undef X
 };
 #define MAP_N        (sizeof(map_rows) / sizeof(map_rows[0]))
+#define WAS_NAME     "steer_was"
 #define PROGRAM_NAME "program" /* of the links, as far as it is the same on both */
 static const char *const link_names[STEER_PORTS] = {"link0", "link1"};
+
+static int *map_fd(struct xdp *x, size_t row)
+{
+    return (int *)((char *)&x->map + map_rows[row].place);
+}
 
 struct pin_path {
     char text[64];
@@ -125,8 +134,13 @@ static int open_dir(struct xdp *x, const struct xdp_config *cfg, struct err *e)
     x->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (x->dir_fd < 0 || (geteuid() == 0 && fchown(x->dir_fd, cfg->owner, (gid_t)-1) != 0))
         return err_sys(e, -errno, "cannot open %s", path), -1;
-    if (flock(x->dir_fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
+    for (int try = 0; try < LOCK_TRIES; try++) {
+        if (flock(x->dir_fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK)
+            break;
+        usleep(LOCK_WAIT_US);
+    }
     if (errno != EWOULDBLOCK)
         return err_sys(e, -errno, "cannot lock %s", path), -1;
     err_set(e, -EBUSY, "bridge %s is served by another ipsd, which holds %s", cfg->bridge, path);
@@ -199,36 +213,51 @@ static bool same_abi(const struct xdp *x, const char *name, char *why, size_t si
     return same;
 }
 
-/* All maps, or none: why says what is wrong with them; empty when there are none. */
-static bool take_maps(struct xdp *x, char *why, size_t size, struct err *e)
+bool xdp_pin_same_abi(const struct xdp *x, char *why, size_t size)
 {
-    int fd[MAP_N];
-    size_t n = 0;
-    bool good;
+    return same_abi(x, "steer_life", why, size) && same_abi(x, "steer_config", why, size);
+}
 
-    why[0] = '\0';
-    if (faccessat(x->dir_fd, map_rows[0].name, F_OK, 0) != 0)
-        return false;
-    good = same_abi(x, "steer_life", why, size) && same_abi(x, "steer_config", why, size);
-    for (; good && n < MAP_N; n++) {
-        const struct bpf_map *map = bpf_object__find_map_by_name(x->skel->obj, map_rows[n].name);
+/* One map, when it fits; else what is there under its name is removed. 1: taken, 0: to be made anew. */
+static int take_map(struct xdp *x, const char *name, bool abi_fits, struct err *e)
+{
+    struct bpf_map *map = bpf_object__find_map_by_name(x->skel->obj, name);
+    int fd = get(x, name), taken = 0;
+    char why[160];
 
-        fd[n] = get(x, map_rows[n].name);
-        if (fd[n] < 0) {
-            snprintf(why, size, "%s is missing", map_rows[n].name);
-            good = false;
-            break;
-        }
-        good = same_shape(map, fd[n], why, size);
+    if (fd < 0)
+        return 0;
+    if (abi_fits && !same_shape(map, fd, why, sizeof(why)))
+        log_notice("io", "bridge %s: a map that was left is made anew: %s", x->bridge, why);
+    else if (abi_fits && bpf_map__reuse_fd(map, fd) != 0) /* out of descriptors or memory */
+        err_sys(e, -errno, "cannot take over the map %s of bridge %s", name, x->bridge);
+    else
+        taken = abi_fits;
+    close(fd);
+    if (!taken && e->code == 0)
+        unpin(x, name);
+    return taken;
+}
+
+/* Within one ABI maps differ in size alone, as the configuration sets it. What the interfaces were has a version of its own
+ * and outlives the ABI. */
+static int take_maps(struct xdp *x, struct err *e)
+{
+    bool any = faccessat(x->dir_fd, map_rows[0].name, F_OK, 0) == 0;
+    char why[160];
+    bool abi_fits = any && xdp_pin_same_abi(x, why, sizeof(why));
+
+    if (any && !abi_fits)
+        log_notice("io", "bridge %s: the maps that were left are removed: %s", x->bridge, why);
+    x->all_taken = true;
+    for (size_t i = 0; i < MAP_N && e->code == 0; i++) {
+        bool fits = abi_fits || strcmp(map_rows[i].name, WAS_NAME) == 0;
+
+        x->map_taken[i] = take_map(x, map_rows[i].name, fits, e) == 1;
+        x->all_taken &= x->map_taken[i];
     }
-    for (size_t i = 0; i < n; i++) {
-        struct bpf_map *map = bpf_object__find_map_by_name(x->skel->obj, map_rows[i].name);
-
-        if (good && bpf_map__reuse_fd(map, fd[i]) != 0) /* out of descriptors or memory */
-            err_sys(e, -errno, "cannot take over the map %s of bridge %s", map_rows[i].name, x->bridge);
-        close(fd[i]);
-    }
-    return good;
+    x->maps_taken = abi_fits;
+    return e->code;
 }
 
 /* --- links --- */
@@ -300,7 +329,7 @@ static bool same_program(const struct xdp *x, int port)
     struct bpf_link_info link;
     bool same = false;
 
-    if (!x->maps_taken || !info_of(x->link_fd[port], &link) ||
+    if (!x->all_taken || !info_of(x->link_fd[port], &link) ||
         bpf_obj_get_info_by_fd(x->map.config, &config, &map_size) != 0 ||
         bpf_obj_get_info_by_fd(bpf_program__fd(x->skel->progs.steer), &ours, &size) != 0)
         return false;
@@ -355,30 +384,24 @@ int xdp_pin_link(struct xdp *x, int port, struct err *e)
 int xdp_pin_open(struct xdp *x, const struct xdp_config *cfg, struct err *e)
 {
     struct err failed = {0};
-    char why[160];
 
     if (open_dir(x, cfg, e) != 0)
         return -1;
-    x->maps_taken = take_maps(x, why, sizeof(why), &failed);
-    if (failed.code != 0) {
+    if (take_maps(x, &failed) != 0) {
         if (e)
             *e = failed;
         return -1;
     }
-    if (!x->maps_taken && why[0])
-        log_notice("io", "bridge %s: the maps that were left are removed: %s", x->bridge, why);
-    if (!x->maps_taken)
-        remove_maps(x);
     take_links(x);
     return 0;
 }
 
 int xdp_pin_maps(struct xdp *x, struct err *e)
 {
-    for (size_t i = 0; i < MAP_N && !x->maps_taken; i++) {
+    for (size_t i = 0; i < MAP_N; i++) {
         struct pin_path p = path_of(x, map_rows[i].name);
 
-        if (bpf_obj_pin(*(int *)((char *)&x->map + map_rows[i].place), p.text) != 0)
+        if (!x->map_taken[i] && bpf_obj_pin(*map_fd(x, i), p.text) != 0)
             return err_sys(e, -errno, "cannot pin the map %s of bridge %s", map_rows[i].name, x->bridge);
     }
     return 0;
@@ -403,4 +426,53 @@ void xdp_pin_close(struct xdp *x)
     if (x->dir_fd >= 0)
         close(x->dir_fd);
     x->dir_fd = -1;
+}
+
+/* --- without a program --- */
+
+struct xdp *xdp_pin_look(const char *bridge)
+{
+    struct xdp *x = calloc(1, sizeof(*x));
+
+    if (!x)
+        return NULL;
+    x->dir_fd = -1;
+    snprintf(x->bridge, sizeof(x->bridge), "%s", bridge);
+    for (int port = 0; port < STEER_PORTS; port++)
+        x->link_fd[port] = -1;
+    for (size_t i = 0; i < MAP_N; i++)
+        *map_fd(x, i) = -1;
+    return x;
+}
+
+int xdp_pin_get(struct xdp *x)
+{
+    int found = -1;
+
+    for (size_t i = 0; i < MAP_N; i++)
+        if ((*map_fd(x, i) = get(x, map_rows[i].name)) >= 0)
+            found = 0;
+    for (int port = 0; port < STEER_PORTS; port++)
+        if ((x->link_fd[port] = get(x, link_names[port])) >= 0)
+            found = 0;
+    return found;
+}
+
+void xdp_pin_unlook(struct xdp *x)
+{
+    for (size_t i = 0; i < MAP_N; i++)
+        if (*map_fd(x, i) >= 0)
+            close(*map_fd(x, i));
+    for (int port = 0; port < STEER_PORTS; port++)
+        if (x->link_fd[port] >= 0)
+            close(x->link_fd[port]);
+    xdp_pin_close(x);
+    free(x);
+}
+
+uint32_t xdp_pin_link_ifindex(const struct xdp *x, int port)
+{
+    struct bpf_link_info info;
+
+    return x->link_fd[port] >= 0 && info_of(x->link_fd[port], &info) ? info.xdp.ifindex : 0;
 }

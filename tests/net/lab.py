@@ -406,7 +406,8 @@ class Ipsd:
     """One run of the daemon in the appliance. Its configuration is written as JSON, which is YAML too."""
     number = 0
 
-    def __init__(self, lab, rules='', bridges=None, config=None, set=(), argv=None, prefix=(), program=IPSD, **bridge_keys):
+    def __init__(self, lab, rules='', bridges=None, config=None, set=(), more=(), argv=None, prefix=(), program=IPSD,
+                 **bridge_keys):
         Ipsd.number += 1
         self.lab = lab
         self.dir = lab.dir / f'ipsd{Ipsd.number}'
@@ -427,7 +428,7 @@ class Ipsd:
         self.yaml = self.dir / 'ips.yaml'
         self.yaml.write_text(json.dumps(self.config, indent=1) + '\n')
         if argv is None:
-            argv = ['-c', self.yaml] + [a for s in set for a in ('--set', s)]
+            argv = ['-c', self.yaml, *more] + [a for s in set for a in ('--set', s)]
         with open(self.stderr, 'wb') as log:
             self.process = lab.appliance.start([*prefix, program, *argv], stdout=log, stderr=subprocess.STDOUT)
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from lab import STANDIN, frame, run, wait_until
+from lab import IPSCTL, STANDIN, Ipsd, frame, run, wait_until
 from test_life import settings
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no daemon')
@@ -18,6 +18,14 @@ def kill(d, how=signal.SIGKILL):
     d.process.send_signal(how)
     d.process.wait()
     d.kill()
+
+
+def link(lab, *args, check=True, code=None):
+    """ipsctl link, which needs no daemon; JSON."""
+    p = lab.appliance.run([IPSCTL, '--json', 'link', args[0], '--pin-dir', lab.pins, *args[1:]],
+                          check=check and code is None)
+    assert code is None or p.returncode == code, p.stdout + p.stderr
+    return json.loads(p.stdout)
 
 
 def crossed(lab, n=10, mark=b'probe'):
@@ -136,3 +144,138 @@ def test_orderly_end(lab, fail, shutdown, expect):
     assert bool(pins(lab)) == (shutdown != 'detach')
     d = lab.ipsd(fail=fail)
     assert crossed(lab) == 10 and d.status()['bridges'][0]['fail'] == fail
+
+
+# --- no daemon at all ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.lab(fail_open=True)
+def test_link_commands_need_no_daemon(lab):
+    before = settings(lab)
+    assert 'nothing is pinned' in link(lab, 'status', code=5)['error']
+    assert crossed(lab) == 0
+    link(lab, 'attach', 'br0', 'in0', 'in1')
+    assert settings(lab) != before and crossed(lab) == 10
+    [b] = link(lab, 'status')['bridges']
+    assert b['bridge'] == 'br0' and b['fail'] == 'open' and not b['daemon'] and not b['bypass']
+    assert [(p['interface'], p['attached']) for p in b['ports']] == [('in0', True), ('in1', True)]
+    assert b['exits']['steer.fail_open'] >= 11 and b['starts'] == 0
+    text = lab.appliance.run([IPSCTL, 'link', 'status', '--pin-dir', lab.pins]).stdout
+    assert 'in0 attached' in text and 'fail open, bypass off, no daemon runs' in text
+    link(lab, 'attach', 'br0', 'in0', 'in1', 'closed')  # again, with another policy: what is there is taken over
+    assert crossed(lab) == 0
+    link(lab, 'bypass', 'on')
+    assert crossed(lab) == 10 and link(lab, 'status', 'br0')['bridges'][0]['bypass']
+    link(lab, 'bypass', 'off', 'br0')
+    assert crossed(lab) == 0
+    link(lab, 'detach', 'br0')
+    assert settings(lab) == before and pins(lab) == []
+    for wrong in (('attach', 'a/b', 'in0', 'in1'), ('attach', 'br0', 'in0', 'nothere'), ('detach', '..'), ('bypass', 'on', 'br1')):
+        assert lab.appliance.run([IPSCTL, 'link', *wrong, '--pin-dir', lab.pins], check=False).returncode in (1, 5)
+    assert settings(lab) == before
+
+
+@pytest.mark.lab(fail_open=True)
+def test_link_commands_beside_a_daemon(lab):
+    rule = 'drop udp any any -> any 7700 (msg:"never"; content:"evil"; sid:3100;)\n'
+    before = settings(lab)
+    d = lab.ipsd(rule, fail='closed', shutdown='fail')
+    [b] = link(lab, 'status')['bridges']
+    assert b['daemon'] and b['pid'] == d.pid and b['starts'] == 1
+    assert 'a daemon serves' in link(lab, 'detach', 'br0', code=6)['error']
+    assert 'a daemon serves' in link(lab, 'reset', 'br0', code=6)['error']
+    link(lab, 'bypass', 'on')
+    seen = d.stats()['steer.to_worker']
+    assert crossed(lab) == 10 and d.stats()['steer.to_worker'] == seen
+    link(lab, 'bypass', 'off')
+    assert crossed(lab) == 10 and d.stats()['steer.to_worker'] >= seen + 10
+    kill(d)  # and what it left is taken off with no daemon
+    assert not link(lab, 'status')['bridges'][0]['daemon']
+    link(lab, 'detach', 'br0')
+    assert settings(lab) == before and pins(lab) == []
+
+
+@pytest.mark.lab(fail_open=True)
+def test_detach_by_force_under_a_daemon(lab):
+    before = settings(lab)
+    d = lab.ipsd(fail='open', shutdown='fail')
+    link(lab, 'detach', '--force', 'br0')
+    assert attached(lab) == {'in0': None, 'in1': None} and crossed(lab) == 0
+    d.stop()
+    assert settings(lab) == before and pins(lab) == []
+
+
+@pytest.mark.lab(fail_open=True)
+def test_a_daemon_takes_over_what_an_operator_attached(lab):
+    before = settings(lab)
+    link(lab, 'attach', 'br0', 'in0', 'in1', 'open')
+    d = lab.ipsd()
+    assert 'attached all the while' in d.said()
+    assert crossed(lab) == 10
+    d.stop()
+    assert settings(lab) == before
+
+
+# --- what does not fit, and what does not live ----------------------------------------------------------------
+
+
+@pytest.mark.lab(fail_open=True)
+def test_maps_of_another_abi_or_shape(lab):
+    before = settings(lab)
+    d = lab.ipsd(fail='open', shutdown='fail')
+    kill(d)
+    life = lab.pins / 'br0' / 'steer_life'
+    size = json.loads(run(['bpftool', '-j', 'map', 'show', 'pinned', str(life)]).stdout)['bytes_value']
+    run(['bpftool', 'map', 'update', 'pinned', str(life), 'key', '0', '0', '0', '0', 'value', *(['99'] + ['0'] * (size - 1))])
+    assert 'ABI 99' in link(lab, 'status', 'br0', code=1)['error']
+    assert crossed(lab) == 10, 'whatever lies in the maps, the program goes on'
+    d = lab.ipsd(fail='open', shutdown='fail')
+    assert 'the maps that were left are removed: they are of ABI 99' in d.said()
+    assert "the program on in0 is now this build's" in d.said(), 'switched, not taken off'
+    assert crossed(lab) == 10
+    d.stop()
+    d = lab.ipsd(fail='open', flow_cache_size=1000)
+    assert 'steer_flows has another shape' in d.said() and 'steer_config' not in d.said()
+    assert crossed(lab) == 10
+    assert d.stats()['steer.to_worker'] >= 20, 'the other maps are kept'
+    d.stop()
+    assert settings(lab) == before, 'what the interfaces were is remembered over all of it'
+
+
+@pytest.mark.lab(fail_open=True)
+def test_an_interface_that_was_made_anew(lab):
+    """The pinned link's interface is gone; one of the same name takes its place."""
+    kill(lab.ipsd(fail='open'))
+    lab.appliance.ip('link', 'del', 'in1')
+    wait_until(lambda: not link(lab, 'status')['bridges'][0]['ports'][1]['attached'], 'the link to lose its interface')
+    lab._cable(lab.server, 'lan0', 'in1', 1, 1500, '02:00:00:09:00:02', ('10.9.0.2', 'fd00:9::2'))
+    d = lab.ipsd(fail='open')
+    assert 'its interface is gone' in d.said() and 'took over what was pinned' in d.said()
+    assert crossed(lab) == 10
+
+
+@pytest.mark.lab(fail_open=True)
+def test_crash_loop_ends_in_the_fail_policy(lab):
+    config = {'crash_limit': 3}
+    for _ in range(3):
+        kill(lab.ipsd(fail='closed', config=config))
+    refusals = []
+    for _ in range(2):
+        d = Ipsd(lab, fail='closed', config=config)
+        lab.daemons.append(d)
+        refusals.append(d.wait_exit())
+        d.kill()
+        assert 'crashed 3 times within 60 s' in d.said() and 'ipsctl link reset' in d.said(), d.said()
+    assert refusals == [3, 3]
+    [b] = link(lab, 'status')['bridges']
+    assert b['crashes'] == 3 and not b['daemon'] and crossed(lab) == 0
+    forced = Ipsd(lab, fail='closed', config=config, more=['--force'])
+    lab.daemons.append(forced)
+    forced.wait_ready()
+    kill(forced)
+    link(lab, 'reset')
+    assert link(lab, 'status')['bridges'][0]['crashes'] == 0
+    d = lab.ipsd(fail='closed', config=config)
+    assert crossed(lab) == 10
+    [e] = d.wait_events('engine', where=lambda e: e['engine']['event'] == 'takeover')
+    assert e['engine']['bridge'] == 'br0' and e['engine']['attached'] and e['engine']['starts'] == 5

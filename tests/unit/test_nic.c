@@ -232,14 +232,14 @@ static void test_what_a_killed_process_changed(void **state)
         after = look("tna");
         assert_same(&before, &after);
     }
-    /* of another interface, cut short, of another ABI: nothing is remembered */
+    /* of another interface, cut short, of another version: nothing is remembered */
     run("ip link del tna; ip link add tnb type veth peer name tna");
     before = look("tna");
     assert_int_equal(nic_put_back(&was, &e), 0); /* the one that it was is gone */
     was.bytes--;
     assert_int_equal(nic_packed_ifindex(&was), 0);
     was.bytes++;
-    was.abi++;
+    was.version++;
     assert_int_equal(nic_packed_ifindex(&was), 0);
     assert_int_equal(nic_put_back(&was, &e), 0);
     after = look("tna");
