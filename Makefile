@@ -48,6 +48,7 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 STEER_LAB := $(BUILD)/tests/bpf/steer_lab.o
 NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/net/evade_%,$(wildcard tests/net/*.c)))
+NUMBERS  := $(BUILD)/tests/faults/numbers
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 # ipsd with faults on purpose, for tests (ips/base/fault.h); what calls them is compiled once more
 FAULT_OBJ := $(patsubst %,$(BUILD)/faults/%.o,ips/detect/detect ips/detect/points ips/app/app)
@@ -58,7 +59,7 @@ HTP_BIN  := $(if $(HTP_LIBS),$(BUILD)/tests/differential/http_libhtp)
 FUZZ_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 DEPS_SH  := appliance/install-packages
 
-.PHONY: all check check-unit check-bpf check-net check-cases check-differential asan lint bench run install help deps clean fuzz programs
+.PHONY: all check check-unit check-bpf check-net check-cases check-differential asan lint bench faults run install help deps clean fuzz programs
 .DEFAULT_GOAL := all
 
 all: ## build ipsd and ipsctl
@@ -104,13 +105,18 @@ bench: ## measure, and print one table of ratios (root, idle machine)
 	@$(MAKE) --no-print-directory programs
 	@tests/bench/run-bench BUILD=$(BUILD)
 
+faults: ## what crashes, hangs, overload, reloads and upgrades cost: a table (root, idle machine); Suricata beside it with SURICATA_RUN
+	@$(DEPS_SH) --if-missing
+	@$(MAKE) --no-print-directory programs
+	@SLUICE_BUILD=$(BUILD) tests/faults/run-faults
+
 run: ## the lab: client, appliance, web server; or BRIDGE=eth1:eth2 for real interfaces (root)
 	@$(DEPS_SH) --if-missing
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) BRIDGE=$(BRIDGE) tests/net/run-lab
 
 programs: ## everything that tests and benches run
-programs: all $(BUILD)/ipsd-faults $(UNIT_BIN) $(BPF_BIN) $(NET_BIN) $(BENCH_BIN) $(HTP_BIN)
+programs: all $(BUILD)/ipsd-faults $(UNIT_BIN) $(BPF_BIN) $(NET_BIN) $(NUMBERS) $(BENCH_BIN) $(HTP_BIN)
 
 fuzz: ## libFuzzer targets (clang) into build/fuzz; run-fuzz runs each for a while
 	@tests/fuzz/run-fuzz
@@ -190,7 +196,9 @@ $(UNIT_BIN) $(BPF_BIN) $(BENCH_BIN): %: %.o $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcmocka -lnetfilter_queue -lbrotlienc
 
-$(filter-out %/fates,$(NET_BIN)): %: %.o
+$(NUMBERS): $(BUILD)/tests/faults/numbers_report.o
+
+$(filter-out %/fates,$(NET_BIN)) $(NUMBERS): %: %.o
 	$(call say,LINK)
 	$(Q)$(CC) $(ALLLDFLAGS) -o $@ $^ -lpthread
 

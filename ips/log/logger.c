@@ -75,6 +75,21 @@ static int logger_open(struct logger *l, struct err *e)
     return 0;
 }
 
+/* A daemon that was killed may have left half a line: ours must not be joined to it, or both are lost. */
+static void logger_end_torn_line(struct logger *l)
+{
+    struct stat st;
+    char last = '\n';
+    int fd = open(l->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return; /* it can be written and not read: then nobody can tell */
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+        pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n' && write(l->fd, "\n", 1) == 1)
+        log_warning("log", "%s ended inside a line: an earlier daemon was killed while it wrote", l->path);
+    close(fd);
+}
+
 bool logger_wants(const struct logger_config *cfg, struct span event_type)
 {
     const char *at = cfg->events ? cfg->events : "all";
@@ -117,6 +132,7 @@ struct logger *logger_new(const struct logger_config *cfg, struct event_ring *co
     }
     if (logger_open(l, e) < 0)
         goto fail;
+    logger_end_torn_line(l);
     if (cfg->store_dir != NULL) {
         l->store = filestore_new(cfg->store_dir, cfg->store_max_open, e);
         if (l->store == NULL)

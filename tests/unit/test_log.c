@@ -738,6 +738,41 @@ static void reopen_amid_a_line(void **state)
     event_ring_free(r);
 }
 
+/* What a killed daemon left of a line spoils none of the next one's. */
+static void a_torn_line(void **state)
+{
+    static const char torn[] = "{\"event_type\":\"al";
+    struct logger_config cfg = {.dir = dir, .utc = true};
+    struct event_ring *r = event_ring_new(65536);
+    struct err e;
+    char text[4096] = "";
+
+    (void)state;
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs(torn, f);
+    fclose(f);
+    for (uint64_t i = 0; i < 2; i++) { /* the second one finds whole lines, and adds no empty one */
+        struct logger *l = logger_new(&cfg, &r, 1, &e);
+        assert_non_null(l);
+        put(r, i);
+        assert_int_equal(logger_drain(l, &e), 0);
+        logger_free(l);
+    }
+    f = fopen(file, "r");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+    fclose(f);
+    assert_memory_equal(text, torn, sizeof(torn) - 1);
+    assert_memory_equal(text + sizeof(torn) - 1, "\n{", 2);
+    f = fopen(file, "w");
+    assert_non_null(f);
+    fputs(text + sizeof(torn), f);
+    fclose(f);
+    assert_int_equal(lines(file, "alert"), 2);
+    event_ring_free(r);
+}
+
 static void places_that_cannot_be(void **state)
 {
     struct logger_config cfg = {.dir = "/nonexistent/deep"};
@@ -771,6 +806,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_a_thread_and_a_reopen, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_full_disk, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(reopen_amid_a_line, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_torn_line, make_dir, remove_dir),
         cmocka_unit_test(places_that_cannot_be),
     };
 
