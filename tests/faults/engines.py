@@ -156,9 +156,7 @@ class Sluice(Service):
         self.s.setblocking(False)
         lab.sockets.append(self.s)
         self.n_ready = 0
-        self.options = dict(rules=rules, config=config or {}, fail=policy, shutdown='fail', **bridge)
-        if 'heartbeat' in (HERE.parents[1] / 'ips/control/config_schema.c').read_text():  # XXX
-            self.options['heartbeat'] = heartbeat_ms
+        self.options = dict(rules=rules, config=config or {}, fail=policy, shutdown='fail', heartbeat=heartbeat_ms, **bridge)
         self.d = None
 
     def start_process(self):
