@@ -32,7 +32,7 @@ static int take_nic(struct bridge *b, int side, const char *ifname, struct err *
         old); /* there is nothing to put back; should it be the same one, the maps remember what it was */
     if (bridge_open_nic(b, side, &nc, e))
         return e->code;
-    nic_info(b->nic[side], &info);
+    bridge_nic_info(b, side, &info);
     pthread_mutex_lock(&b->lock);
     b->side[side].gone = false;
     b->side[side].ifindex = info.ifindex;

@@ -116,6 +116,10 @@ static void say(const struct look *k, const char *what, json_t *more)
 
     json_object_update(fields, more);
     json_decref(more);
+    char *text = json_dumps(fields, JSON_COMPACT);
+    log_write(json_object_get(fields, "error") ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "io",
+              "bridge %s: %s %s", k->b->cfg->name, what, text ? text : "");
+    free(text);
     engine_event(what, k->b->cfg->name, fields);
 }
 
@@ -138,8 +142,6 @@ static void look_at_name(struct look *k, struct bridge_side *to)
         snprintf(remedy, sizeof(remedy),
                  "the next start needs the name in the configuration: put %s there, or %s back", k->is.ifname,
                  configured);
-    log_notice("io", "bridge %s: %s is now called %s%s%s", k->b->cfg->name, k->was->ifname, k->is.ifname,
-               remedy[0] ? "; " : "", remedy);
     say(k, "interface_renamed",
         json_pack("{s:s, s:s*}", "to", k->is.ifname, "remedy", remedy[0] ? remedy : NULL));
     snprintf(to->ifname, sizeof(to->ifname), "%s", k->is.ifname);
@@ -156,7 +158,6 @@ static void look_at_mtu(struct look *k, struct bridge_side *to)
         say(k, "mtu_changed", json_pack("{s:i, s:i}", "from", (int)k->was->mtu, "to", (int)k->is.mtu));
         return;
     }
-    log_err(LOG_LEVEL_WARNING, "io", &e);
     say(k, "mtu_changed",
         json_pack("{s:i, s:i, s:s, s:s}", "from", (int)k->was->mtu, "to", (int)k->is.mtu, "error", e.text,
                   "remedy", e.remedy));
@@ -224,8 +225,6 @@ static void look_at_program(struct look *k, struct bridge_side *to)
     xdp_detach_port(k->b->xdp, (uint32_t)k->side);
     int code = xdp_attach(k->b->xdp, &e);
     pthread_mutex_unlock(k->l->hands);
-    if (code)
-        log_err(LOG_LEVEL_ERROR, "io", &e);
     say(k, "program_detached",
         code ? json_pack("{s:s, s:s}", "error", e.text, "remedy", e.remedy)
              : json_pack("{s:s}", "done", "attached again"));
@@ -246,10 +245,10 @@ static void side_gone(struct look *k, const char *why)
     pthread_mutex_lock(k->l->hands);
     xdp_detach_port(k->b->xdp, (uint32_t)k->side);
     pthread_mutex_unlock(k->l->hands);
-    log_warning(
-        "io", "bridge %s: %s is gone (%s): nothing can cross until there is an interface of that name again",
-        k->b->cfg->name, k->was->ifname, why);
-    say(k, "interface_gone", json_pack("{s:s}", "why", why));
+    say(k, "interface_gone",
+        json_pack("{s:s, s:s, s:s}", "error", why, "remedy",
+                  "nothing can cross until there is an interface of that name", "name",
+                  k->b->cfg->interfaces[k->side]));
     set_side(k->b, k->side, &to);
     k->l->of[k->b->index].tries = 0;
     k->l->of[k->b->index].next_ns = 0;
@@ -374,7 +373,6 @@ static void rebuilt(struct links *l, struct bridge *b, const char *const fresh[2
             continue;
         to.known = false;
         set_side(b, side, &to);
-        log_notice("io", "bridge %s: %s is back", b->cfg->name, to.ifname);
         say(&k, "interface_back",
             json_pack("{s:i, s:i}", "ifindex", (int)to.ifindex, "tries", (int)l->of[b->index].tries));
     }

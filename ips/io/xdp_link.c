@@ -17,8 +17,10 @@ bool xdp_port_attached(struct xdp *x, uint32_t port)
     struct bpf_link_info info = {0};
     uint32_t size = sizeof(info);
 
-    return x->link_fd[port] >= 0 && bpf_obj_get_info_by_fd(x->link_fd[port], &info, &size) == 0 &&
-           info.xdp.ifindex == x->ifindex[port];
+    if (x->link_fd[port] < 0 || bpf_obj_get_info_by_fd(x->link_fd[port], &info, &size) != 0)
+        return false;
+    return info.type != BPF_LINK_TYPE_XDP ||
+           info.xdp.ifindex == x->ifindex[port]; /* else: behind a dispatcher */
 }
 
 bool xdp_port_known(struct xdp *x, uint32_t port)

@@ -357,3 +357,15 @@ def test_link_pass_and_a_crash(lab):
     crosses(lab, 'after')
     d.stop()
     assert 'UP' in link(lab.appliance, 'in0')['flags'], 'it was up before the first daemon'
+
+
+def test_flaps(lab):
+    """A cable with a bad contact: every change is counted, and in the end all is up."""
+    d = lab.ipsd(link_pass='on')
+    for _ in range(10):
+        lab.server.ip('link', 'set', 'lan0', 'down')
+        lab.server.ip('link', 'set', 'lan0', 'up')
+    crosses(lab, 'after')
+    wait_until(lambda: port(d, 1)['carrier_changes'] >= 20, 'twenty changes counted')
+    wait_until(lambda: d.status()['bridges'][0]['state'] == 'up', 'the bridge to be up')
+    assert engine(d, 'link_down', interface='in1')
