@@ -32,6 +32,7 @@
 #include "ips/log/engine.h"
 
 #define LOOK_MS              1000 /* what changes without a message is seen after so long */
+#define AGAIN_MS             20   /* a command has the bridges in hand */
 #define SETTLE_MS            5000 /* for two ends to agree on a speed */
 #define REBUILD_TRIES        10
 #define REBUILD_PAUSE_MS     250 /* before the second try; then twice as long each time */
@@ -61,6 +62,8 @@ struct links {
     struct nic_watch *watch;
     struct bridge_watch of[BRIDGES_MAX];
     uint64_t now_ns;
+    bool again;              /* soon: a command has the bridges in hand */
+    pthread_mutex_t looking; /* held while it looks; taken before hands, which is only tried for */
     pthread_t thread;
     bool quit;
 };
@@ -91,6 +94,15 @@ static void tell_ports(struct bridge *b)
         for (int side = 0; side < 2; side++)
             if (b->workers[i]->port[side])
                 port_set_down(b->workers[i]->port[side], !bridge_has_link(&b->side[side]));
+}
+
+/* What changes a bridge waits for a command that is under way, but nothing else does: the next look is soon. */
+static bool take_hands(struct links *l)
+{
+    if (pthread_mutex_trylock(l->hands) == 0)
+        return true;
+    l->again = true;
+    return false;
 }
 
 /* Somebody takes away what we set: it is set again, but not for ever. */
@@ -219,9 +231,12 @@ static void look_at_program(struct look *k, struct bridge_side *to)
     struct err e = {.code = 0};
 
     (void)to;
-    if (k->b->broken || xdp_port_attached(k->b->xdp, (uint32_t)k->side) || !may_mend(k))
+    if (k->b->broken || xdp_port_attached(k->b->xdp, (uint32_t)k->side) || !take_hands(k->l))
         return;
-    pthread_mutex_lock(k->l->hands);
+    if (!may_mend(k)) {
+        pthread_mutex_unlock(k->l->hands);
+        return;
+    }
     xdp_detach_port(k->b->xdp, (uint32_t)k->side);
     int code = xdp_attach(k->b->xdp, &e);
     pthread_mutex_unlock(k->l->hands);
@@ -242,7 +257,8 @@ static void side_gone(struct look *k, const char *why)
 
     to.gone = true;
     to.up = to.carrier = to.passed = false;
-    pthread_mutex_lock(k->l->hands);
+    if (!take_hands(k->l))
+        return;
     xdp_detach_port(k->b->xdp, (uint32_t)k->side);
     pthread_mutex_unlock(k->l->hands);
     say(k, "interface_gone",
@@ -405,8 +421,9 @@ static void mend(struct links *l, struct bridge *b)
     if ((!b->broken && !b->side[0].gone && !b->side[1].gone) || l->now_ns < of->next_ns ||
         !all_back(l, b, fresh))
         return;
+    if (!take_hands(l))
+        return;
     of->tries++;
-    pthread_mutex_lock(l->hands);
     code = bridge_rebuild(b, fresh, &e);
     pthread_mutex_unlock(l->hands);
     if (code)
@@ -441,8 +458,12 @@ static void *links_run(void *arg)
     struct links *l = arg;
 
     while (!__atomic_load_n(&l->quit, __ATOMIC_ACQUIRE)) {
+        pthread_mutex_lock(&l->looking);
+        l->again = false;
         look_at_all(l);
-        nic_watch_wait(l->watch, LOOK_MS);
+        int wait_ms = l->again ? AGAIN_MS : LOOK_MS;
+        pthread_mutex_unlock(&l->looking);
+        nic_watch_wait(l->watch, wait_ms);
     }
     return NULL;
 }
@@ -460,6 +481,7 @@ struct links *links_start(struct bridge *bridges, unsigned n, pthread_mutex_t *h
     l->bridges = bridges;
     l->n = n;
     l->hands = hands;
+    pthread_mutex_init(&l->looking, NULL);
     l->watch = nic_watch_new(e);
     if (!l->watch)
         goto fail;
@@ -476,8 +498,20 @@ struct links *links_start(struct bridge *bridges, unsigned n, pthread_mutex_t *h
     err_sys(e, -rc, "cannot start the thread that watches interfaces");
 fail:
     nic_watch_free(l->watch);
+    pthread_mutex_destroy(&l->looking);
     free(l);
     return NULL;
+}
+
+void links_pause(struct links *l)
+{
+    pthread_mutex_lock(&l->looking);
+}
+
+void links_resume(struct links *l)
+{
+    pthread_mutex_unlock(&l->looking);
+    nic_watch_wake(l->watch);
 }
 
 void links_stop(struct links *l)
@@ -492,5 +526,6 @@ void links_stop(struct links *l)
             if (l->bridges[i].side[side].passed)
                 hold(l, &l->bridges[i], side, false);
     nic_watch_free(l->watch);
+    pthread_mutex_destroy(&l->looking);
     free(l);
 }
