@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import socket
+import struct
+import threading
 
 import pytest
 
-from lab import IPSCTL, STANDIN, Ipsd, frame, run, wait_until
+from lab import IPSCTL, SERVER4, SLOW, STANDIN, Ipsd, frame, run, wait_until
 from test_life import settings
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no daemon')
@@ -71,6 +74,38 @@ def test_a_crash_with_fail_open_lets_frames_cross(lab, how):
     kill(d, getattr(signal, how))
     assert attached(lab) == before, 'the program must stay'
     assert crossed(lab) == 10
+
+
+@pytest.mark.lab(fail_open=True)
+def test_killed_under_traffic_with_fail_open(lab):
+    """A thousand numbered frames a second; what is lost is what the daemon had in hand, and none behind that."""
+    out, into = lab.client.tap('wan0'), lab.server.tap('lan0', ETHERTYPE)
+    d = lab.ipsd(fail='open', shutdown='fail')
+    ending, n = threading.Event(), [0]
+
+    def send():
+        while not ending.wait(0.001):
+            out.send(frame(ETHERTYPE, struct.pack('!I', n[0]) + bytes(50)))
+            n[0] += 1
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        for _ in range(3):
+            wait_until(lambda was=n[0]: n[0] > was + 200, 'frames to be sent')
+            kill(d)
+            wait_until(lambda was=n[0]: n[0] > was + 200, 'frames to be sent')
+            d = lab.ipsd(fail='open', shutdown='fail')
+    finally:
+        ending.set()
+        sender.join()
+    got = set()
+
+    def all_there():
+        got.update(struct.unpack('!I', f[14:18])[0] for f in into.drain())
+        return n[0] - 1 in got
+    wait_until(all_there, 'the last frame')
+    lost = sorted(set(range(n[0])) - got)
+    assert len(lost) <= 3 * 100 * SLOW, f'{len(lost)} of {n[0]} lost: {lost}'
 
 
 @pytest.mark.lab(fail_open=True)
@@ -279,3 +314,55 @@ def test_crash_loop_ends_in_the_fail_policy(lab):
     assert crossed(lab) == 10
     [e] = d.wait_events('engine', where=lambda e: e['engine']['event'] == 'takeover')
     assert e['engine']['bridge'] == 'br0' and e['engine']['attached'] and e['engine']['starts'] == 5
+
+
+@pytest.mark.lab(fail_open=True)
+def test_as_another_user(lab):
+    """The pins are that user's to remove, and the next daemon's, which starts as root, to take over."""
+    before = settings(lab)
+    config = {'user': 'nobody', 'log': {'dir': str(lab.dir / 'log')}}
+    (lab.dir / 'log').mkdir()
+    (lab.dir / 'log').chmod(0o777)
+    kill(lab.ipsd(fail='open', config=config))
+    assert crossed(lab) == 10
+    d = lab.ipsd(fail='open', config=config)
+    assert 'attached all the while' in d.said() and "now this build's" not in d.said()
+    d.process.send_signal(signal.SIGTERM)
+    assert d.wait_exit() == 0, d.said()
+    d.kill()
+    assert pins(lab) == [] and attached(lab) == {'in0': None, 'in1': None} and settings(lab) == before
+
+
+@pytest.mark.lab(fail_open=True)
+def test_what_a_rule_drops_never_crosses_when_closed(lab):
+    """A frame that a rule drops is sent all the time, while daemons are killed, ended and started."""
+    rule = 'drop udp any any -> any 7700 (msg:"never"; content:"evil"; sid:3100;)\n'
+    into = lab.server.socket(socket.AF_INET, socket.SOCK_DGRAM, bind=(SERVER4, 7700), timeout=1.0)
+    out = lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    ending, sent = threading.Event(), [0]
+
+    def send():
+        while not ending.wait(0.001):
+            out.sendto(b'evil %d' % sent[0], (SERVER4, 7700))
+            sent[0] += 1
+    d = lab.ipsd(rule, fail='closed', shutdown='fail')
+    lab.client.run(['ping', '-n', '-c', '1', '-W', '10', SERVER4])
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        for how in ('kill', 'stop', 'kill'):
+            wait_until(lambda n=sent[0]: sent[0] > n + 100, 'frames to be sent')
+            if how == 'kill':
+                kill(d)
+            else:
+                d.process.send_signal(signal.SIGTERM)
+                assert d.wait_exit() == 0
+                d.kill()
+            wait_until(lambda n=sent[0]: sent[0] > n + 100, 'frames to be sent')
+            d = lab.ipsd(rule, fail='closed', shutdown='fail')
+    finally:
+        ending.set()
+        sender.join()
+    assert sent[0] > 600
+    out.sendto(b'good', (SERVER4, 7700))
+    assert into.recv(100) == b'good', 'the first that crosses is the only one that may'
