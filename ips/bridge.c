@@ -44,6 +44,15 @@ static void say_takeover(const struct bridge *b)
                                "starts", (json_int_t)life.starts, "crashes", (json_int_t)life.crashes));
 }
 
+/* What an earlier daemon decided is in it. */
+static int open_cache(struct bridge *b, const struct config *cfg, struct err *e)
+{
+    xdp_memory(b->xdp, &b->memory);
+    flowcache_init(&b->cache, b->memory.flows, b->memory.keys, b->memory.flow_buckets, b->memory.secret);
+    flowcache_take_over(&b->cache, clock_mono_ns(), cfg->flow.udp_established_s * NS_PER_S);
+    return xdp_set_flags(b->xdp, STEER_USE_FLOWS, b->cfg->flow_cache_off ? 0 : STEER_USE_FLOWS, e);
+}
+
 static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
 {
     struct xdp_config xc = {.fail_policy = b->cfg->fail,
@@ -63,7 +72,8 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
     b->xdp = xdp_open(&xc, e);
     if (!b->xdp)
         return e->code;
-    xdp_memory(b->xdp, &b->memory);
+    if (open_cache(b, cfg, e))
+        return e->code;
     struct steer_strike strikes[STEER_STRIKES_MAX];
     int n = xdp_strikes(b->xdp, strikes, e);
     if (n > 0)
@@ -259,7 +269,9 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
                                  .poll = b->cfg->busy_poll != BUSY_POLL_ON,
                                  .rss = bridge_flows_arrive_at_owner(b),
                                  .inline_mode = true,
-                                 .expect = b->expect};
+                                 .expect = b->expect,
+                                 .cache = &b->cache,
+                                 .note_known = b->cfg->fail == STEER_FAIL_OPEN_KNOWN};
     struct worker *w = worker_new(&place, cfg, e);
 
     if (!w)

@@ -7,6 +7,7 @@
  */
 #include <jansson.h>
 #include "ips/control/config.h"
+#include "ips/io/flowcache.h"
 #include "ips/io/handoff.h"
 #include "ips/io/nic.h"
 #include "ips/io/umem.h"
@@ -38,6 +39,7 @@ struct bridge {
     struct nic *nic[2];
     struct xdp *xdp;
     struct xdp_memory memory; /* of its maps */
+    struct flowcache cache;   /* in it */
     struct umem *umem;
     struct expect *expect;   /* the workers' */
     struct handoff *handoff; /* NULL when every flow arrives at its owner */

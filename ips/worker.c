@@ -132,6 +132,13 @@ static void inject(struct worker *w, const struct packet *p, enum reject_to to)
     }
 }
 
+/* Its flow got a verdict, or is known clean: the kernel, and the next daemon, are to know. */
+static void remember(struct worker *w, const struct packet *p)
+{
+    flow_remember(w->flows, p, stream_synchronized(w->streams, p->flow),
+                  detect_settled_by(w->detect, p->flow), &w->counters);
+}
+
 /* One packet, when all that came before it are settled. */
 static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p)
 {
@@ -154,6 +161,8 @@ static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p
     app_end(w->app, p);
     beacon_stage(&w->beacon, STAGE_STREAM);
     stream_end(w->streams, p, &w->counters);
+    if (p->flow && w->to_remember[p->flow->standing])
+        remember(w, p);
     if (!reject || (w->port[1] && p->link != LINK_ETHERNET))
         return; /* what has no link header of its own gets no answer */
     counter_add(&w->counters, CTR_REJECTED, 1);

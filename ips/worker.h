@@ -46,6 +46,7 @@ struct worker {
     struct app *app;
     struct detect *detect;
     struct packet_pool *inner;            /* what the frames of the burst carry */
+    const bool *to_remember;              /* flow_to_remember(flows) */
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */
     const bool *quit;
     uint64_t now_ns, real_ns; /* the clocks of this round */

@@ -131,6 +131,11 @@ static void fill_app_config(struct app_config *ac, const struct config *cfg, con
     };
 }
 
+static bool logs_transactions(const char *events)
+{
+    return events[0] != '\0' && strcmp(events, "flow") != 0;
+}
+
 /* `all` is all transactions: a record for each flow of a flood must be asked for. */
 static bool names_flow(const char *events)
 {
@@ -182,6 +187,9 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     if (!w->defrag)
         return e->code;
     fill_stream_config(&sc, cfg, place);
+    if (place->cache)
+        flow_table_use_cache(w->flows, place->cache, place->note_known, !logs_transactions(cfg->log.events));
+    w->to_remember = flow_to_remember(w->flows);
     w->streams = stream_table_new(&sc, w->flows, e);
     if (!w->streams)
         return e->code;

@@ -17,9 +17,11 @@ struct worker_place {
     uint32_t number;    /* among all workers of the daemon: picks its scratch in the ruleset */
     int cpu;            /* -1: not pinned */
     bool poll, inline_mode;
-    bool rss;              /* the NICs bring both directions of a flow to one worker */
-    bool one_port;         /* capture mode */
-    struct expect *expect; /* of the bridge; outlives the worker */
+    bool rss;                /* the NICs bring both directions of a flow to one worker */
+    bool one_port;           /* capture mode */
+    struct expect *expect;   /* of the bridge; outlives the worker */
+    struct flowcache *cache; /* likewise; NULL: none */
+    bool note_known;         /* flows that were judged clean are to be known in it */
 };
 
 /* Flow table, defragmentation, event ring, detector, counters; ports, handoff, quit flag and ruleset are the caller's to set. */

@@ -75,6 +75,9 @@
     X(CTR_FLOW_EMERGENCY, "flow.emergencies", "times the table became full; over at nine tenths")            \
     X(CTR_FLOW_TAKEN_UP_AGAIN, "flow.taken_up_again",                                                        \
       "TCP flows that went on after frames crossed unseen: their streams begin anew")                        \
+    X(CTR_FLOW_CACHED, "flow.cached", "flows whose verdict was given to the kernel (verdict cache)")         \
+    X(CTR_FLOW_KNOWN, "flow.known", "flows that were noted as known clean (verdict cache)")                  \
+    X(CTR_FLOW_RECALLED, "flow.recalled", "flows that began with a verdict from the verdict cache")          \
     X(CTR_FLOW_NO_MEMORY, "flow.full", "packets inspected without a flow: table full, nothing to evict")     \
     X(CTR_EXC_MIDSTREAM, "exceptions.stream_midstream",                                                      \
       "flows whose start was not seen, and a policy applied")                                                \

@@ -36,6 +36,7 @@ struct bridge_config {
     uint32_t fail;            /* enum steer_fail_policy */
     unsigned *heartbeat_ms;   /* 20; 0: a worker\'s sign of life is not looked at */
     uint32_t shutdown;        /* enum bridge_shutdown */
+    bool flow_cache_off;      /* the kernel does not look into it */
     unsigned flow_cache_size; /* flows that the verdict cache holds; rounded up to a power of two */
     unsigned ring_size;       /* 2048 */
     unsigned frames;          /* 0 = enough for all rings of all queues and bursts in hand */

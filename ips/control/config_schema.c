@@ -76,6 +76,8 @@
 
 static const cyaml_strval_t bool_words[] = {{"off", 0},  {"on", 1}, {"false", 0},
                                             {"true", 1}, {"no", 0}, {"yes", 1}};
+static const cyaml_strval_t off_words[] = {{"on", 0},    {"off", 1}, {"true", 0},
+                                           {"false", 1}, {"yes", 0}, {"no", 1}};
 static const cyaml_strval_t mode_words[] = {
     {"auto", XDP_MODE_AUTO}, {"native", XDP_MODE_NATIVE}, {"generic", XDP_MODE_GENERIC}};
 static const cyaml_strval_t busy_words[] = {
@@ -133,6 +135,7 @@ static const cyaml_schema_field_t bridge_rows[] = {
     BRIDGE_WORD("fail", fail, fail_words),
     CYAML_FIELD_UINT_PTR("heartbeat", OPT, struct bridge_config, heartbeat_ms),
     BRIDGE_WORD("shutdown", shutdown, shutdown_words),
+    BRIDGE_WORD("flow_cache", flow_cache_off, off_words),
     CYAML_FIELD_UINT("flow_cache_size", OPT, struct bridge_config, flow_cache_size),
     CYAML_FIELD_UINT("ring_size", OPT, struct bridge_config, ring_size),
     CYAML_FIELD_UINT("frames", OPT, struct bridge_config, frames),

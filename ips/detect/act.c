@@ -49,18 +49,28 @@ static bool holds_for_flow(const struct detect *d, const struct rule *r, enum ma
     return !(r->flags & RULE_NEEDS_PAYLOAD) || p->ip_proto != IPPROTO_TCP || of_connection;
 }
 
-static void set_flow_verdict(const struct detect *d, const struct rule *r, enum match match,
-                             enum flow_verdict v)
+static void note_settled(struct detect *d, const struct rule *r)
 {
-    if (act_speaks_for_flow(d->p) && holds_for_flow(d, r, match))
-        flow_settle(d->p->flow, v, false);
+    d->settled.flow_id = d->p->flow->id;
+    d->settled.sid = d->rs->info[r - d->rs->rules].sid;
+}
+
+uint32_t detect_settled_by(const struct detect *d, const struct flow *f)
+{
+    return d->settled.flow_id == f->id ? d->settled.sid : 0;
+}
+
+static void set_flow_verdict(struct detect *d, const struct rule *r, enum match match, enum flow_verdict v)
+{
+    if (act_speaks_for_flow(d->p) && holds_for_flow(d, r, match) && flow_settle(d->p->flow, v, false))
+        note_settled(d, r);
 }
 
 /* The flow passes uninspected from the next packet on. */
-static void bypass(const struct packet *p)
+static void bypass(struct detect *d, const struct rule *r)
 {
-    if (act_speaks_for_flow(p))
-        flow_settle(p->flow, FLOW_PASS, true);
+    if (act_speaks_for_flow(d->p) && flow_settle(d->p->flow, FLOW_PASS, true))
+        note_settled(d, r);
 }
 
 static void pass(struct detect *d, const struct rule *r, enum match match)
@@ -162,7 +172,7 @@ static void act(struct detect *d, const struct matched *m)
     if (d->inline_mode && v.action != ACTION_ALERT)
         block(d, r, a, v.by_rate_filter);
     if ((r->flags & RULE_BYPASS) && d->p->verdict != VERDICT_DROP)
-        bypass(d->p);
+        bypass(d, r);
     if (v.answer == THRESHOLD_SILENT || (r->flags & RULE_NOALERT))
         return;
     if (d->n_alerts < ALERTS_MAX)

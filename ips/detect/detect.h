@@ -47,6 +47,8 @@ bool detect_packet(struct detect *d, const struct ruleset *rs, struct packet *p)
 void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p);
 void detect_point(void *detect, struct app *a, const struct app_view *v);
 bool detect_end(struct detect *d, struct packet *p);
+/* The rule that settled the flow with the packet that detect_end() was last called for; 0: none did. */
+uint32_t detect_settled_by(const struct detect *d, const struct flow *f);
 /* Parsers' events (an app_hooks.log with the same arg). */
 void detect_log(void *detect, const struct app_record *r);
 /* Files to be kept (an app_hooks.file). */

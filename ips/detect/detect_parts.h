@@ -82,6 +82,10 @@ struct detect {
     struct alert alerts[ALERTS_MAX];
     uint32_t n_alerts;
     struct alert drop; /* by the first rule that dropped it */
+    struct {
+        uint64_t flow_id;
+        uint32_t sid;
+    } settled; /* the last flow that a rule settled */
     bool has_drop;
     bool drop_said; /* its drop event is written */
     bool hit_step_limit, hit_pcre_limit;

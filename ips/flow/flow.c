@@ -38,17 +38,31 @@ static uint32_t *bucket_of(const struct flow_table *t, uint32_t hash)
     return &t->buckets[(hash * 0x9e3779b1u) >> t->bucket_shift];
 }
 
-/* When the flow's time is over; at once when it is detached. */
-static uint64_t deadline_of(const struct flow_table *t, const struct flow *f)
+uint64_t flow_timeout_ns(const struct flow_table *t, const struct flow *f)
 {
-    if (f->flags & FLOW_DETACHED)
-        return 0;
     enum timeout_class class = f->proto == IPPROTO_TCP                                  ? CLASS_TCP
                                : f->proto == IPPROTO_UDP                                ? CLASS_UDP
                                : f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6 ? CLASS_ICMP
                                                                                         : CLASS_OTHER;
 
-    return f->last_ns + t->timeout_ns[class][f->state];
+    return t->timeout_ns[class][f->state];
+}
+
+/* When the flow's time is over; at once when it is detached. */
+static uint64_t deadline_of(const struct flow_table *t, const struct flow *f)
+{
+    return f->flags & FLOW_DETACHED ? 0 : f->last_ns + flow_timeout_ns(t, f);
+}
+
+/* Nothing of it was seen for too long, here or by the program. */
+static bool is_over(struct flow_table *t, struct flow *f, uint64_t now_ns)
+{
+    if (now_ns < deadline_of(t, f))
+        return false;
+    if (!t->cache || f->cached == FLOW_UNCACHED || (f->flags & FLOW_DETACHED))
+        return true;
+    flow_used(t, f, now_ns);
+    return now_ns >= deadline_of(t, f);
 }
 
 static struct wheel *wheel_of(struct flow_table *t, const struct flow *f)
@@ -76,10 +90,19 @@ static void unhash(struct flow_table *t, struct flow *f)
     *link = f->next;
 }
 
+/* What the program may do with its frames ends with the flow, and what it did is the flow's. */
+static void uncache(struct flow_table *t, struct flow *f, enum flow_end why)
+{
+    if (t->cache && f->cached != FLOW_UNCACHED)
+        flow_forget(t, f, why);
+    f->cached = FLOW_UNCACHED;
+}
+
 /* The flow lives on for packets that point to it, but no lookup finds it; the next flow_expire() frees it. */
 static void detach(struct flow_table *t, struct flow *f, uint64_t now_ns)
 {
     unhash(t, f);
+    uncache(t, f, FLOW_END_REUSED);
     clear_timer(t, f);
     f->flags |= FLOW_DETACHED;
     set_timer(t, f, now_ns);
@@ -97,6 +120,7 @@ static void release(struct flow_table *t, struct flow *f, enum flow_end why)
 {
     if (!(f->flags & FLOW_DETACHED))
         unhash(t, f);
+    uncache(t, f, why);
     if (t->vars)
         vars_clear(t->vars, &t->vars_of[f - t->flows]);
     tell(t, f, why);
@@ -119,7 +143,9 @@ static enum evicted evict_from(struct flow_table *t, struct wheel *w, uint64_t n
         if (node == WHEEL_NONE)
             break;
         held[n++] = node;
-        const struct flow *f = &t->flows[node];
+        struct flow *f = &t->flows[node];
+        if (t->cache && f->cached == FLOW_CACHED)
+            flow_used(t, f, now_ns);
         uint64_t deadline = deadline_of(t, f);
         if (f->last_ns >= t->burst_ns || deadline >= best_ns)
             continue;
@@ -182,6 +208,7 @@ static struct flow *open_flow(struct flow_table *t, struct packet *p, const stru
         .last_ns = p->now_ns,
         .id = t->next_id++,
         .start_ts_ns = p->ts_ns,
+        .isn = {k->proto == IPPROTO_TCP ? 0 : 1u + p->in_port},
     };
     uint32_t *bucket = bucket_of(t, f->hash);
     f->next = *bucket;
@@ -258,6 +285,8 @@ static struct flow *begin(struct flow_table *t, struct packet *p, const struct f
         exception_apply(EXC_FLOW_MEMCAP, t->cfg.on_memcap, p, c);
         return NULL;
     }
+    if (t->cache)
+        flow_recall(t, f, p, c);
     if (reopened) {
         f->flags |= FLOW_SYN;
         f->isn[0] = p->tcp_ack - 1;
@@ -283,7 +312,7 @@ static bool lookup_quoted(struct flow_table *t, struct packet *p)
         return false;
     p->hash = flow_key_hash(&k);
     p->flow = find(t, p, &k, &dir);
-    if (p->flow && p->now_ns >= deadline_of(t, p->flow))
+    if (p->flow && is_over(t, p->flow, p->now_ns))
         p->flow = NULL;
     if (p->flow)
         p->flags |= PKT_QUOTES | (dir ? PKT_TO_CLIENT : 0) |
@@ -294,16 +323,27 @@ static bool lookup_quoted(struct flow_table *t, struct packet *p)
 
 void flow_escaped(struct flow_table *t, uint64_t before_ns)
 {
+    uint64_t changed_ns = t->cache ? __atomic_load_n(&t->cache->changed_ns, __ATOMIC_ACQUIRE) : 0;
+
     t->escaped_ns = before_ns;
+    t->look_ns = before_ns > changed_ns ? before_ns : changed_ns;
 }
 
-/* Frames crossed unseen since the flow's last one. */
-static void take_up_again(struct flow_table *t, const struct flow *f, struct counters *c)
+void flow_take_up_again(struct flow_table *t, const struct flow *f, struct counters *c)
 {
     if (f->proto != IPPROTO_TCP || f->verdict != FLOW_INSPECT)
         return;
     tell(t, f, FLOW_TAKEN_UP_AGAIN);
     counter_add(c, CTR_FLOW_TAKEN_UP_AGAIN, 1);
+}
+
+/* Since the flow was last seen, frames crossed unseen, or an operator spoke. */
+static void look(struct flow_table *t, struct flow *f, const struct packet *p, struct counters *c)
+{
+    if (f->last_ns < t->escaped_ns)
+        flow_take_up_again(t, f, c);
+    if (t->cache)
+        flow_changed(t, f, p->now_ns, c);
 }
 
 void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
@@ -317,7 +357,7 @@ void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
     if (p->hash == 0)
         p->hash = flow_key_hash(&k);
     struct flow *f = find(t, p, &k, &dir);
-    if (f && p->now_ns >= deadline_of(t, f)) {
+    if (f && is_over(t, f, p->now_ns)) {
         detach(t, f, p->now_ns);
         f = NULL;
     } else if (f && k.proto == IPPROTO_TCP && flow_tcp_reopens(f, p, dir)) {
@@ -330,8 +370,8 @@ void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
         if (!f)
             return;
         dir = flow_key_match(&k, f) == 1;
-    } else if (f->last_ns < t->escaped_ns) {
-        take_up_again(t, f, c);
+    } else if (f->last_ns < t->look_ns) {
+        look(t, f, p, c);
     }
     p->flow = f;
     p->flags |= dir ? PKT_TO_CLIENT : 0;
@@ -452,9 +492,8 @@ static unsigned expire(struct flow_table *t, struct wheel *w, uint64_t now_ns, u
             break;
         budget--;
         struct flow *f = &t->flows[node];
-        uint64_t deadline = deadline_of(t, f);
-        if (deadline > now_ns) {
-            wheel_set(w, node, now_ns, deadline);
+        if (!is_over(t, f, now_ns)) {
+            wheel_set(w, node, now_ns, deadline_of(t, f));
             continue;
         }
         release(t, f, f->flags & FLOW_DETACHED ? FLOW_END_REUSED : FLOW_END_TIMEOUT);

@@ -11,17 +11,31 @@
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
 #include "ips/base/vars.h"
+#include "ips/io/flowcache.h"
 #include "ips/io/packet.h"
 
 enum flow_state { FLOW_NEW, FLOW_ESTABLISHED, FLOW_CLOSED };
 enum flow_verdict { FLOW_INSPECT, FLOW_PASS, FLOW_DROP };
+enum flow_cached { /* what there may be of it in the verdict cache */
+                   FLOW_UNCACHED,
+                   FLOW_CACHED_KNOWN,    /* that it is known clean, or nothing, since it cannot be said */
+                   FLOW_CACHED,          /* its verdict, or nothing, since it is not the kernel's to settle */
+                   FLOW_CACHED_OPERATOR, /* an operator's verdict, which may end before the flow */
+};
+#define FLOW_STANDINGS 64
 
 struct flow {
     /* hot, one cache line: what every packet of the flow touches */
     uint32_t hash, next; /* chain in the bucket: index + 1, 0 ends it */
-    uint8_t state : 2;   /* enum flow_state */
-    uint8_t verdict : 2; /* enum flow_verdict: holds for every later packet; the first one set wins */
-    uint8_t exceptions;  /* bit for each enum exception that its packets met */
+    union {
+        struct {
+            uint8_t state : 2;   /* enum flow_state */
+            uint8_t verdict : 2; /* enum flow_verdict: holds for every later packet; the first one set wins */
+            uint8_t cached : 2;  /* enum flow_cached */
+        };
+        uint8_t standing; /* the three of them */
+    };
+    uint8_t exceptions; /* bit for each enum exception that its packets met */
     uint8_t proto, ip_version;
     uint8_t tcp_seen[2]; /* TCP flags seen so far, by direction (0 = to_server) */
     uint16_t flags;      /* enum flow_flag */
@@ -37,7 +51,7 @@ struct flow {
     uint32_t timer_next, timer_prev; /* wheel slot list */
     uint32_t isn
         [2]; /* TCP: [0] of the opener's SYN; [1] of the SYN/ACK, and with FLOW_REOPEN_* of the later SYN that
-                        may reopen the connection */
+                        may reopen the connection. Others: 1 + the port that the end was heard through, 0: unknown */
 };
 _Static_assert(sizeof(struct flow) == 128, "a flow is two cache lines");
 
@@ -144,6 +158,18 @@ void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct 
  * numbers and protocols, and nothing is impossible. Who opened them, totals, state and what rules remember stay.
  */
 void flow_escaped(struct flow_table *t, uint64_t before_ns);
+/*
+ * From here on flows that begin ask the verdict cache, and their entries go when they end. known: flows that were judged
+ * clean are noted (fail: open-known). passed: flows that a pass rule let through need not be parsed either. Control
+ * thread, before the worker starts; c outlives the table.
+ */
+void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool known, bool passed);
+/* By a flow's standing: whether flow_remember() has anything to do when the packet was judged. */
+const bool *flow_to_remember(const struct flow_table *t);
+/* synchronized: TCP, and each end has acknowledged through its own port what the other sent. sid: of the rule that settled
+ * the flow; 0: none. */
+void flow_remember(struct flow_table *t, const struct packet *p, bool synchronized, uint32_t sid,
+                   struct counters *c);
 /* Removes all flows: the end. */
 void flow_flush(struct flow_table *t);
 #endif

@@ -81,7 +81,8 @@ static uint32_t realm_of(const struct packet *p)
         layers[n].tunnel = p->tunnel;
         layers[n].n_vlans = (uint8_t)packet_vlan_ids(p, layers[n].vlan);
     }
-    return (uint32_t)XXH3_64bits_withSecret(layers, n * sizeof(layers[0]), secret, sizeof(secret)) | 1u << 31;
+    return (uint32_t)XXH3_64bits_withSecret(layers, n * sizeof(layers[0]), secret, sizeof(secret)) |
+           FLOW_REALM_HASHED;
 }
 
 /* Every packet with an IP header can be hashed; see flow_key_of() for which have a flow. */

@@ -21,6 +21,8 @@ struct flow_table {
     bool emergency;      /* it was full, and is not down to nine tenths yet */
     uint64_t burst_ns;   /* no flow with last_ns at or after it may be freed */
     uint64_t escaped_ns; /* frames crossed unseen until then */
+    uint64_t
+        look_ns; /* flows that were not seen since then may have missed something: that, or the operator's word */
     uint64_t next_id;
     uint64_t timeout_ns[CLASS_N][FLOW_CLOSED + 1];
     struct wheel wheels[2]; /* [FLOW_PROVEN set]: flows that have proven to be real, and all others */
@@ -29,9 +31,31 @@ struct flow_table {
         void *arg;
     } released[RELEASED_MAX]; /* the last one first */
     unsigned n_released;
+    struct flowcache *cache; /* NULL: none */
+    bool cache_passed;
+    bool to_remember[FLOW_STANDINGS];
     struct flow_config cfg;
     size_t buckets_bytes, flows_bytes;
 };
+
+#define FLOW_REALM_HASHED (1u << 31) /* in flow.vlans: a hash (flow_key.c) */
+
+/* --- flow.c, for flow_cache.c --- */
+
+uint64_t flow_timeout_ns(const struct flow_table *t, const struct flow *f);
+/* What is kept of its streams and protocols goes: they have a hole. */
+void flow_take_up_again(struct flow_table *t, const struct flow *f, struct counters *c);
+
+/* --- flow_cache.c; t->cache is set --- */
+
+/* The flow begins with p. */
+void flow_recall(struct flow_table *t, struct flow *f, const struct packet *p, struct counters *c);
+/* An operator may have said something about it. */
+void flow_changed(struct flow_table *t, struct flow *f, uint64_t now_ns, struct counters *c);
+/* Its time seems to be over: last_ns says then when the program last settled a frame of it. */
+void flow_used(struct flow_table *t, struct flow *f, uint64_t now_ns);
+/* It ends: totals have what the program counted. */
+void flow_forget(struct flow_table *t, struct flow *f, enum flow_end why);
 
 /* As the packet has it: [0] source, [1] destination. For ICMP the ports are id and type class, in that order in both
  * directions. No padding: it is hashed as bytes. */

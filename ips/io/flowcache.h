@@ -22,18 +22,19 @@ struct flowcache {
     struct steer_key_info *keys;
     uint64_t mask; /* buckets - 1 */
     __u64 secret[2];
-    uint32_t changes; /* times that an operator changed it; workers compare it once a burst */
+    uint64_t changed_ns; /* when an operator last changed it; flows that were not seen since look once */
 };
 
 /* What is to be written. */
 struct flowcache_verdict {
-    uint32_t kind;       /* enum steer_kind */
+    uint32_t kind;       /* enum steer_kind, or FLOWCACHE_WITHDRAWN */
     uint32_t idle_ms;    /* FLOWCACHE_NEVER_IDLE: silence does not end it */
     uint64_t expires_ns; /* 0: silence alone ends it */
     uint32_t sid;        /* 0: no rule */
     uint32_t why;        /* enum flowcache_why */
 };
 #define FLOWCACHE_NEVER_IDLE UINT32_MAX
+#define FLOWCACHE_WITHDRAWN  0 /* no verdict: the flow's worker is to give up the one it has */
 
 /* A copy of an entry. [0] was sent by the lower end of the key. */
 struct flowcache_entry {

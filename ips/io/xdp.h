@@ -70,7 +70,7 @@ struct xdp_memory {
     struct steer_bucket *flows;
     struct steer_key_info *keys; /* flow_buckets * STEER_WAYS */
     uint32_t flow_buckets;
-    uint64_t secret[2]; /* of tags */
+    __u64 secret[2]; /* of tags */
 };
 void xdp_memory(const struct xdp *x, struct xdp_memory *out);
 

@@ -530,6 +530,14 @@ bool stream_sizes(const struct stream_table *t, const struct packet *p, uint32_t
     return true;
 }
 
+bool stream_synchronized(const struct stream_table *t, const struct flow *f)
+{
+    const struct tcp *tcp = &t->tcp[flow_index(t->flows, f)];
+
+    return f->proto == IPPROTO_TCP && (tcp->dir[0].flags & tcp->dir[1].flags & TCP_SAW_ACK) &&
+           tcp->dir[0].in_port != tcp->dir[1].in_port;
+}
+
 bool stream_finishes(const struct stream_table *t, const struct packet *p)
 {
     const struct segment *h = &t->hand;

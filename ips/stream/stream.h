@@ -71,6 +71,8 @@ void stream_prefetch(const struct stream_table *t, uint32_t flow_index);
 bool stream_sizes(const struct stream_table *t, const struct packet *p, uint32_t size[2]);
 /* Between begin and end: the packet ends its direction (FIN), and everything in front of it is there. */
 bool stream_finishes(const struct stream_table *t, const struct packet *p);
+/* Each end has acknowledged, through its own port, what the other sent. */
+bool stream_synchronized(const struct stream_table *t, const struct flow *f);
 /* Bytes of the pool in use; any thread. */
 uint64_t stream_table_bytes(const struct stream_table *t);
 #endif

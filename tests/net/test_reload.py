@@ -119,7 +119,7 @@ def test_a_flow_that_was_dropped_stays_dropped_over_a_reload(lab):
     wait_until(lambda: d.drops()['rules'] >= 1, 'the rule to act')
     d.rules.write_text('alert tcp any any -> any 7400 (msg:"mild"; content:"mild"; sid:2201;)\n')
     d.ctl('rules', 'reload')
-    before = d.drops()['flow_drop']
+    before = d.stats()['steer.flow_drop']
     end.send(b'answer')
-    wait_until(lambda: d.drops()['flow_drop'] > before, 'the flow to stay dropped')
+    wait_until(lambda: d.stats()['steer.flow_drop'] > before, 'the flow to stay dropped')
     assert not select.select([c], [], [], 0.3)[0]

@@ -70,7 +70,7 @@ def test_the_whole_flow_stays_dropped(lab):
     client.send(b'something evil\n')
     wait_until(lambda: d.drops()['rules'] >= 1, 'the rule to act')
     end.send(b'a harmless answer\n')  # neither direction crosses any more
-    wait_until(lambda: d.drops()['flow_drop'] >= 1, 'the flow to stay dropped')
+    wait_until(lambda: d.stats()['steer.flow_drop'] >= 1, 'the flow to stay dropped, in the kernel')
     for s in (client, end):
         assert not select.select([s], [], [], 0.3)[0]
     # another flow between the same hosts lives
@@ -90,7 +90,7 @@ def test_drop_one_packet_of_udp_noise(lab):
         c.sendto(b'y%d' % i, (SERVER4, 7201))
         assert yes.recv(100) == b'y%d' % i
     assert not select.select([no], [], [], 0)[0]
-    wait_until(lambda: d.drops()['rules'] + d.drops()['flow_drop'] == 20, '20 counted drops')
+    wait_until(lambda: d.drops()['rules'] + d.drops()['flow_drop'] + d.stats()['steer.flow_drop'] == 20, '20 counted drops')
 
 
 @pytest.mark.parametrize('v6', [False, True], ids=['ipv4', 'ipv6'])
