@@ -35,7 +35,7 @@
 #define AGAIN_MS             20   /* a command has the bridges in hand */
 #define SETTLE_MS            5000 /* for two ends to agree on a speed */
 #define REBUILD_TRIES        10
-#define REBUILD_PAUSE_MS     250 /* before the second try; then twice as long each time */
+#define REBUILD_PAUSE_MS     1000 /* before the second try; then twice as long each time */
 #define REBUILD_PAUSE_MAX_MS 30000
 #define MENDS_MAX \
     5 /* times that a setting is set again, of those that somebody takes away; one more each minute */
@@ -53,6 +53,7 @@ struct bridge_watch {
     struct side_watch side[2];
     unsigned tries; /* to rebuild, since the last that succeeded */
     uint64_t next_ns;
+    uint32_t tried[2]; /* index of the interface that was tried; 0: none */
 };
 
 struct links {
@@ -363,17 +364,24 @@ static void pass_on(struct links *l, struct bridge *b, int side)
 
 /* --- rebuild ---------------------------------------------------------------------------------------------------- */
 
-/* True when every side that is gone has an interface of its configured name again. */
+/* True when every side that is gone has an interface of its configured name again. One that was not there before has all
+ * tries before it. */
 static bool all_back(struct links *l, struct bridge *b, const char *fresh[2])
 {
+    struct bridge_watch *of = &l->of[b->index];
     struct nic_facts is;
 
     for (int side = 0; side < 2; side++) {
-        const char *name = b->cfg->interfaces[side];
-
-        fresh[side] = b->side[side].gone ? name : NULL;
-        if (fresh[side] && (nic_watch_read(l->watch, name, 0, &is) != 0))
+        fresh[side] = b->side[side].gone ? b->cfg->interfaces[side] : NULL;
+        if (!fresh[side])
+            continue;
+        if (nic_watch_read(l->watch, fresh[side], 0, &is) != 0)
             return false;
+        if (of->tried[side] != is.ifindex) {
+            of->tried[side] = is.ifindex;
+            of->tries = 0;
+            of->next_ns = 0;
+        }
     }
     return true;
 }
@@ -418,10 +426,9 @@ static void mend(struct links *l, struct bridge *b)
     const char *fresh[2];
     int code;
 
-    if ((!b->broken && !b->side[0].gone && !b->side[1].gone) || l->now_ns < of->next_ns ||
-        !all_back(l, b, fresh))
+    if (!b->broken && !b->side[0].gone && !b->side[1].gone)
         return;
-    if (!take_hands(l))
+    if (!all_back(l, b, fresh) || l->now_ns < of->next_ns || !take_hands(l))
         return;
     of->tries++;
     code = bridge_rebuild(b, fresh, &e);
