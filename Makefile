@@ -46,7 +46,7 @@ BPF_SKEL := $(BUILD)/bpf/steer.skel.h
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/rules/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPF_BIN  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
-STEER_LAB := $(BUILD)/tests/bpf/steer_lab.o
+STEER_LAB := $(patsubst %,$(BUILD)/tests/bpf/%.o,steer_lab steer_reader)
 NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/net/evade_%,$(wildcard tests/net/*.c)))
 NUMBERS  := $(BUILD)/tests/faults/numbers
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))

@@ -15,30 +15,13 @@
 #define SETTLES(kind)     (1u << (kind))
 #define SETTLES_MASK_BITS 32
 
-/* Which end of the key sent the frame: the lower one is 0. */
-static __always_inline int flow_end(const struct packet *p)
-{
-    for (int i = 0; i < 4; i++)
-        if (p->addr[0][i] != p->addr[1][i])
-            return bpf_ntohl(p->addr[0][i]) > bpf_ntohl(p->addr[1][i]);
-    return p->port[0] > p->port[1];
-}
-
 /* The tag of the frame's flow, or 0: it has none that user space could mean. */
 __noinline __u64 flow_tag(const struct packet *p, const struct steer_config *config)
 {
     struct steer_key key = {};
 
-    if (!p || !config || !(p->facts & PACKET_WHOLE) || p->n_vlans > 2)
+    if (!p || !config || !packet_key(p, &key))
         return 0;
-    int end = flow_end(p);
-    __builtin_memcpy(key.addr[0], end ? p->addr[1] : p->addr[0], sizeof(key.addr[0]));
-    __builtin_memcpy(key.addr[1], end ? p->addr[0] : p->addr[1], sizeof(key.addr[1]));
-    key.port_be[0] = bpf_htons(end ? p->port[1] : p->port[0]);
-    key.port_be[1] = bpf_htons(end ? p->port[0] : p->port[1]);
-    key.proto = p->proto;
-    key.version = p->version;
-    key.vlans = p->vlans;
     return steer_tag(&key, config->key);
 }
 
@@ -76,7 +59,7 @@ static __always_inline __u32 settle(struct steer_flow *f, const struct packet *p
     if (__sync_val_compare_and_swap(&f->tag, tag, tag) != tag) /* a barrier too: what was read came before */
         return 0;
     f->last_ns = now_ns;
-    if (kind != STEER_KIND_SOURCE && flow_end(p)) {
+    if (kind != STEER_KIND_SOURCE && packet_end(p)) {
         __sync_fetch_and_add(&f->pkts[1], 1);
         __sync_fetch_and_add(&f->bytes[1], p->bytes);
     } else {

@@ -92,7 +92,7 @@ __noinline int lines_action(const struct packet *p, __u32 lines)
 
     if (!p)
         return STEER_INSPECT;
-#pragma clang loop unroll(disable)
+    NO_UNROLL
     for (__u32 i = 0; i < STEER_LINES_MAX && i < n; i++) {
         __u32 key = first + i;
         const struct steer_line *line = bpf_map_lookup_elem(&steer_lines, &key);

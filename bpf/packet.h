@@ -243,7 +243,7 @@ static __always_inline int at_extension(const struct packet *p)
 /* What follows the IP header. False: broken. */
 static __always_inline int read_behind_ip(struct xdp_md *ctx, struct packet *p, __u32 off, __u32 len)
 {
-#pragma clang loop unroll(disable)
+    NO_UNROLL
     for (int i = 0; i < EXT_MAX && at_extension(p); i++) {
         const __u8 *h = PACKET_AT(ctx, off, 8);
         __u8 kind = p->proto;
@@ -300,6 +300,7 @@ static __always_inline int read_behind_ipv6(struct xdp_md *ctx, struct packet *p
 }
 
 /* Goes on where packet_read_link() ended. A function of its own, verified once, whatever called it. */
+int packet_read_transport(struct xdp_md *ctx, struct packet *p);
 __noinline int packet_read_transport(struct xdp_md *ctx, struct packet *p)
 {
     int fine = 0;
@@ -316,5 +317,32 @@ __noinline int packet_read_transport(struct xdp_md *ctx, struct packet *p)
     if (!fine || (p->version && addresses_broken(p)))
         p->facts |= PACKET_BROKEN;
     return 0;
+}
+
+/* --- the flow's key ----------------------------------------------------------------------------------------------- */
+
+/* Which end of the key sent the frame: the lower one is 0. */
+static __always_inline int packet_end(const struct packet *p)
+{
+    for (int i = 0; i < 4; i++)
+        if (p->addr[0][i] != p->addr[1][i])
+            return bpf_ntohl(p->addr[0][i]) > bpf_ntohl(p->addr[1][i]);
+    return p->port[0] > p->port[1];
+}
+
+/* *key is all zeros. False: the frame has none. */
+static __always_inline int packet_key(const struct packet *p, struct steer_key *key)
+{
+    if (!(p->facts & PACKET_WHOLE) || p->n_vlans > 2)
+        return 0;
+    int end = packet_end(p);
+    __builtin_memcpy(key->addr[0], end ? p->addr[1] : p->addr[0], sizeof(key->addr[0]));
+    __builtin_memcpy(key->addr[1], end ? p->addr[0] : p->addr[1], sizeof(key->addr[1]));
+    key->port_be[0] = bpf_htons(end ? p->port[1] : p->port[0]);
+    key->port_be[1] = bpf_htons(end ? p->port[0] : p->port[1]);
+    key->proto = p->proto;
+    key->version = p->version;
+    key->vlans = p->vlans;
+    return 1;
 }
 #endif
