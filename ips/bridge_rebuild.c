@@ -51,14 +51,11 @@ static void set_broken(struct bridge *b, bool broken)
     pthread_mutex_unlock(&b->lock);
 }
 
-static void pause_workers(struct bridge *b)
+/* Whether workers that are stopped from now on keep their flows, for the thread that goes on. */
+static void keep_flows(struct bridge *b, bool keep)
 {
     for (uint32_t i = 0; i < b->n_workers; i++)
-        b->workers[i]->keep_flows = true;
-    bridge_stop_workers(b);
-    for (uint32_t i = 0; i < b->n_workers; i++)
-        b->workers[i]->keep_flows = false;
-    __atomic_store_n(&b->quit, false, __ATOMIC_RELAXED);
+        b->workers[i]->keep_flows = keep;
 }
 
 int bridge_rebuild(struct bridge *b, const char *const fresh[2], struct err *e)
@@ -68,15 +65,22 @@ int bridge_rebuild(struct bridge *b, const char *const fresh[2], struct err *e)
         if (fresh[side] && take_nic(b, side, fresh[side], e))
             return e->code;
     set_broken(b, true);
-    pause_workers(b);
+    keep_flows(b, true);
+    bridge_stop_workers(b);
+    __atomic_store_n(&b->quit, false, __ATOMIC_RELAXED);
     bridge_close_ports(b);
     for (int side = 0; side < 2; side++)
         if (xdp_replace_port(b->xdp, (uint32_t)side, b->side[side].ifname, b->side[side].ifindex, e))
             return e->code;
     for (uint32_t i = 0; i < b->n_workers; i++)
         b->workers[i]->cfg.rss = bridge_flows_arrive_at_owner(b);
-    if (bridge_open_ports(b, e) || bridge_start_workers(b, e))
+    if (bridge_open_ports(b, e))
         return e->code;
+    if (bridge_start_workers(b, e)) {
+        bridge_close_ports(b);
+        return e->code;
+    }
+    keep_flows(b, false);
     /* frames may have crossed meanwhile, between the flows' last ones and the next */
     __atomic_store_n(&b->escaped_ns, clock_mono_ns(), __ATOMIC_RELEASE);
     set_broken(b, false);

@@ -386,21 +386,30 @@ static bool all_back(struct links *l, struct bridge *b, const char *fresh[2])
     return true;
 }
 
-static void rebuilt(struct links *l, struct bridge *b, const char *const fresh[2])
+/* The sides that were gone and are not: to be looked at as new. */
+static void say_back(struct links *l, struct bridge *b, const char *const fresh[2])
 {
     for (int side = 0; side < 2; side++) {
         struct look k = {
             .l = l, .b = b, .side = side, .was = &b->side[side], .own = &l->of[b->index].side[side]};
         struct bridge_side to = *k.was;
 
-        if (!fresh[side])
+        if (!fresh[side] || to.gone)
             continue;
         to.known = false;
         set_side(b, side, &to);
-        say(&k, "interface_back",
-            json_pack("{s:i, s:i}", "ifindex", (int)to.ifindex, "tries", (int)l->of[b->index].tries));
+        say(&k, "interface_back", json_pack("{s:i}", "ifindex", (int)to.ifindex));
     }
-    l->of[b->index].tries = 0;
+}
+
+static void rebuilt(struct links *l, struct bridge *b)
+{
+    struct bridge_watch *of = &l->of[b->index];
+
+    log_notice("io", "bridge %s: rebuilt", b->cfg->name);
+    engine_event("bridge_rebuilt", b->cfg->name, json_pack("{s:i}", "tries", (int)of->tries));
+    of->tries = 0;
+    of->next_ns = 0;
 }
 
 static void rebuild_failed(struct links *l, struct bridge *b, const struct err *e)
@@ -433,10 +442,11 @@ static void mend(struct links *l, struct bridge *b)
     of->tries++;
     code = bridge_rebuild(b, fresh, &e);
     pthread_mutex_unlock(l->hands);
+    say_back(l, b, fresh);
     if (code)
         rebuild_failed(l, b, &e);
     else
-        rebuilt(l, b, fresh);
+        rebuilt(l, b);
 }
 
 /* --- the thread ------------------------------------------------------------------------------------------------- */

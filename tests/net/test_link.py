@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lab import CLIENT4, SERVER4, SERVER_MAC, SLOW, frame, run, wait_until
+from lab import BUILD, CLIENT4, SERVER4, SERVER_MAC, SLOW, frame, run, wait_until
 
 TEST_TYPE = 0x88b5  # for experiments: not IP, forwarded as it is
 TICKS = os.sysconf('SC_CLK_TCK')
@@ -265,6 +265,35 @@ def test_rebuild_fails_and_succeeds(lab):
     plug_server(lab, queues=2)
     wait_engine(d, 'interface_back', seconds=10)
     crosses(lab, 'after')
+
+
+def test_broken_and_mended(lab):
+    """Another program is on the interface that comes back: the bridge is left without sockets and says so; what the other
+    side sends follows the fail policy; the daemon answers, and mends it when it can. Then once more, and it ends so."""
+    d = lab.ipsd(fail='closed')
+    crosses(lab, 'before')
+    other = lab.pins / 'other'
+    run(['bpftool', 'prog', 'load', BUILD / 'bpf/steer.bpf.o', other])
+    for round_ in (1, 2):
+        tries = len(engine(d, 'rebuild_failed'))
+        lab.server.ip('link', 'del', 'lan0')
+        wait_engine(d, 'interface_gone', round_)
+        lab.server.ip('link', 'add', 'name', 'lan0', 'type', 'veth', 'peer', 'name', 'new', 'netns', lab.appliance.name)
+        lab.server.ip('link', 'set', 'lan0', 'up')
+        lab.appliance.run(['bpftool', 'net', 'attach', 'xdp', 'pinned', other, 'dev', 'new'])
+        lab.appliance.ip('link', 'set', 'new', 'name', 'in1')
+        failed = wait_engine(d, 'rebuild_failed', tries + 1)[-1]
+        assert 'already has an XDP program' in failed['error'], failed
+        s = d.status()['bridges'][0]
+        assert s['state'] == 'broken' and not s['ports'][1]['queues'] and 'broken' in d.ctl('status').stdout
+        before = d.stats()['steer.fail_closed']
+        lab.client.tap('wan0', TEST_TYPE).send(frame(TEST_TYPE, b'nobody'.ljust(60)))
+        wait_until(lambda: d.stats()['steer.fail_closed'] > before, 'the frame to be dropped by the kernel')
+        if round_ == 1:
+            lab.appliance.ip('link', 'set', 'in1', 'xdp', 'off')
+            assert wait_engine(d, 'bridge_rebuilt', seconds=8)[0]['tries'] > 1
+            crosses(lab, 'after')
+    d.stop()
 
 
 def test_renamed(lab):
