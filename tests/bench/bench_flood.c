@@ -6,6 +6,8 @@
  *           a probe fails, then halves the gap. A probe that fails is tried once more, so one hiccup of a shared
  *           machine does not decide.
  *   fixed   keeps one rate for a while, waits until the queues are empty, and says how much was sent and arrived.
+ *   mixed   the same, and of 32 frames only so many come from the usual address; the others from random ones of
+ *           100.64.0.0/12. Rate 0 is as fast as it goes
  *   syn     the same with SYNs to a port nobody listens on, each from another of 65,536 addresses and ports
  *
  * A probe of the search counts within a window that opens when the queues have settled and closes while the flood still runs:
@@ -201,8 +203,12 @@ int main(int argc, char **argv)
     struct flood f = {0};
     struct sigaction sa = {.sa_handler = wake};
 
-    if (argc != 7 && !(argc == 8 && (strcmp(argv[1], "fixed") == 0 || strcmp(argv[1], "syn") == 0)))
-        wire_die("usage: bench_flood search|fixed|syn CLIENT_NS IF SERVER_NS IF MS [RATE]");
+    if (!(argc == 7 && strcmp(argv[1], "search") == 0) &&
+        !(argc == 8 && (strcmp(argv[1], "fixed") == 0 || strcmp(argv[1], "syn") == 0)) &&
+        !(argc == 9 && strcmp(argv[1], "mixed") == 0))
+        wire_die("usage: bench_flood search CLIENT_NS IF SERVER_NS IF MS\n"
+                 "       bench_flood fixed|syn CLIENT_NS IF SERVER_NS IF MS RATE\n"
+                 "       bench_flood mixed CLIENT_NS IF SERVER_NS IF MS RATE GOOD_OF_32");
     wire_enter(argv[2]);
     f.bpf = flood_bpf__open_and_load();
     if (!f.bpf)
@@ -211,6 +217,10 @@ int main(int argc, char **argv)
     if (!f.bpf->bss->ifindex)
         wire_die("no interface %s in namespace %s", argv[3], argv[2]);
     f.bpf->bss->random_source = strcmp(argv[1], "syn") == 0;
+    if (argc == 9) {
+        uint64_t good = wire_number(argv[8], "GOOD_OF_32");
+        f.bpf->bss->n_bad = BURST - (uint32_t)(good < BURST ? good : BURST);
+    }
     f.client_ns = argv[2];
     f.server_ns = argv[4];
     f.server_if = argv[5];

@@ -14,8 +14,9 @@
 #define LATE_NS_MAX 1000000
 #define LOOKS_MAX   10000 /* at the clock, about 40 ns each */
 #define ID_OFF      18
-#define SOURCE_OFF  28 /* the address's lower half */
-#define SPORT_OFF   34 /* Ethernet 14 + IPv4 20 */
+#define SOURCE_OFF  28                         /* the address's lower half */
+#define SOURCE      (10u << 24 | 1u << 16 | 1) /* wire_frame()'s */
+#define SPORT_OFF   34                         /* Ethernet 14 + IPv4 20 */
 #define PAYLOAD_OFF 42
 
 volatile __u64 interval_ns; /* between bursts; 0 = as fast as it goes */
@@ -25,6 +26,7 @@ volatile __u32 burst;  /* frames per burst */
 volatile __u32 n_left; /* of the burst that is leaving */
 volatile __u32 ifindex;
 volatile _Bool random_source; /* a SYN flood: another address and port in each frame */
+volatile __u32 n_bad;         /* of a burst: the last ones come from random addresses of 100.64.0.0/12 */
 
 static long look(__u32 index __attribute__((unused)), void *now)
 {
@@ -36,6 +38,21 @@ static void put(__u8 *at, __u16 v)
 {
     at[0] = v >> 8;
     at[1] = (__u8)v;
+}
+
+/* Another source; the id makes up for it, so that no checksum changes (RFC 1071). */
+static void come_from(__u8 *frame, __u32 address)
+{
+    __u32 sum = 0;
+
+    for (int i = 0; i < 4; i += 2)
+        sum += frame[SOURCE_OFF - 2 + i] << 8 | frame[SOURCE_OFF - 1 + i];
+    sum += frame[ID_OFF] << 8 | frame[ID_OFF + 1];
+    sum += (0xffff - (address >> 16)) + (0xffff - (address & 0xffff));
+    sum = (sum >> 16) + (sum & 0xffff);
+    put(frame + SOURCE_OFF - 2, address >> 16);
+    put(frame + SOURCE_OFF, address & 0xffff);
+    put(frame + ID_OFF, (sum >> 16) + sum);
 }
 
 SEC("xdp")
@@ -62,7 +79,10 @@ int flood(struct xdp_md *ctx)
         put(frame + SOURCE_OFF, r);
         put(frame + ID_OFF, ~r);
         put(frame + SPORT_OFF, ~r);
+    } else if (n_left < n_bad) {
+        come_from(frame, 100u << 24 | 64u << 16 | (bpf_get_prandom_u32() & 0xfffff));
     } else {
+        come_from(frame, SOURCE);
         put(frame + SPORT_OFF, 0x4000 | (n_sent & FLOWS_MASK));
     }
     return bpf_redirect(ifindex, 0);
