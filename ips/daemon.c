@@ -251,6 +251,17 @@ static int ops_strikes_clear(void *arg, const struct steer_strike *what, struct 
     return n;
 }
 
+/* Never off again: who was blocked stays so when the rule is gone. */
+static int ops_rules_ask(void *arg, uint8_t asks, struct err *e)
+{
+    struct ipsd *d = arg;
+    int rc = 0;
+
+    for (unsigned i = 0; i < d->n_bridges && rc == 0 && (asks & ASK_SOURCES); i++)
+        rc = xdp_set_flags(d->bridges[i].xdp, STEER_HAS_SOURCES, STEER_HAS_SOURCES, e);
+    return rc;
+}
+
 static void ops_shutdown(void *arg)
 {
     (void)arg;
@@ -299,7 +310,7 @@ static int load_rules(struct ipsd *d, struct err *e)
         err_remedy(e, "run 'ipsctl rules check FILE...' and mend them; nothing was attached");
     }
     err_list_fini(&errs);
-    return rs ? 0 : -EINVAL;
+    return rs ? ops_rules_ask(d, ruleset_asks(rs), e) : -EINVAL;
 }
 
 static int open_logger(struct ipsd *d, struct err *e)
@@ -363,6 +374,7 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .list_page = ops_list_page,
                                   .strikes = ops_strikes,
                                   .strikes_clear = ops_strikes_clear,
+                                  .rules_ask = ops_rules_ask,
                                   .shutdown = ops_shutdown};
     struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset, .hands = &d->hands};
     d->control = control_new(&cc, e);

@@ -202,6 +202,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
     dc.flows = w->flows;
     dc.streams = w->streams;
     dc.max_flows = fc.max_flows;
+    dc.sources = place->cache;
     w->detect = detect_new(&dc, place->number, w->ring, &w->counters, e);
     if (!w->detect)
         return e->code;

@@ -202,6 +202,7 @@ static void place_asks(struct ruleset *rs)
         const struct rule *r = &rs->rules[i];
 
         rs->asks |= rs->info[i].filestore ? ASK_STORE : 0;
+        rs->asks |= rs->info[i].block_side != RULE_BLOCK_NOBODY ? ASK_SOURCES : 0;
         for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++)
             switch (rs->steps[r->first_step + k].buffer) {
             case BUF_FILE_GROWN:

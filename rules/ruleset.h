@@ -187,6 +187,7 @@ enum rule_ask {
     ASK_STORE = 1 << 4, /* filestore */
     ASK_JA3 = 1 << 5,   /* fingerprints of hellos */
     ASK_JA4 = 1 << 6,
+    ASK_SOURCES = 1 << 7, /* drops that block addresses for a time */
 };
 
 enum filestore { /* the first two are bits by direction */

@@ -150,6 +150,7 @@
     X(CTR_DATASET_FULL, "detect.dataset_full", "values not added to a dataset because it was full")          \
     X(CTR_TAGGED, "detect.tagged", "packets logged because of a tag")                                        \
     X(CTR_LOG_LOST, "log.lost", "events lost because the logger's ring was full")                            \
+    X(CTR_SOURCES_BLOCKED, "ips.sources_blocked", "addresses that a drop blocked for a time")                \
     X(CTR_REJECTED, "ips.rejected", "packets answered with RST or ICMP unreachable")                         \
     X(CTR_REJECT_TUNNELLED, "ips.reject_tunnelled",                                                          \
       "rejected packets inside a tunnel: dropped, no answer sent")                                           \

@@ -53,6 +53,9 @@ static void publish(struct command_call *call, struct ruleset *rs)
 
     if (*call->cfg->ruleset != NULL && profile_is_on(*call->cfg->ruleset) && profile_start(rs, &e) != 0)
         log_err(LOG_LEVEL_WARNING, "rules", &e);
+    if (call->cfg->ops->rules_ask &&
+        call->cfg->ops->rules_ask(call->cfg->ops->arg, ruleset_asks(rs), &e) != 0)
+        log_err(LOG_LEVEL_WARNING, "rules", &e);
     old = __atomic_exchange_n(call->cfg->ruleset, rs, __ATOMIC_ACQ_REL);
 
     synchronize_rcu();

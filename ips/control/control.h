@@ -56,7 +56,9 @@ struct control_ops {
                      const struct xdp_visit *visit);
     int (*strikes)(void *arg, struct steer_strike v[STEER_STRIKES_MAX], struct err *e); /* how many; < 0 */
     int (*strikes_clear)(void *arg, const struct steer_strike *what, struct err *e);    /* NULL: all */
-    void (*shutdown)(void *arg); /* asks the daemon to end; returns at once */
+    int (*rules_ask)(void *arg, uint8_t asks,
+                     struct err *e); /* a ruleset's enum rule_ask, before it is published */
+    void (*shutdown)(void *arg);     /* asks the daemon to end; returns at once */
 };
 
 struct control_config {

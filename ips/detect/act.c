@@ -97,6 +97,7 @@ static void block(struct detect *d, const struct rule *r, struct alert a, bool b
         counter_add(d->c, CTR_REJECT_TUNNELLED, 1); /* the answer would have to go through the tunnel */
     else
         d->report.rejected |= a.action == ACTION_REJECT;
+    sources_block(d, &d->rs->info[a.rule]);
     set_flow_verdict(d, r, (enum match)a.match, FLOW_DROP);
 }
 

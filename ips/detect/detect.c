@@ -90,6 +90,7 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     }
     d->flows = cfg->flows;
     d->streams = cfg->streams;
+    d->sources = cfg->sources;
     d->app = cfg->app;
     d->eval.memory = (struct memory){
         .vars = cfg->flows ? flow_table_vars(cfg->flows) : NULL, .track = d->own_track, .c = c};
@@ -501,6 +502,7 @@ void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p)
     d->n_alerts = d->n_matches = d->n_wanted = d->n_notes = d->notes_used = 0;
     d->event_note = 0;
     d->has_drop = d->inspected = d->unfinished = false;
+    d->report.blocked_s = 0;
     d->pass_rank = UINT32_MAX;
     d->hit_step_limit = d->hit_pcre_limit = false;
     d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;

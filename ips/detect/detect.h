@@ -29,6 +29,7 @@ struct detect_config {
     uint32_t max_flows;       /* of flows; 0: nothing is remembered about what was searched for in a stream */
     struct app *app;          /* what flows speak; NULL: not known */
     struct stream_table *streams; /* beside flows; NULL: packets' views say all there is */
+    struct flowcache *sources;    /* where drops block addresses for a time; NULL: nowhere */
     uint32_t track_entries;       /* of the table of hosts; 0 = 4096 */
     struct beacon *beacon;        /* the worker's; NULL: nobody looks */
 };

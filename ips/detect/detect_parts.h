@@ -81,7 +81,8 @@ struct detect {
     struct anomalies asked; /* what was odd when rules about that were asked */
     struct alert alerts[ALERTS_MAX];
     uint32_t n_alerts;
-    struct alert drop; /* by the first rule that dropped it */
+    struct alert drop;         /* by the first rule that dropped it */
+    struct flowcache *sources; /* of addresses that are blocked for a time; NULL: none are */
     struct {
         uint64_t flow_id;
         uint32_t sid;
@@ -106,6 +107,8 @@ bool act_speaks_for_flow(const struct packet *p);
 /* Parsers found something odd since the packet was looked at. */
 bool detect_is_odd(const struct detect *d);
 void act_note(struct detect *d, uint32_t rule, enum match match, uint8_t note);
+/* The packet was dropped by the rule. */
+void sources_block(struct detect *d, const struct rule_info *info);
 /* All matches, in order. */
 void act_all(struct detect *d);
 /* A packet that a policy or its flow's verdict drops. */

@@ -240,6 +240,10 @@ void report_event(const struct report *r, enum event_type type, const struct pac
     fill_flow(ev, p);
     if (rule)
         fill_rule(ev, rule, action);
+    if (type == EVENT_DROP && rule) {
+        ev->blocked_s = r->blocked_s;
+        ev->blocked_destination = r->blocked_destination;
+    }
     event_ring_commit(r->ring, ev);
 }
 

@@ -22,10 +22,12 @@ struct report {
     uint32_t bridge;
     /* of the packet in hand */
     bool rejected, passed;
-    uint64_t ts_ns, now_ns;  /* real time and the worker's clock; they stay when the packet has gone */
-    bool in_stream;          /* of the alert in hand: payload is the end of a stream */
-    struct span payload;     /* of the alert in hand */
-    const struct note *note; /* of the alert in hand: the transaction; NULL: none */
+    bool blocked_destination; /* else the source */
+    uint32_t blocked_s;       /* a drop blocked that address for so long; 0: none did */
+    uint64_t ts_ns, now_ns;   /* real time and the worker's clock; they stay when the packet has gone */
+    bool in_stream;           /* of the alert in hand: payload is the end of a stream */
+    struct span payload;      /* of the alert in hand */
+    const struct note *note;  /* of the alert in hand: the transaction; NULL: none */
     struct span note_fields;
     struct span files;            /* of its transaction */
     const struct app *app;        /* what flows speak; NULL: not known */

@@ -391,6 +391,15 @@ static void write_tcp_header(struct json_writer *w, const struct event *ev)
     json_write_uint(w, "tcpurgp", ev->tcp_urgent);
 }
 
+/* Whom the rule asked to block, and for how long. */
+static void write_blocked(struct json_writer *w, const struct event *ev)
+{
+    json_write_open(w, "blocked", '{');
+    write_addr(w, "ip", ev->blocked_destination ? &ev->dst : &ev->src, ev->ip_version);
+    json_write_uint(w, "seconds", ev->blocked_s);
+    json_write_close(w, '}');
+}
+
 static void write_drop(struct json_writer *w, const struct event *ev)
 {
     unsigned why = ev->drop_reason < DROP_N ? ev->drop_reason : DROP_NONE;
@@ -411,6 +420,8 @@ static void write_drop(struct json_writer *w, const struct event *ev)
     else if (ev->ip_version != 0 && ev->ip_proto == IPPROTO_UDP)
         json_write_uint(w, "udplen", ev->udp_len);
     json_write_str(w, "reason", drop_info[why].name);
+    if (ev->blocked_s > 0)
+        write_blocked(w, ev);
     json_write_close(w, '}');
 }
 

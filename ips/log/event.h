@@ -57,10 +57,12 @@ struct event {
     uint16_t payload_len; /* 0 unless log.payload */
     uint16_t packet_len;  /* 0 unless log.packet */
     uint32_t bridge;      /* index of the bridge */
-    uint16_t vars_len;    /* bytes: what rules remember of the flow */
-    uint8_t exceptions;   /* of the flow: bit for each enum exception (ips/flow/exception.h) */
-    uint8_t in_stream;    /* alert: payload is the end of a TCP stream */
-    uint8_t has_tx;       /* tx_id holds */
+    uint32_t blocked_s;   /* EVENT_DROP: the source, or the destination, is blocked for so long; 0: nobody */
+    uint32_t blocked_destination;
+    uint16_t vars_len;  /* bytes: what rules remember of the flow */
+    uint8_t exceptions; /* of the flow: bit for each enum exception (ips/flow/exception.h) */
+    uint8_t in_stream;  /* alert: payload is the end of a TCP stream */
+    uint8_t has_tx;     /* tx_id holds */
     uint8_t file_first : 1,
         file_last : 1;   /* EVENT_FILE: payload is a piece of it; the last has its fileinfo */
     uint16_t tunnel_len; /* bytes: the packets around this one */

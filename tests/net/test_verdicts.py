@@ -145,3 +145,29 @@ def test_open_known_lets_known_flows_cross(lab):
     assert crosses(*good) and crosses(*reversed(good))
     assert not crosses(*good, b'evil'), 'it is inspected again'
     listener.close()
+
+
+def test_a_drop_blocks_its_source_for_a_time(lab):
+    """Nothing of the client passes for two seconds, the server's own frames do; then the client is back."""
+    policy = lab.write('policy.yaml', 'policy:\n- {sid: 13, action: drop, block: src 2s}\n')
+    d = lab.ipsd(RULES, config={'rules': {'policy': str(policy)}})
+    out = lab.client.socket(2, 2, bind=('10.9.0.1', 7300))
+    into = lab.server.socket(2, 2, bind=(SERVER4, 7201))
+    assert crosses_udp(out, into)
+    out.sendto(b'anything', (SERVER4, 7200))
+    drop = d.wait_events('drop')[0]['drop']
+    assert drop['blocked'] == {'ip': '10.9.0.1', 'seconds': 2}, drop
+    assert not crosses_udp(out, into)
+    into.sendto(b'the other way', ('10.9.0.1', 7300))
+    assert select.select([out], [], [], 1)[0], 'only the source is blocked'
+    s = d.stats()
+    assert s['ips.sources_blocked'] == 1 and s['steer.blocked_for_a_time'] > 0, s
+    wait_until(lambda: crosses_udp(out, into), 'the client to be back')
+
+
+def crosses_udp(a, b):
+    a.sendto(b'harmless', (SERVER4, 7201))
+    if not select.select([b], [], [], 0.3)[0]:
+        return False
+    b.recv(100)
+    return True
