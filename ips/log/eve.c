@@ -13,6 +13,7 @@
  * spelling.
  */
 #include "ips/log/eve.h"
+#include "ips/log/eve_drop.h"
 #include "ips/log/eve_rule.h"
 #include "ips/log/eve_vars.h"
 
@@ -128,7 +129,7 @@ void eve_write_head(struct eve *eve, struct json_writer *w, uint64_t ts_ns, cons
     json_write_str(w, "event_type", event_type);
 }
 
-static void write_addr(struct json_writer *w, const char *key, const struct addr *a, unsigned ip_version)
+void eve_write_addr(struct json_writer *w, const char *key, const struct addr *a, unsigned ip_version)
 {
     const uint8_t *b = a->b;
     char text[48];
@@ -149,10 +150,10 @@ static bool has_ports(const struct event *ev)
 
 static void write_end_points(struct json_writer *w, const struct event *ev, bool swap)
 {
-    write_addr(w, "src_ip", swap ? &ev->dst : &ev->src, ev->ip_version);
+    eve_write_addr(w, "src_ip", swap ? &ev->dst : &ev->src, ev->ip_version);
     if (has_ports(ev))
         json_write_uint(w, "src_port", swap ? ev->dport : ev->sport);
-    write_addr(w, "dest_ip", swap ? &ev->src : &ev->dst, ev->ip_version);
+    eve_write_addr(w, "dest_ip", swap ? &ev->src : &ev->dst, ev->ip_version);
     if (has_ports(ev))
         json_write_uint(w, "dest_port", swap ? ev->sport : ev->dport);
 }
@@ -208,10 +209,10 @@ static const char *pkt_src(const struct parts *p)
 
 static void write_hop(struct json_writer *w, const struct tunnel_hop *h)
 {
-    write_addr(w, "src_ip", &h->src, h->ip_version);
+    eve_write_addr(w, "src_ip", &h->src, h->ip_version);
     if (h->ip_proto == IPPROTO_UDP)
         json_write_uint(w, "src_port", h->sport);
-    write_addr(w, "dest_ip", &h->dst, h->ip_version);
+    eve_write_addr(w, "dest_ip", &h->dst, h->ip_version);
     if (h->ip_proto == IPPROTO_UDP)
         json_write_uint(w, "dest_port", h->dport);
 }
@@ -270,7 +271,7 @@ static void write_common(struct eve *eve, struct json_writer *w, const struct ev
 static void write_end(struct json_writer *w, const char *key, const struct event *ev, bool src)
 {
     json_write_open(w, key, '{');
-    write_addr(w, "ip", src ? &ev->src : &ev->dst, ev->ip_version);
+    eve_write_addr(w, "ip", src ? &ev->src : &ev->dst, ev->ip_version);
     if (has_ports(ev))
         json_write_uint(w, "port", src ? ev->sport : ev->dport);
     json_write_close(w, '}');
@@ -373,56 +374,6 @@ static void write_bytes(struct eve *eve, struct json_writer *w, const struct eve
     }
     if (p->packet.len > 0 && eve->cfg->packet)
         write_packet(w, ev, p);
-}
-
-static void write_tcp_header(struct json_writer *w, const struct event *ev)
-{
-    static const struct {
-        const char *name;
-        uint8_t bit;
-    } flags[] = {{"syn", 0x02}, {"ack", 0x10}, {"psh", 0x08}, {"rst", 0x04}, {"urg", 0x20}, {"fin", 0x01}};
-
-    json_write_uint(w, "tcpseq", ev->tcp_seq);
-    json_write_uint(w, "tcpack", ev->tcp_ack);
-    json_write_uint(w, "tcpwin", ev->tcp_window);
-    for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-        json_write_bool(w, flags[i].name, (ev->tcp_flags & flags[i].bit) != 0);
-    json_write_uint(w, "tcpres", ev->tcp_reserved);
-    json_write_uint(w, "tcpurgp", ev->tcp_urgent);
-}
-
-/* Whom the rule asked to block, and for how long. */
-static void write_blocked(struct json_writer *w, const struct event *ev)
-{
-    json_write_open(w, "blocked", '{');
-    write_addr(w, "ip", ev->blocked_destination ? &ev->dst : &ev->src, ev->ip_version);
-    json_write_uint(w, "seconds", ev->blocked_s);
-    json_write_close(w, '}');
-}
-
-static void write_drop(struct json_writer *w, const struct event *ev)
-{
-    unsigned why = ev->drop_reason < DROP_N ? ev->drop_reason : DROP_NONE;
-
-    json_write_open(w, "drop", '{');
-    if (ev->ip_version != 0)
-        json_write_uint(w, "len", ev->ip_len);
-    if (ev->ip_version == 4) {
-        json_write_uint(w, "tos", ev->ip_tos);
-        json_write_uint(w, "ttl", ev->ip_ttl);
-        json_write_uint(w, "ipid", ev->ip_id);
-    } else if (ev->ip_version == 6) {
-        json_write_uint(w, "tc", ev->ip_tos);
-        json_write_uint(w, "hoplimit", ev->ip_ttl);
-    }
-    if (ev->ip_version != 0 && ev->ip_proto == IPPROTO_TCP)
-        write_tcp_header(w, ev);
-    else if (ev->ip_version != 0 && ev->ip_proto == IPPROTO_UDP)
-        json_write_uint(w, "udplen", ev->udp_len);
-    json_write_str(w, "reason", drop_info[why].name);
-    if (ev->blocked_s > 0)
-        write_blocked(w, ev);
-    json_write_close(w, '}');
 }
 
 static void write_key(char *key, size_t size, struct span s)
@@ -590,7 +541,7 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
     }
     if (ev->type == EVENT_DROP) {
         write_common(eve, w, ev, &parts, "drop");
-        write_drop(w, ev);
+        eve_write_drop(w, ev);
     } else {
         write_common(eve, w, ev, &parts, "alert");
     }

@@ -23,4 +23,6 @@ void eve_write_event(struct eve *eve, struct json_writer *w, const struct event 
 struct span eve_write_file(struct eve *eve, struct json_writer *w, const struct event *ev);
 /* Opens a line: timestamp and event_type; the caller adds the rest, '}' and the newline. */
 void eve_write_head(struct eve *eve, struct json_writer *w, uint64_t ts_ns, const char *event_type);
+/* An address as Suricata writes it: IPv6 in full. */
+void eve_write_addr(struct json_writer *w, const char *key, const struct addr *a, unsigned ip_version);
 #endif
