@@ -25,6 +25,7 @@ struct ctl {
     const char *dialect;        /* --dialect NAME of rules check, policy and explain FILE...; NULL: auto */
     const char *only;           /* --dormant, --disabled: without the dashes */
     const char *limit;          /* --limit N, or NULL */
+    const char *bridge;         /* --bridge NAME, or NULL */
     const char *vars[VARS_MAX]; /* --var NAME=VALUE */
     unsigned n_vars;
     struct policy_files policy;     /* --policy and suricata-update's files */
@@ -75,6 +76,8 @@ void print_blocked(const json_t *result);
 void print_cleared(const json_t *result);
 void print_strikes(const json_t *result);
 void print_forgiven(const json_t *result);
+void print_steering(const json_t *result);
+void print_guard(const json_t *result);
 void print_stopping(const json_t *result);
 void print_errors(FILE *out, const json_t *errors);     /* "file:line:column: what; remedy" lines */
 void print_warnings(FILE *out, const json_t *warnings); /* the same, with "warning: " before each */

@@ -70,6 +70,42 @@ static json_t *args_profile(struct ctl *c)
                      (json_int_t)limit);
 }
 
+static json_t *args_steer_list(struct ctl *c)
+{
+    return c->n_args == 0 ? json_pack("{s:s*}", "bridge", c->bridge) : NULL;
+}
+
+/* [at N] and the words of the line, which may be one argument or many. */
+static json_t *args_steer_add(struct ctl *c)
+{
+    bool has_place = c->n_args > 1 && strcmp(c->args[0], "at") == 0;
+    char line[4096] = "", *end = NULL;
+    long at = has_place ? strtol(c->args[1], &end, 10) : 0;
+    json_t *args;
+
+    if (c->n_args < (has_place ? 3u : 1u) || (has_place && (*c->args[1] == '\0' || *end != '\0')))
+        return NULL;
+    for (unsigned i = has_place ? 2 : 0; i < c->n_args; i++) {
+        size_t n = strlen(line);
+
+        snprintf(line + n, sizeof(line) - n, "%s%s", n > 0 ? " " : "", c->args[i]);
+    }
+    args = json_pack("{s:s, s:s*}", "line", line, "bridge", c->bridge);
+    if (has_place && args != NULL)
+        json_object_set_new(args, "at", json_integer(at));
+    return args;
+}
+
+static json_t *args_steer_del(struct ctl *c)
+{
+    char *end = NULL;
+    long n = c->n_args == 1 ? strtol(c->args[0], &end, 10) : 0;
+
+    if (c->n_args != 1 || *c->args[0] == '\0' || *end != '\0')
+        return NULL;
+    return json_pack("{s:I, s:s*}", "number", (json_int_t)n, "bridge", c->bridge);
+}
+
 static json_t *args_block(struct ctl *c)
 {
     if (c->n_args < 1 || c->n_args > 2)
@@ -184,6 +220,16 @@ static const struct command {
     [CMD_LINK_BYPASS].alone = -1,
     [CMD_LINK_RESET].offline = link_reset,
     [CMD_LINK_RESET].alone = -1,
+    [CMD_STEER_LIST].args = args_steer_list,
+    [CMD_STEER_LIST].print = print_steering,
+    [CMD_STEER_ADD].args = args_steer_add,
+    [CMD_STEER_ADD].print = print_steering,
+    [CMD_STEER_DEL].args = args_steer_del,
+    [CMD_STEER_DEL].print = print_steering,
+    [CMD_STEER_CLEAR].args = args_steer_list,
+    [CMD_STEER_CLEAR].print = print_steering,
+    [CMD_GUARD_SHOW].args = args_none,
+    [CMD_GUARD_SHOW].print = print_guard,
     [CMD_SHUTDOWN].args = args_none,
     [CMD_SHUTDOWN].print = print_stopping,
 };
@@ -302,6 +348,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             c->pin_dir = v;
         } else if (policy_option(c, argv, &i)) {
             continue;
+        } else if ((v = option_value("--bridge", argv, &i)) != NULL) {
+            c->bridge = v;
         } else if ((v = option_value("--limit", argv, &i)) != NULL) {
             c->limit = v;
         } else if ((v = option_value("--dialect", argv, &i)) != NULL) {

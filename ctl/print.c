@@ -366,6 +366,43 @@ void print_cleared(const json_t *result)
     printf("%lld entries removed\n", num(result, "removed"));
 }
 
+void print_steering(const json_t *result)
+{
+    static const char *const heads[] = {"N", "FRAMES", "LINE"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(json_object_get(result, "lines"), i, row)
+    {
+        table_cell(t, "%lld", num(row, "number"));
+        table_cell(t, "%lld", num(row, "frames"));
+        table_cell(t, "%s", text(row, "line"));
+    }
+    table_print(t, "", stdout);
+    printf("bridge %s, all other frames: %s\n", text(result, "bridge"), text(result, "default"));
+}
+
+void print_guard(const json_t *result)
+{
+    static const char *const settings[] = {"source_rate", "syn_source_rate", "syn_destination_rate"};
+    static const char *const heads[] = {"COUNTER", "FRAMES", "WHAT"};
+    struct table *t = table_new(heads, N_OF(heads));
+    size_t i;
+    json_t *row;
+
+    printf("broken                %s\n", json_is_true(json_object_get(result, "broken")) ? "on" : "off");
+    for (i = 0; i < N_OF(settings); i++)
+        printf("%-21s %s\n", settings[i], text(result, settings[i]));
+    json_array_foreach(json_object_get(result, "counters"), i, row)
+    {
+        table_cell(t, "%s", text(row, "counter"));
+        table_cell(t, "%lld", num(row, "frames"));
+        table_cell(t, "%s", text(row, "help"));
+    }
+    table_print(t, "", stdout);
+}
+
 void print_stopping(const json_t *result)
 {
     puts("ipsd is stopping");

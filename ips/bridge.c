@@ -61,6 +61,7 @@ static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
                             .bridge = b->cfg->name,
                             .owner = sandbox_uid(cfg->user),
                             .heartbeat_ns = *b->cfg->heartbeat_ms * NS_PER_MS,
+                            .rates = cfg->guard.sources,
                             .flow_buckets = flow_buckets(b),
                             .crash_limit = cfg->force ? 0 : cfg->crash_limit};
 

@@ -20,6 +20,7 @@
 #include "ips/base/log.h"
 #include "ips/bridge.h"
 #include "ips/control/control.h"
+#include "ips/control/live.h"
 #include "ips/control/strikes.h"
 #include "ips/daemon.h"
 #include "ips/link.h"
@@ -34,6 +35,7 @@ struct ipsd {
     unsigned n_bridges; /* opened */
     uint32_t n_workers;
     const struct ruleset *ruleset; /* published; swapped by the control server */
+    struct live *live;             /* what of the configuration is in the kernel's maps */
     struct track *track;           /* of hosts; all workers use it */
     struct control_ops ops;
     struct control_server *control;
@@ -168,13 +170,14 @@ static unsigned ops_kernel_drops(void *arg, struct control_row *rows, unsigned m
 }
 
 /* The block list and the allow list are each one list for the whole box: every bridge gets every entry. */
-static int ops_list_add(void *arg, enum xdp_list list, const struct prefix *v, size_t n, struct err *e)
+static int ops_list_add(void *arg, enum xdp_list list, const struct prefix *v, size_t n, bool keep,
+                        struct err *e)
 {
     struct ipsd *d = arg;
     int rc = 0;
 
     for (unsigned i = 0; i < d->n_bridges && rc == 0; i++)
-        rc = xdp_list_add(d->bridges[i].xdp, list, v, n, e);
+        rc = xdp_list_add(d->bridges[i].xdp, list, v, n, keep, e);
     return rc;
 }
 
@@ -262,6 +265,18 @@ static int ops_rules_ask(void *arg, uint8_t asks, struct err *e)
     return rc;
 }
 
+static int ops_bridge(void *arg, unsigned index, struct control_bridge *out)
+{
+    struct ipsd *d = arg;
+
+    if (index >= d->n_bridges)
+        return -ENOENT;
+    *out = (struct control_bridge){.name = d->bridges[index].cfg->name,
+                                   .ifname = (const char *const *)d->bridges[index].cfg->interfaces,
+                                   .xdp = d->bridges[index].xdp};
+    return 0;
+}
+
 static void ops_shutdown(void *arg)
 {
     (void)arg;
@@ -290,6 +305,38 @@ static int open_bridges(struct ipsd *d, struct err *e)
         }
     }
     return 0;
+}
+
+static struct xdp *const *bridges_xdp(const struct ipsd *d, struct xdp *v[BRIDGES_MAX])
+{
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        v[i] = d->bridges[i].xdp;
+    return v;
+}
+
+/* Steering lines, the guard and its lists: into the maps before the first frame is steered by them. */
+static int load_live(struct ipsd *d, struct err *e)
+{
+    struct xdp *v[BRIDGES_MAX];
+    struct err_list errs;
+    int rc = 0;
+
+    err_list_init(&errs);
+    d->live = live_new(d->cfg, &errs);
+    for (size_t i = 0; i < errs.n; i++)
+        log_err(LOG_LEVEL_ERROR, "guard", &errs.v[i]);
+    if (!d->live) {
+        rc = err_set(e, -EINVAL, "the configuration's lists have %zu errors, listed above",
+                     errs.n + errs.n_dropped);
+        err_remedy(e, "correct them; nothing was attached");
+    }
+    err_list_fini(&errs);
+    if (rc == 0 && d->n_bridges > 0)
+        rc = live_apply(d->live, NULL, bridges_xdp(d, v), e);
+    if (rc == 0 && d->live->lists[XDP_LIST_BLOCK].n + d->live->lists[XDP_LIST_ALLOW].n > 0)
+        log_notice("guard", "%zu prefixes on the configuration's block list, %zu on its allow list",
+                   d->live->lists[XDP_LIST_BLOCK].n, d->live->lists[XDP_LIST_ALLOW].n);
+    return rc;
 }
 
 static int load_rules(struct ipsd *d, struct err *e)
@@ -375,6 +422,7 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .strikes = ops_strikes,
                                   .strikes_clear = ops_strikes_clear,
                                   .rules_ask = ops_rules_ask,
+                                  .bridge = ops_bridge,
                                   .shutdown = ops_shutdown};
     struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset, .hands = &d->hands};
     d->control = control_new(&cc, e);
@@ -412,6 +460,7 @@ static int take_down(struct ipsd *d, struct err *e)
     for (unsigned i = d->n_bridges; i-- > 0;)
         bridge_close(&d->bridges[i]);
     ruleset_free((struct ruleset *)d->ruleset);
+    live_free(d->live);
     track_free(d->track);
     pthread_mutex_destroy(&d->hands);
     free(d);
@@ -423,8 +472,11 @@ static int take_down(struct ipsd *d, struct err *e)
 int daemon_check(const struct config *cfg, struct err *e)
 {
     struct ipsd d = {.cfg = cfg, .n_workers = 1};
-    int rc = load_rules(&d, e);
+    int rc = load_live(&d, e);
 
+    if (rc == 0)
+        rc = load_rules(&d, e);
+    live_free(d.live);
     ruleset_free((struct ruleset *)d.ruleset);
     return rc;
 }
@@ -440,8 +492,8 @@ int daemon_run(const struct config *cfg, struct err *e)
     d->started_ns = clock_mono_ns();
     pthread_mutex_init(&d->hands, NULL);
     strikes_limit(cfg->supervisor.strikes);
-    if (bind_control(d, e) || open_bridges(d, e) || load_rules(d, e) || open_logger(d, e) ||
-        sandbox_enter(cfg->user, e) || logger_start(d->logger, e) ||
+    if (bind_control(d, e) || open_bridges(d, e) || load_live(d, e) || load_rules(d, e) ||
+        open_logger(d, e) || sandbox_enter(cfg->user, e) || logger_start(d->logger, e) ||
         supervise_start(cfg->supervisor.stall_ms, e) || start_bridges(d, e) || watch_links(d, e) ||
         control_start(d->control, d->n_workers, e))
         return take_down(d, e);

@@ -63,7 +63,7 @@ static int list_add(struct command_call *call, enum xdp_list list)
 
     if (code != PROTO_OK)
         return code;
-    if (call->cfg->ops->list_add(call->cfg->ops->arg, list, &p, 1, &call->err) < 0)
+    if (call->cfg->ops->list_add(call->cfg->ops->arg, list, &p, 1, true, &call->err) < 0)
         return PROTO_FAILED;
     return done(call, list, &p, "added");
 }
@@ -174,12 +174,12 @@ int cmd_block_load(struct command_call *call)
         return command_fail(call, PROTO_FAILED, "try again", "no memory");
     if (read_prefixes(&l, copy, side, &call->err) < 0)
         code = PROTO_BAD_REQUEST;
-    else if (call->cfg->ops->list_add(call->cfg->ops->arg, XDP_LIST_BLOCK, l.v, l.n, &call->err) < 0)
+    else if (call->cfg->ops->list_add(call->cfg->ops->arg, XDP_LIST_BLOCK, l.v, l.n, false, &call->err) < 0)
         code = PROTO_FAILED;
     else
         call->result = json_pack("{s:I}", "loaded", (json_int_t)l.n);
     if (code == PROTO_OK)
-        log_notice("control", "block list: %zu prefixes loaded", l.n);
+        log_info("control", "block list: %zu prefixes loaded", l.n);
     prefix_list_fini(&l);
     free(copy);
     return code;

@@ -42,6 +42,11 @@ int cmd_allow_del(struct command_call *call);
 int cmd_allow_list(struct command_call *call);
 int cmd_strikes_list(struct command_call *call);
 int cmd_strikes_clear(struct command_call *call);
+int cmd_steer_list(struct command_call *call);
+int cmd_steer_add(struct command_call *call);
+int cmd_steer_del(struct command_call *call);
+int cmd_steer_clear(struct command_call *call);
+int cmd_guard_show(struct command_call *call);
 int cmd_shutdown(struct command_call *call);
 int cmd_help(struct command_call *call);
 

@@ -40,6 +40,11 @@ static const struct {
     [CMD_ALLOW_LIST].run = cmd_allow_list,
     [CMD_STRIKES_LIST].run = cmd_strikes_list,
     [CMD_STRIKES_CLEAR].run = cmd_strikes_clear,
+    [CMD_STEER_LIST].run = cmd_steer_list,
+    [CMD_STEER_ADD].run = cmd_steer_add,
+    [CMD_STEER_DEL].run = cmd_steer_del,
+    [CMD_STEER_CLEAR].run = cmd_steer_clear,
+    [CMD_GUARD_SHOW].run = cmd_guard_show,
     [CMD_SHUTDOWN].run = cmd_shutdown,
     [CMD_HELP].run = cmd_help,
 };

@@ -37,6 +37,8 @@ struct bridge_config {
     unsigned *heartbeat_ms;   /* 20; 0: a worker\'s sign of life is not looked at */
     uint32_t shutdown;        /* enum bridge_shutdown */
     bool flow_cache_off;      /* the kernel does not look into it */
+    char **steer;             /* steering lines, first match; ips/io/steer_line.h */
+    unsigned n_steer;
     unsigned flow_cache_size; /* flows that the verdict cache holds; rounded up to a power of two */
     unsigned ring_size;       /* 2048 */
     unsigned frames;          /* 0 = enough for all rings of all queues and bursts in hand */
@@ -128,6 +130,13 @@ struct config {
         bool tiny_drop;         /* defrag.tiny: drop|inspect */
         uint32_t memcap_policy; /* enum exception_action */
     } defrag;
+    struct { /* in the kernel, before any worker */
+        bool broken;
+        char *source_rate, *syn_source_rate, *syn_destination_rate; /* "N/s burst M"; "": no limit */
+        unsigned sources;                                           /* addresses whose rates are remembered */
+        char **block, **allow;                                      /* prefixes, and files of them */
+        unsigned n_block, n_allow;
+    } guard;
     struct {
         char *dir;
         unsigned stats_interval_s;

@@ -19,6 +19,7 @@
 #include "bpf/shared.h"
 #include "ips/base/log.h"
 #include "ips/control/config_schema.h"
+#include "ips/control/live.h"
 #include "ips/io/pcapio.h"
 #include "ips/io/xdp.h"
 
@@ -39,6 +40,7 @@ static const struct {
     {"flow.icmp", 1, 86400, "it is in seconds"},
     {"flow.other", 1, 86400, "it is in seconds"},
     {"normalise.ttl_floor", 0, 255, "a TTL has one byte"},
+    {"guard.sources", 1024, 1u << 24, "it is the number of addresses whose rates are remembered"},
     {"defrag.frames", 64, PCAPIO_HELD_MAX,
      "it is the number of frames per worker that fragments are held in"},
     {"defrag.host_frames", 48, PCAPIO_HELD_MAX, "it must hold one datagram of a host at least"},
@@ -331,7 +333,7 @@ int config_check(const struct config *c, bool capture, struct err *e)
         return rc;
     if ((rc = check_limits(c, e)) < 0 || (rc = check_defrag(c, capture, e)) < 0 ||
         (rc = check_rules(c, e)) < 0 || (rc = config_action_order(c->detect.action_order, rank, e)) < 0 ||
-        (rc = config_decode_ports(c, &dc, e)) < 0)
+        (rc = config_decode_ports(c, &dc, e)) < 0 || (!capture && (rc = live_check(c, e)) < 0))
         return rc;
     if (!log_level_parse(c->log.level, &level)) {
         err_set(e, -EINVAL, "log.level cannot be '%.32s'", c->log.level);

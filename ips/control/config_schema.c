@@ -139,6 +139,8 @@ static const cyaml_schema_field_t bridge_rows[] = {
     CYAML_FIELD_UINT("flow_cache_size", OPT, struct bridge_config, flow_cache_size),
     CYAML_FIELD_UINT("ring_size", OPT, struct bridge_config, ring_size),
     CYAML_FIELD_UINT("frames", OPT, struct bridge_config, frames),
+    CYAML_FIELD_SEQUENCE_COUNT("steer", OPT | CYAML_FLAG_POINTER, struct bridge_config, steer, n_steer,
+                               &text_entry, 0, STEER_LINES_MAX),
     BRIDGE_WORD("keep_offloads", keep_offloads, bool_words),
     BRIDGE_WORD("link_pass", link_pass, bool_words),
     CYAML_FIELD_END};
@@ -151,12 +153,16 @@ static const cyaml_schema_field_t var_rows[] = {
 static const cyaml_schema_value_t var_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct var_config, var_rows)};
 
+#define LIST_ROW(k, group, member, count)                                                    \
+    {                                                                                        \
+        .key = k, .data_offset = IN(group, member), .count_offset = IN(group, count),        \
+        .count_size = sizeof(unsigned), .value = {                                           \
+            CYAML_VALUE_SEQUENCE(OPT | CYAML_FLAG_POINTER, char *, &text_entry, 0, LIST_MAX) \
+        }                                                                                    \
+    }
+
 static const cyaml_schema_field_t rules_rows[] = {
-    {.key = "files",
-     .data_offset = IN(rules, files),
-     .count_offset = IN(rules, n_files),
-     .count_size = sizeof(unsigned),
-     .value = {CYAML_VALUE_SEQUENCE(OPT | CYAML_FLAG_POINTER, char *, &text_entry, 0, LIST_MAX)}},
+    LIST_ROW("files", rules, files, n_files),
     {.key = "vars",
      .data_offset = IN(rules, vars),
      .count_offset = IN(rules, n_vars),
@@ -284,6 +290,16 @@ static const cyaml_schema_field_t defrag_rows[] = {
     WORD_ROW("memcap_policy", defrag, memcap_policy, exception_words),
     CYAML_FIELD_END};
 
+static const cyaml_schema_field_t guard_rows[] = {
+    WORD_ROW("broken", guard, broken, bool_words),
+    TEXT_ROW("source_rate", guard, source_rate),
+    TEXT_ROW("syn_source_rate", guard, syn_source_rate),
+    TEXT_ROW("syn_destination_rate", guard, syn_destination_rate),
+    UINT_ROW("sources", guard, sources),
+    LIST_ROW("block", guard, block, n_block),
+    LIST_ROW("allow", guard, allow, n_allow),
+    CYAML_FIELD_END};
+
 static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 UINT_ROW("stats_interval", log, stats_interval_s),
                                                 WORD_ROW("payload", log, payload, bool_words),
@@ -313,6 +329,7 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("app", app, app_rows),
     GROUP_ROW("normalise", normalise, normalise_rows),
     GROUP_ROW("defrag", defrag, defrag_rows),
+    GROUP_ROW("guard", guard, guard_rows),
     GROUP_ROW("log", log, log_rows),
     GROUP_ROW("supervisor", supervisor, supervisor_rows),
     GROUP_ROW("control", control, control_rows),

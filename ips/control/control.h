@@ -29,6 +29,12 @@ struct control_row {
     uint64_t count;
 };
 
+struct control_bridge {
+    const char *name;
+    const char *const *ifname; /* of both ports */
+    struct xdp *xdp;
+};
+
 struct control_ops {
     void *arg; /* first argument of every function here */
     /*
@@ -48,7 +54,8 @@ struct control_ops {
     unsigned (*kernel_drops)(void *arg, struct control_row *rows,
                              unsigned max); /* rows filled; may be NULL */
     /* The block lists and the allow list of all bridges, as in xdp.h. */
-    int (*list_add)(void *arg, enum xdp_list list, const struct prefix *v, size_t n, struct err *e);
+    int (*list_add)(void *arg, enum xdp_list list, const struct prefix *v, size_t n, bool keep,
+                    struct err *e);
     int (*list_del)(void *arg, enum xdp_list list, const struct prefix *v, size_t n, size_t *n_removed,
                     struct err *e);
     int (*list_clear)(void *arg, enum xdp_list list, size_t max, size_t *n_removed, struct err *e);
@@ -58,7 +65,8 @@ struct control_ops {
     int (*strikes_clear)(void *arg, const struct steer_strike *what, struct err *e);    /* NULL: all */
     int (*rules_ask)(void *arg, uint8_t asks,
                      struct err *e); /* a ruleset's enum rule_ask, before it is published */
-    void (*shutdown)(void *arg);     /* asks the daemon to end; returns at once */
+    int (*bridge)(void *arg, unsigned index, struct control_bridge *out); /* -ENOENT behind the last */
+    void (*shutdown)(void *arg); /* asks the daemon to end; returns at once */
 };
 
 struct control_config {

@@ -15,6 +15,8 @@
  *   block|allow list {"after": "10.0.0.0/8 src"} (what the page before gave as `next`)
  *   block load {"prefixes": "10.0.0.0/8\n192.0.2.1 both\n", "side": ...}; at most PROTO_BLOCKS_MAX
  *   strikes clear {"gid": N, "sid": N} or {"parser": "name"} (all when left out)
+ *   steer list|add|del|clear {"bridge": "br0"} (may be left out where there is one); add: {"line": "vlan 7 bypass",
+ *   "at": N}; del: {"number": N}; all answer with the list
  */
 #define PROTO_SOCKET_DEFAULT    "/run/sluice/ipsd.sock"
 #define PROTO_PIN_DIR_DEFAULT   "/sys/fs/bpf/sluice"
@@ -80,6 +82,11 @@ enum proto_code {
       "have the kernel forward every frame uninspected, whether a daemon runs or not")                       \
     X(CMD_LINK_RESET, "link reset", "[--pin-dir DIR] [BRIDGE]",                                              \
       "forget the crashes, so that a daemon may be started again")                                           \
+    X(CMD_STEER_LIST, "steer list", "", "the steering lines of a bridge, and the frames each took")          \
+    X(CMD_STEER_ADD, "steer add", "[at N] LINE", "add a steering line, at the end or before the N-th")       \
+    X(CMD_STEER_DEL, "steer del", "N", "remove the N-th steering line")                                      \
+    X(CMD_STEER_CLEAR, "steer clear", "", "remove all steering lines")                                       \
+    X(CMD_GUARD_SHOW, "guard show", "", "what the guard refuses in the kernel, and the frames it refused")   \
     X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                        \
     X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
 enum proto_command {

@@ -191,12 +191,14 @@ static int load_failed(int code, struct err *e)
     return code;
 }
 
-static int size_maps(struct xdp *x, uint32_t flow_buckets)
+static int size_maps(struct xdp *x, const struct xdp_config *cfg)
 {
-    const uint32_t n = flow_buckets ? flow_buckets : 1;
+    const uint32_t n = cfg->flow_buckets ? cfg->flow_buckets : 1;
     int code = bpf_map__set_max_entries(x->skel->maps.steer_flows, n);
 
     x->memory.flow_buckets = x->config.flow_buckets = n;
+    if (code == 0 && cfg->rates)
+        code = bpf_map__set_max_entries(x->skel->maps.steer_rates, cfg->rates);
     return code ? code : bpf_map__set_max_entries(x->skel->maps.steer_keys, n * STEER_WAYS);
 }
 
@@ -378,7 +380,7 @@ struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e)
     if (!x)
         return NULL;
     x->skel = steer_bpf__open();
-    code = x->skel ? size_maps(x, cfg->flow_buckets) : -errno;
+    code = x->skel ? size_maps(x, cfg) : -errno;
     if (code == 0 && cfg->pin_dir && xdp_pin_open(x, cfg, e) != 0)
         goto fail;
     if (code == 0)
@@ -561,6 +563,18 @@ int xdp_set_fail_policy(struct xdp *x, enum steer_fail_policy policy, struct err
 {
     x->config.fail_policy = policy;
     return xdp_push_config(x, e);
+}
+
+int xdp_set_heartbeat(struct xdp *x, uint64_t heartbeat_ns, struct err *e)
+{
+    uint64_t before = x->config.heartbeat_ns;
+    int code;
+
+    x->config.heartbeat_ns = heartbeat_ns;
+    code = before != heartbeat_ns ? xdp_push_config(x, e) : 0;
+    if (code != 0)
+        x->config.heartbeat_ns = before;
+    return code;
 }
 
 int xdp_set_flags(struct xdp *x, uint32_t mask, uint32_t on, struct err *e)

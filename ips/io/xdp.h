@@ -29,6 +29,7 @@ struct xdp_config {
     const char *bridge;    /* its name; of letters, digits, - and _ */
     uid_t owner;           /* who may remove the pins: what the daemon will run as */
     uint32_t flow_buckets; /* of the verdict cache, a power of two; 0: 1 */
+    uint32_t rates;        /* addresses whose rate is remembered; 0: STEER_RATES_DEFAULT */
     uint64_t heartbeat_ns; /* a worker whose sign of life is older has none; 0: it is not looked at */
     uint32_t crash_limit;  /* so many within XDP_CRASH_WINDOW_S refuse the start; 0: none */
     bool no_daemon;        /* an operator attaches: nobody's life begins */
@@ -80,10 +81,11 @@ int xdp_was_write(struct xdp *x, uint32_t port, const struct steer_was *was);
 
 /*
  * The block lists and the allow list (xdp_block.c); `sides` of a prefix say which of the two it goes on. Adding what is
- * there is no error and keeps its count; sorted entries go in fastest.
+ * there is no error; keep: it keeps its count. Sorted entries go in fastest.
  */
 enum xdp_list { XDP_LIST_BLOCK, XDP_LIST_ALLOW };
-int xdp_list_add(struct xdp *x, enum xdp_list list, const struct prefix *v, size_t n, struct err *e);
+int xdp_list_add(struct xdp *x, enum xdp_list list, const struct prefix *v, size_t n, bool keep,
+                 struct err *e);
 /* What is not there is no error; *n_removed counts sides. */
 int xdp_list_del(struct xdp *x, enum xdp_list list, const struct prefix *v, size_t n, size_t *n_removed,
                  struct err *e);
@@ -108,6 +110,19 @@ uint64_t xdp_list_frames(struct xdp *x, enum xdp_list list,
 enum xdp_block_side { XDP_BLOCK_SRC = PREFIX_SRC, XDP_BLOCK_DST = PREFIX_DST, XDP_BLOCK_BOTH = PREFIX_BOTH };
 int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e);
 int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e); /* -ENOENT */
+
+/* The guard's switches and limits (xdp_guard.c); an interval of 0 is no limit. */
+struct xdp_guard {
+    bool broken;
+    struct steer_limit limit[STEER_RATE_N];
+};
+int xdp_guard_set(struct xdp *x, const struct xdp_guard *g, struct err *e);
+void xdp_guard_get(const struct xdp *x, struct xdp_guard *g);
+#define XDP_RATE_TEXT_MAX 64
+/* "5000/s burst 1000"; "5000/s" has a burst of 5000; "0" and "" are no limit. */
+int xdp_rate_parse(const char *text, struct steer_limit *l, struct err *e);
+const char *xdp_rate_format(const struct steer_limit *l, char *buf);
+int xdp_set_heartbeat(struct xdp *x, uint64_t heartbeat_ns, struct err *e);
 
 /* The steering lines in force (xdp_lines.c), and a new list in their place: a frame sees the one or the other. What stays
  * keeps its count; v[].frames is written. */

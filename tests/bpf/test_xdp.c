@@ -500,10 +500,10 @@ static void test_bulk(void **state)
     assert_int_equal(prefix_list_add(&l, &p, &e), 0);
     prefix_list_sort(&l);
     assert_int_equal(l.n, N * 2 / 3 + 12 + 1); /* the IPv6 ones: i / 256 */
-    assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, l.v, l.n, &e), 0);
+    assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, l.v, l.n, true, &e), 0);
     assert_int_equal(flags_of(x), STEER_HAS_BLOCKS);
     assert_int_equal(bpf_map_update_elem(x->map.block[0][0], &key, &seven, BPF_EXIST), 0);
-    assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, l.v, l.n, &e), 0); /* again: nothing changes */
+    assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, l.v, l.n, true, &e), 0); /* again: nothing changes */
     assert_int_equal(prefix_parse("10.0.3.0/24", &p, &e), 0);
     assert_int_equal(xdp_list_frames(x, XDP_LIST_BLOCK, &p), 7);
     assert_int_equal(each(x, list_one, &got), 0);
@@ -512,7 +512,7 @@ static void test_bulk(void **state)
         n += l.v[i].sides == PREFIX_BOTH ? 2 : 1;
     assert_int_equal(got.n, n);
 
-    assert_int_equal(xdp_list_add(x, XDP_LIST_ALLOW, &p, 1, &e), 0);
+    assert_int_equal(xdp_list_add(x, XDP_LIST_ALLOW, &p, 1, true, &e), 0);
     assert_int_equal(flags_of(x), STEER_HAS_BLOCKS | STEER_HAS_ALLOWS);
     assert_int_equal(xdp_list_del(x, XDP_LIST_ALLOW, &p, 1, &n, &e), 0);
     assert_int_equal(n, 1);
@@ -539,7 +539,7 @@ static void test_pages(void **state)
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         assert_int_equal(prefix_parse_sided(texts[i], PREFIX_SRC, &p, NULL), 0);
-        assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, &p, 1, NULL), 0);
+        assert_int_equal(xdp_list_add(x, XDP_LIST_BLOCK, &p, 1, true, NULL), 0);
     }
     assert_int_equal(each(x, list_one, &whole), 0);
     assert_int_equal(whole.n, 7);

@@ -65,9 +65,10 @@ static unsigned fake_kernel_drops(void *arg, struct control_row *rows, unsigned 
     return 1;
 }
 
-static int fake_list_add(void *arg, enum xdp_list list, const struct prefix *v, size_t n, struct err *e)
+static int fake_list_add(void *arg, enum xdp_list list, const struct prefix *v, size_t n, bool keep,
+                         struct err *e)
 {
-    (void)arg, (void)e;
+    (void)arg, (void)e, (void)keep;
     for (size_t i = 0; i < n; i++)
         prefix_list_add(&t.lists[list], &v[i], e);
     prefix_list_sort(&t.lists[list]);
