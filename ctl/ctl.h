@@ -61,6 +61,13 @@ int lists_load(struct ctl *c); /* block load FILE [SIDE]; the exit status */
 int lists_rest(struct ctl *c, const char *command, json_t *result, struct err *e);
 int lists_clear(struct ctl *c, const char *command, json_t *result, struct err *e);
 
+/* --- flows.c */
+json_t *args_flows_list(struct ctl *c);
+json_t *args_flow(struct ctl *c);
+json_t *args_forget(struct ctl *c);
+void print_flows(const json_t *result);
+void print_flow(const json_t *result);
+
 /* --- print.c */
 void print_status(const json_t *result);
 void print_stats(const json_t *result);

@@ -254,6 +254,61 @@ static int ops_strikes_clear(void *arg, const struct steer_strike *what, struct 
     return n;
 }
 
+struct flow_walk {
+    const char *bridge;
+    control_flow_fn fn;
+    void *arg;
+    uint64_t now_ns;
+};
+
+static int walk_flow(const struct flowcache_entry *e, void *arg)
+{
+    struct flow_walk *w = arg;
+
+    return w->fn(w->bridge, e, w->now_ns, w->arg);
+}
+
+static int ops_flows_each(void *arg, control_flow_fn fn, void *fn_arg)
+{
+    struct ipsd *d = arg;
+    int rc = 0;
+
+    for (unsigned i = 0; i < d->n_bridges && rc == 0; i++) {
+        struct flow_walk w = {
+            .bridge = d->bridges[i].cfg->name, .fn = fn, .arg = fn_arg, .now_ns = clock_mono_ns()};
+
+        rc = flowcache_walk(&d->bridges[i].cache, w.now_ns, walk_flow, &w);
+    }
+    return rc;
+}
+
+/* Nobody knows here which bridge the flow crosses. */
+static int ops_flows_say(void *arg, const struct steer_key *k, const struct flowcache_verdict *v)
+{
+    struct ipsd *d = arg;
+    int rc = 0;
+
+    for (unsigned i = 0; i < d->n_bridges; i++) {
+        struct flowcache *c = &d->bridges[i].cache;
+
+        if (!flowcache_put(c, k, v, clock_mono_ns()))
+            rc = -EBUSY;
+        __atomic_store_n(&c->changed_ns, clock_mono_ns(), __ATOMIC_RELEASE);
+    }
+    return rc;
+}
+
+static bool ops_flows_unblock(void *arg, const struct steer_key *k)
+{
+    struct ipsd *d = arg;
+    struct flowcache_entry e;
+    bool was = false;
+
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        was |= flowcache_remove(&d->bridges[i].cache, k, &e);
+    return was;
+}
+
 /* Never off again: who was blocked stays so when the rule is gone. */
 static int ops_rules_ask(void *arg, uint8_t asks, struct err *e)
 {
@@ -421,6 +476,9 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .list_page = ops_list_page,
                                   .strikes = ops_strikes,
                                   .strikes_clear = ops_strikes_clear,
+                                  .flows_each = ops_flows_each,
+                                  .flows_say = ops_flows_say,
+                                  .flows_unblock = ops_flows_unblock,
                                   .rules_ask = ops_rules_ask,
                                   .bridge = ops_bridge,
                                   .shutdown = ops_shutdown};

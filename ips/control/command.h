@@ -47,6 +47,10 @@ int cmd_steer_add(struct command_call *call);
 int cmd_steer_del(struct command_call *call);
 int cmd_steer_clear(struct command_call *call);
 int cmd_guard_show(struct command_call *call);
+int cmd_flows_list(struct command_call *call);
+int cmd_flows_bypass(struct command_call *call);
+int cmd_flows_drop(struct command_call *call);
+int cmd_flows_forget(struct command_call *call);
 int cmd_shutdown(struct command_call *call);
 int cmd_help(struct command_call *call);
 

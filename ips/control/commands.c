@@ -45,6 +45,10 @@ static const struct {
     [CMD_STEER_DEL].run = cmd_steer_del,
     [CMD_STEER_CLEAR].run = cmd_steer_clear,
     [CMD_GUARD_SHOW].run = cmd_guard_show,
+    [CMD_FLOWS_LIST].run = cmd_flows_list,
+    [CMD_FLOWS_BYPASS].run = cmd_flows_bypass,
+    [CMD_FLOWS_DROP].run = cmd_flows_drop,
+    [CMD_FLOWS_FORGET].run = cmd_flows_forget,
     [CMD_SHUTDOWN].run = cmd_shutdown,
     [CMD_HELP].run = cmd_help,
 };

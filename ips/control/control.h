@@ -20,6 +20,7 @@
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
 #include "ips/control/config.h"
+#include "ips/io/flowcache.h"
 #include "ips/io/xdp.h"
 #include "rules/ruleset.h"
 
@@ -34,6 +35,10 @@ struct control_bridge {
     const char *const *ifname; /* of both ports */
     struct xdp *xdp;
 };
+
+/* An entry of a bridge's verdict cache. Nonzero ends the walk and is returned. */
+typedef int (*control_flow_fn)(const char *bridge, const struct flowcache_entry *e, uint64_t now_ns,
+                               void *arg);
 
 struct control_ops {
     void *arg; /* first argument of every function here */
@@ -61,6 +66,11 @@ struct control_ops {
     int (*list_clear)(void *arg, enum xdp_list list, size_t max, size_t *n_removed, struct err *e);
     int (*list_page)(void *arg, enum xdp_list list, struct xdp_cursor *c, uint32_t max,
                      const struct xdp_visit *visit);
+    /* The verdict caches of all bridges: what is in them; an operator's word about a flow (-EBUSY: not everywhere); an
+     * address that is blocked for a time is no more (false: it was not). */
+    int (*flows_each)(void *arg, control_flow_fn fn, void *fn_arg);
+    int (*flows_say)(void *arg, const struct steer_key *k, const struct flowcache_verdict *v);
+    bool (*flows_unblock)(void *arg, const struct steer_key *k);
     int (*strikes)(void *arg, struct steer_strike v[STEER_STRIKES_MAX], struct err *e); /* how many; < 0 */
     int (*strikes_clear)(void *arg, const struct steer_strike *what, struct err *e);    /* NULL: all */
     int (*rules_ask)(void *arg, uint8_t asks,

@@ -14,6 +14,9 @@
  *   block|allow add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
  *   block|allow list {"after": "10.0.0.0/8 src"} (what the page before gave as `next`)
  *   block load {"prefixes": "10.0.0.0/8\n192.0.2.1 both\n", "side": ...}; at most PROTO_BLOCKS_MAX
+ *   flows list    {"limit": N, "kind": "bypassed"|"dropped"|"known"|"blocked"}
+ *   flows bypass|drop|forget {"proto": "tcp", "from": "10.0.0.1:4711", "to": "[2001:db8::1]:443", "for": "10m",
+ *   "vlan": "5.6"} (for and vlan may be left out); flows forget {"address": "10.0.0.1"}
  *   strikes clear {"gid": N, "sid": N} or {"parser": "name"} (all when left out)
  *   steer list|add|del|clear {"bridge": "br0"} (may be left out where there is one); add: {"line": "vlan 7 bypass",
  *   "at": N}; del: {"number": N}; all answer with the list
@@ -87,6 +90,14 @@ enum proto_code {
     X(CMD_STEER_DEL, "steer del", "N", "remove the N-th steering line")                                      \
     X(CMD_STEER_CLEAR, "steer clear", "", "remove all steering lines")                                       \
     X(CMD_GUARD_SHOW, "guard show", "", "what the guard refuses in the kernel, and the frames it refused")   \
+    X(CMD_FLOWS_LIST, "flows list", "[--limit N] [bypassed|dropped|known|blocked]",                          \
+      "the verdict cache: flows that the kernel settles, and addresses blocked for a time")                  \
+    X(CMD_FLOWS_BYPASS, "flows bypass", "PROTO ADDR:PORT ADDR:PORT [for TIME] [vlan ID]",                    \
+      "have a flow forwarded in the kernel, uninspected")                                                    \
+    X(CMD_FLOWS_DROP, "flows drop", "PROTO ADDR:PORT ADDR:PORT [for TIME] [vlan ID]",                        \
+      "have a flow dropped in the kernel")                                                                   \
+    X(CMD_FLOWS_FORGET, "flows forget", "PROTO ADDR:PORT ADDR:PORT [vlan ID] | ADDR",                        \
+      "inspect a flow again, whatever was decided; free an address that is blocked for a time")              \
     X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                        \
     X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
 enum proto_command {

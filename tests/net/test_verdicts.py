@@ -162,7 +162,13 @@ def test_a_drop_blocks_its_source_for_a_time(lab):
     assert select.select([out], [], [], 1)[0], 'only the source is blocked'
     s = d.stats()
     assert s['ips.sources_blocked'] == 1 and s['steer.blocked_for_a_time'] > 0, s
+    blocked = d.ctl_json('flows', 'list', 'blocked')['flows'][0]
+    assert blocked['from'] == '10.9.0.1' and blocked['sid'] == 13 and blocked['left_s'] <= 2, blocked
     wait_until(lambda: crosses_udp(out, into), 'the client to be back')
+    lab.client.socket(2, 2).sendto(b'anything', (SERVER4, 7200))  # another flow: the first one is dropped unasked
+    wait_until(lambda: not crosses_udp(out, into), 'the client to be blocked again')
+    d.ctl('flows', 'forget', '10.9.0.1')
+    assert crosses_udp(out, into), 'free before its time'
 
 
 def crosses_udp(a, b):
@@ -171,3 +177,53 @@ def crosses_udp(a, b):
         return False
     b.recv(100)
     return True
+
+
+@pytest.mark.lab(fail_open=True)
+@pytest.mark.parametrize('cache', ['on', 'off'])
+def test_an_operator_decides(lab, cache):
+    """Drop, forget, bypass, for a time, of a connection that runs; and what list says of it."""
+    d = lab.ipsd(RULES, flow_cache=cache)
+    client, end = connection(lab)
+    ends = [f'{a}:{p}' for a, p in (client.getsockname(), end.getsockname())]
+    assert crosses(client, end)
+    d.ctl('flows', 'drop', 'tcp', *ends)
+    assert not crosses(client, end, b'lost'), 'dropped'
+    shown = d.ctl_json('flows', 'list', 'dropped')
+    assert shown['count']['dropped'] == 1 and shown['count']['bypassed'] == 0, shown
+    flow = shown['flows'][0]
+    assert sorted([flow['from'], flow['to']]) == sorted(ends) and flow['by'] == 'operator' and 'left_s' not in flow, flow
+    assert (sum(flow['packets']) > 0) == (cache == 'on'), flow
+    d.ctl('flows', 'forget', 'tcp', *reversed(ends))
+    assert end.recv(100) == b'lost', 'TCP repeats what was dropped'
+    assert crosses(client, end)
+    d.ctl('flows', 'bypass', 'tcp', *ends, 'for', '2s')
+    assert crosses(client, end, b'evil is fine')
+    flow = d.ctl_json('flows', 'list', '--limit', '5', 'bypassed')['flows'][0]
+    assert flow['left_s'] <= 2 and flow['kind'] == 'bypassed', flow
+    assert 'bypassed' in d.ctl('flows', 'list').stdout
+    s = d.stats()
+    assert (s['steer.flow_bypass'] > 0) == (s['steer.flow_drop'] > 0) == (cache == 'on'), s
+    wait_until(lambda: not d.ctl_json('flows', 'list', 'bypassed')['flows'], 'the time to be over')
+    crosses(client, end, b'the last one')
+    assert not crosses(client, end, b'evil is not')
+
+
+REFUSED = [
+    (('drop', 'icmp', '10.9.0.1:1', '10.9.0.2:2'), 'have a verdict'),
+    (('drop', 'tcp', '10.9.0.1', '10.9.0.2:2'), 'two ends'),
+    (('drop', 'tcp', '10.9.0.1:1', '[fd00::1]:2'), 'two ends'),
+    (('drop', 'tcp', '10.9.0.1:1', '10.9.0.2:70000'), 'two ends'),
+    (('bypass', 'tcp', '10.9.0.1:1', '10.9.0.2:2', 'for', '10y'), 'no time'),
+    (('bypass', 'tcp', '10.9.0.1:1', '10.9.0.2:2', 'vlan', '5000'), 'no VLAN'),
+    (('bypass', 'tcp', '10.9.0.1:1'), 'usage'),
+    (('forget', '10.9.0.9'), 'not blocked'),
+    (('list', 'nonsense'), 'no kind'),
+]
+
+
+def test_what_flows_commands_refuse(lab):
+    d = lab.ipsd(RULES)
+    for args, why in REFUSED:
+        p = d.ctl('flows', *args, check=False)
+        assert p.returncode != 0 and why in p.stderr, (args, p.stderr)
