@@ -74,6 +74,8 @@ def make_engine(name, lab, policy, opts, extra):
         if 'program' in extra:
             raise engines.Unsupported('no build with planted faults')
         return engines.Suricata(lab, threads=extra.get('queues', 1))
+    if name == 'bridge':
+        return engines.KernelBridge(lab)
     return engines.Sluice(lab, policy=policy, heartbeat_ms=opts.heartbeat_ms, **extra)
 
 
@@ -124,7 +126,7 @@ def judge(row, state, run):
             row.missed.append(f'a fault cost {row.worst} numbers (asked: at most {most:.0f})')
     if row.outside:
         row.missed.append(f'{row.outside} lost beside the fault')
-    if row.policy in ('closed', '-') and r.evil_crossed:
+    if (row.policy == 'closed' or row.engine == 'suricata') and r.evil_crossed:
         row.missed.append(f'{r.evil_crossed} crossed uninspected')
     if not r.tcp_ok:
         row.missed.append(f'TCP: {json.dumps({w: e["error"] or "sums differ" for w, e in (r.transfer or {}).items() if not e["ok"]})}')

@@ -14,7 +14,7 @@ from collections import namedtuple
 
 import harm
 import traffic
-from engines import alive
+from engines import Unsupported, alive
 from lab import FAULTS, SERVER4, SLOW, wait_until
 
 RULE_SETS = pathlib.Path(os.environ.get('RULES_DIR', pathlib.Path(__file__).resolve().parents[3] / 'shared/rules')) / 'et-open'
@@ -180,9 +180,8 @@ def interface_removed(run):
             began = time.monotonic()
             if not answers(run.lab, 5):
                 run.notes.append('does not forward by itself')
-                n = len(run.engine.starts)
-                run.engine.signal(signal.SIGTERM)
-                run.engine.wait_restart(n)
+                run.engine.end()
+                run.engine.start()
                 answers(run.lab, 10)
             else:
                 run.notes.append(f'forwards {time.monotonic() - began:.1f} s after')
@@ -196,6 +195,37 @@ def answers(lab, seconds):
         if lab.client.run(['ping', '-n', '-q', '-c', '1', '-W', '0.2', SERVER4], check=False).returncode == 0:
             return True
     return False
+
+
+def crash_loop(run):
+    """It is killed whenever it is ready, until nobody starts it again; then an operator does."""
+    engine = run.engine
+    with run.fault():
+        for kills in range(1, 10):
+            n = len(engine.starts)
+            engine.signal(signal.SIGKILL)
+            wait_until(lambda: len(engine.starts) > n and engine.starts[-1][1] or engine.given_up(), 'the next one')  # noqa: B023
+            if engine.given_up():
+                run.notes.append(f'given up after {kills} kills')
+                break
+        else:
+            raise Unsupported('started again however often it crashes')
+        run.calm()
+        engine.end()
+        engine.link('reset')
+        engine.start()
+
+
+def kernel_side_alone(run):
+    """Before the traffic: program and links are there, no daemon has run yet."""
+    if run.engine.name != 'sluice':
+        raise Unsupported('nothing is there without the daemon')
+    run.engine.link('attach', 'br0', 'in0', 'in1', run.policy)
+
+
+def started_beneath_traffic(run):
+    with run.fault():
+        run.engine.start()
 
 
 def stopped_and_started(run):
@@ -228,6 +258,7 @@ STATES = [
     State('daemon stopped 0.5 s', daemon_stopped, 1, ALL),
     State('one thread stopped 0.5 s', thread_stopped, 1, ALL, {'queues': 2}),
     State('endless loop in a rule', endless_loop, 1, ALL, {'program': FAULTS, 'rules': STALL_RULES}),
+    State('crash loop', crash_loop, 6, ('open', 'closed')),
     State('overload', overloaded, None, ALL),
     State('reload of ET Open', rules_reloaded, 0, ('open', 'closed')),
     State('upgrades', upgraded, 0, ('open', 'closed')),
@@ -236,5 +267,6 @@ STATES = [
     State('interface removed', interface_removed, None, ('open', 'closed')),
     State('stop and start', stopped_and_started, 1, ('open', 'closed')),
     State('cables alive after start', nothing, 0, ('open',), {}, ports_come_late),
+    State('kernel side attached first', started_beneath_traffic, 0, ('open',), {}, kernel_side_alone),
 ]
 BY_NAME = {s.name: s for s in STATES}
