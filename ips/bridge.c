@@ -49,7 +49,7 @@ static int open_cache(struct bridge *b, const struct config *cfg, struct err *e)
 {
     xdp_memory(b->xdp, &b->memory);
     flowcache_init(&b->cache, b->memory.flows, b->memory.keys, b->memory.flow_buckets, b->memory.secret);
-    flowcache_take_over(&b->cache, clock_mono_ns(), cfg->flow.udp_established_s * NS_PER_S);
+    b->cache_grace_ns = cfg->flow.udp_established_s * NS_PER_S;
     return xdp_set_flags(b->xdp, STEER_USE_FLOWS, b->cfg->flow_cache_off ? 0 : STEER_USE_FLOWS, e);
 }
 
@@ -373,6 +373,7 @@ fail:
 
 int bridge_start(struct bridge *b, struct err *e)
 {
+    flowcache_take_over(&b->cache, clock_mono_ns(), b->cache_grace_ns); /* nobody else writes it now */
     if (bridge_start_workers(b, e))
         return e->code;
     b->started = true;

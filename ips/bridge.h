@@ -40,6 +40,7 @@ struct bridge {
     struct xdp *xdp;
     struct xdp_memory memory; /* of its maps */
     struct flowcache cache;   /* in it */
+    uint64_t cache_grace_ns;  /* flows that an earlier daemon knew clean are to be seen again in */
     struct umem *umem;
     struct expect *expect;   /* the workers' */
     struct handoff *handoff; /* NULL when every flow arrives at its owner */

@@ -10,7 +10,7 @@
  * Flows may be another worker's, so the time is the bridge's: all its workers read it once a round. It is said when the
  * count moves, too, because a frame can cross while the program's word is on its way.
  *
- * Worker thread, but for pulse_start(). Owns nothing.
+ * Worker thread, but for pulse_start() and pulse_escaped(). Owns nothing.
  */
 #include "ips/pulse.h"
 
@@ -24,6 +24,11 @@ static void sign(struct pulse *p, uint64_t ns)
 static uint64_t count(const struct pulse *p)
 {
     return __atomic_load_n(&p->beat->escaped, __ATOMIC_ACQUIRE);
+}
+
+uint64_t pulse_escaped(const struct pulse *p)
+{
+    return p->beat ? count(p) : 0;
 }
 
 void pulse_start(struct pulse *p)

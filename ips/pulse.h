@@ -18,6 +18,8 @@ struct pulse {
 
 /* Alive, for those who look before the first round. Control thread. */
 void pulse_start(struct pulse *p);
+/* Frames that crossed unseen so far. Any thread. */
+uint64_t pulse_escaped(const struct pulse *p);
 /* A round begins. Returns until when frames crossed unseen. */
 uint64_t pulse_round(struct pulse *p, struct port *const port[2], uint64_t now_ns);
 /* How many frames may be received at once, so that a burst has frames from one side of a gap only. */

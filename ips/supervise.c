@@ -38,11 +38,14 @@
 #define PERIOD_MS     100
 #define LATE_MS       200 /* that much later than it should wake, and nobody ran meanwhile */
 #define ANSWER_MS     200
+#define ESCAPES_S     10  /* between two events about one worker's escaped frames */
 #define LAST_WORDS_MS 200 /* for the logger to write what was said before the end */
 
 struct post { /* a worker that is watched */
     const struct worker *w;
     struct watch watch;
+    uint64_t escaped;        /* frames that crossed unseen, as they were last said */
+    uint64_t escaped_due_ns; /* not said again before */
 };
 
 static struct {
@@ -219,6 +222,20 @@ static bool look_at(struct post *p, uint64_t now_ns)
     return s.asleep || s.round_ns != p->watch.round_ns || p->watch.seen < 2 || ms < sup.stall_ms;
 }
 
+/* The steering program let frames cross that the worker should have seen. */
+static void look_for_escapes(struct post *p, uint64_t now_ns)
+{
+    uint64_t escaped = pulse_escaped(&p->w->pulse);
+
+    if (escaped == p->escaped || now_ns < p->escaped_due_ns)
+        return;
+    say(LOG_LEVEL_WARNING, "worker_escape", p->w,
+        json_pack("{s:i, s:I}", "worker", (int)p->w->cfg.index, "frames",
+                  (json_int_t)(escaped - p->escaped)));
+    p->escaped = escaped;
+    p->escaped_due_ns = now_ns + ESCAPES_S * NS_PER_S;
+}
+
 static void look(uint64_t now_ns, uint64_t late_ms)
 {
     bool all_live = true;
@@ -227,6 +244,7 @@ static void look(uint64_t now_ns, uint64_t late_ms)
     for (unsigned i = 0; i < sup.n_posts; i++) {
         if (late_ms >= LATE_MS)
             watch_excuse(&sup.posts[i].watch);
+        look_for_escapes(&sup.posts[i], now_ns);
         if (sup.stall_ms > 0)
             all_live &= look_at(&sup.posts[i], now_ns);
     }
@@ -301,7 +319,8 @@ void supervise_add(struct bridge *b)
     if (sup.n_bridges < BRIDGES_MAX)
         sup.bridges[sup.n_bridges++] = b;
     for (uint32_t i = 0; i < b->n_workers && sup.n_posts < WORKERS_MAX; i++)
-        sup.posts[sup.n_posts++] = (struct post){.w = b->workers[i]};
+        sup.posts[sup.n_posts++] =
+            (struct post){.w = b->workers[i], .escaped = pulse_escaped(&b->workers[i]->pulse)};
     pthread_mutex_unlock(&sup.lock);
 }
 

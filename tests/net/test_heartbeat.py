@@ -81,6 +81,9 @@ def test_a_transfer_goes_on_over_a_worker_that_stands_still(lab):
     s = wait_until(lambda: (lambda s: s if s['flow.taken_up_again'] else None)(d.stats()), 'the flow to be taken up again')
     assert s['steer.fail_open'] > 0 and s['steer.saw_stale'] > 0, s
     assert s['stream.ignored'] == 0, {k: n for k, n in s.items() if n}
+    said = d.wait_events('engine', 1, lambda e: e['engine']['event'] == 'worker_escape')
+    assert said[0]['engine']['bridge'] == 'br0' and said[0]['engine']['frames'] > 0, said
+    assert len(said) <= 2, 'one in ten seconds'
     c.server.sendall(b'harmless')
     assert c.client.recv(100) == b'harmless'
     c.server.sendall(b'and a-marker-to-drop')
