@@ -274,12 +274,15 @@ static void side_gone(struct look *k, const char *why)
 static void first_look(struct look *k)
 {
     struct bridge_side to = *k->was;
+    struct nic_info info;
 
+    bridge_nic_info(k->b, k->side, &info);
     to.known = true;
     to.mtu = k->is.mtu;
     to.up = k->is.up;
     to.carrier = k->is.carrier;
-    *k->own = (struct side_watch){.settle_ns = k->is.carrier ? 0 : k->l->now_ns + SETTLE_MS * NS_PER_MS,
+    *k->own = (struct side_watch){.settle_ns =
+                                      k->is.carrier || info.was_up ? 0 : k->l->now_ns + SETTLE_MS * NS_PER_MS,
                                   .changes_before = k->is.carrier_changes - (uint32_t)to.carrier_changes,
                                   .mends = MENDS_MAX,
                                   .mends_ns = k->l->now_ns};

@@ -334,6 +334,7 @@ struct nic *nic_open(const struct nic_config *cfg, struct err *e)
     if (!n)
         return NULL;
     n->taken_over = cfg->was && nic_unpack(n, cfg->was);
+    n->info.was_up = n->taken_over && (n->was.flags & IFF_UP);
     for (size_t i = 0; i < STEP_N; i++)
         if (steps[i].set(n, cfg, e) != 0) {
             (n->taken_over ? nic_leave : nic_restore)(n);

@@ -30,6 +30,7 @@ struct nic_info {
         symmetric_rss; /* by addresses, programmed and read back; or n_queues == 1. One NIC's word: see nic_same_queue() */
     uint64_t rss_id; /* names what was programmed: hash, key, table, fields, driver; 0 with one queue */
     bool carrier;
+    bool was_up; /* an earlier process set it up, and it still was: its link had all the time it needs */
     char driver[32];
     char offloads_off[256]; /* what was turned off, separated by blanks */
     uint64_t rx_missed; /* frames that the NIC dropped for want of a descriptor, where the driver says so */

@@ -382,6 +382,11 @@ def test_link_pass_and_a_crash(lab):
     wait_until(lambda: not has_carrier(lab.client, 'wan0'), 'the client to lose its link')
     os.kill(d.pid, signal.SIGKILL)
     d.kill()
+    d = lab.ipsd(link_pass='on', shutdown='fail')  # the cable is still out, and had its time
+    wait_engine(d, 'link_passed', interface='in0', seconds=2)
+    assert not has_carrier(lab.client, 'wan0')
+    os.kill(d.pid, signal.SIGKILL)
+    d.kill()
     lab.server.ip('link', 'set', 'lan0', 'up')
     assert not has_carrier(lab.client, 'wan0')
     d = lab.ipsd(link_pass='on')
