@@ -57,13 +57,19 @@ struct packet {
     __u64 beat_ns; /* the queue's last sign of life, once it was asked for */
 };
 
-/* Frame bytes at off, or NULL when n of them are not there. A macro for the verifier's sake, like READ_HEADER. */
-#define PACKET_AT(ctx, off, n)                                                                  \
-    ({                                                                                          \
-        const __u8 *at_ = (const __u8 *)(long)(ctx)->data;                                      \
-        __u32 off_ = (off);                                                                     \
-        at_ += off_ <= OFFSET_MAX ? off_ : OFFSET_MAX;                                          \
-        off_ > OFFSET_MAX || at_ + (n) > (const __u8 *)(long)(ctx)->data_end ? (void *)0 : at_; \
+/* Frame bytes at off, or NULL when n of them are not there. A macro for the verifier's sake, like READ_HEADER; and the
+ * compiler may not compare one copy of the offset and add another, between which the verifier of 6.1 sees no link. */
+#define PACKET_AT(ctx, off, n)                                   \
+    ({                                                           \
+        const __u8 *at_ = (void *)0;                             \
+        __u64 off_ = (off);                                      \
+        barrier_var(off_);                                       \
+        if (off_ <= OFFSET_MAX) {                                \
+            at_ = (const __u8 *)(long)(ctx)->data + off_;        \
+            if (at_ + (n) > (const __u8 *)(long)(ctx)->data_end) \
+                at_ = (void *)0;                                 \
+        }                                                        \
+        at_;                                                     \
     })
 
 static __always_inline __u16 be16_at(const __u8 *p)

@@ -365,6 +365,8 @@ static void test_syn_rates(void **state)
     steer_lab_close(&l);
 }
 
+enum { FLOOD = 1000000 };
+
 static void *flood(void *arg)
 {
     static const struct frame one = {IP4, UDP};
@@ -372,14 +374,14 @@ static void *flood(void *arg)
     uint32_t len = frame_build(&one, frame), out_len;
     struct steer_lab *l = arg;
 
-    steer_lab_run(l, l->x->ifindex[0], 0, frame, len, out, &out_len, 200000);
+    steer_lab_run(l, l->x->ifindex[0], 0, frame, len, out, &out_len, FLOOD);
     return NULL;
 }
 
 /* Two CPUs: every frame is charged, whoever was faster. A frame may pass unseen where both find no entry. */
 static void test_rate_on_two_cpus(void **state)
 {
-    enum { BURST_2 = 100000 };
+    enum { BURST_2 = FLOOD };
     LAB_NEEDED();
     static struct steer_lab l;
     struct xdp_counters c;
@@ -394,7 +396,7 @@ static void test_rate_on_two_cpus(void **state)
     for (int i = 0; i < 2; i++)
         pthread_join(t[i], NULL);
     assert_int_equal(xdp_counters(l.x, &c), 0);
-    assert_int_equal(c.exits[0][STEER_FAIL_CLOSED_DROP] + c.exits[0][STEER_RATE_DROP], 400000);
+    assert_int_equal(c.exits[0][STEER_FAIL_CLOSED_DROP] + c.exits[0][STEER_RATE_DROP], 2 * FLOOD);
     assert_in_range(c.exits[0][STEER_FAIL_CLOSED_DROP], BURST_2, BURST_2 + 1);
     steer_lab_close(&l);
 }
