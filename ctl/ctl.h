@@ -21,6 +21,8 @@ struct ctl {
     const char *pin_dir;        /* --pin-dir of the link commands */
     bool json;                  /* print JSON instead of tables */
     bool force;                 /* --force */
+    bool check;                 /* --check of upgrade */
+    const char *wait;           /* --wait SECONDS of upgrade, or NULL */
     bool strict;                /* --strict of rules check FILE... */
     const char *dialect;        /* --dialect NAME of rules check, policy and explain FILE...; NULL: auto */
     const char *only;           /* --dormant, --disabled: without the dashes */
@@ -85,6 +87,7 @@ void print_strikes(const json_t *result);
 void print_forgiven(const json_t *result);
 void print_steering(const json_t *result);
 void print_guard(const json_t *result);
+void print_upgraded(const json_t *result);
 void print_stopping(const json_t *result);
 void print_errors(FILE *out, const json_t *errors);     /* "file:line:column: what; remedy" lines */
 void print_warnings(FILE *out, const json_t *warnings); /* the same, with "warning: " before each */

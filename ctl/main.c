@@ -33,6 +33,19 @@ static json_t *args_reload(struct ctl *c)
     return c->n_args == 0 ? json_pack("{s:b}", "force", c->force) : NULL;
 }
 
+static json_t *args_upgrade(struct ctl *c)
+{
+    char *end = "";
+    long wait_s = c->wait != NULL ? strtol(c->wait, &end, 10) : 0;
+    json_t *args = c->n_args == 0 && *end == '\0' && (c->wait == NULL || wait_s > 0)
+                       ? json_pack("{s:b, s:b}", "check", c->check, "force", c->force)
+                       : NULL;
+
+    if (args != NULL && c->wait != NULL)
+        json_object_set_new(args, "wait_s", json_integer(wait_s));
+    return args;
+}
+
 static json_t *args_list(struct ctl *c)
 {
     char *end;
@@ -238,6 +251,8 @@ static const struct command {
     [CMD_FLOWS_DROP].print = print_flow,
     [CMD_FLOWS_FORGET].args = args_forget,
     [CMD_FLOWS_FORGET].print = print_flow,
+    [CMD_UPGRADE].args = args_upgrade,
+    [CMD_UPGRADE].print = print_upgraded,
     [CMD_SHUTDOWN].args = args_none,
     [CMD_SHUTDOWN].print = print_stopping,
 };
@@ -342,6 +357,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             c->json = true;
         } else if (strcmp(argv[i], "--force") == 0) {
             c->force = true;
+        } else if (strcmp(argv[i], "--check") == 0) {
+            c->check = true;
         } else if (strcmp(argv[i], "--strict") == 0) {
             c->strict = true;
         } else if (strcmp(argv[i], "--dormant") == 0 || strcmp(argv[i], "--disabled") == 0) {
@@ -360,6 +377,8 @@ static int parse(struct ctl *c, struct flags *f, char **argv)
             c->bridge = v;
         } else if ((v = option_value("--limit", argv, &i)) != NULL) {
             c->limit = v;
+        } else if ((v = option_value("--wait", argv, &i)) != NULL) {
+            c->wait = v;
         } else if ((v = option_value("--dialect", argv, &i)) != NULL) {
             c->dialect = v;
         } else if ((v = option_value("--var", argv, &i)) != NULL) {
@@ -497,6 +516,8 @@ int main(int argc, char **argv)
         print_usage(stdout, cmd);
         return 0;
     }
+    if ((c.check || c.wait != NULL) && cmd != &commands[CMD_UPGRADE])
+        return usage_error("--check and --wait belong to 'upgrade'", NULL);
     if (c.strict && (cmd != &commands[CMD_RULES_CHECK] || c.n_args == 0))
         return usage_error("--strict belongs to 'rules check FILE...'; a daemon has rules.strict", NULL);
     if (cmd->offline != NULL && (int)c.n_args > cmd->alone)

@@ -403,6 +403,26 @@ void print_guard(const json_t *result)
     table_print(t, "", stdout);
 }
 
+void print_upgraded(const json_t *result)
+{
+    const char *was = text(result, "old_version");
+    const char *is = text(result, "new_version");
+
+    if (json_is_true(json_object_get(result, "checked"))) {
+        printf("version %s can take over from version %s; nothing was changed\n", is, was);
+        return;
+    }
+    printf("version %s (pid %d) took over from version %s (pid %d)\n", is,
+           (int)json_integer_value(json_object_get(result, "new_pid")), was,
+           (int)json_integer_value(json_object_get(result, "old_pid")));
+    printf(
+        "ready after %lld ms; frames waited for %.1f ms; %lld frames handed over, %lld of them fragments\n",
+        (long long)json_integer_value(json_object_get(result, "ready_ms")),
+        json_real_value(json_object_get(result, "gap_ms")),
+        (long long)json_integer_value(json_object_get(result, "frames")),
+        (long long)json_integer_value(json_object_get(result, "held")));
+}
+
 void print_stopping(const json_t *result)
 {
     puts("ipsd is stopping");

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,42 +45,49 @@ static void say_takeover(const struct bridge *b)
                                "starts", (json_int_t)life.starts, "crashes", (json_int_t)life.crashes));
 }
 
-/* What an earlier daemon decided is in it. */
-static int open_cache(struct bridge *b, const struct config *cfg, struct err *e)
+void bridge_xdp_config(const struct bridge *b, const struct config *cfg, struct xdp_config *xc)
 {
-    xdp_memory(b->xdp, &b->memory);
-    flowcache_init(&b->cache, b->memory.flows, b->memory.keys, b->memory.flow_buckets, b->memory.secret);
-    b->cache_grace_ns = cfg->flow.udp_established_s * NS_PER_S;
+    *xc = (struct xdp_config){.ifname = {b->cfg->interfaces[0], b->cfg->interfaces[1]},
+                              .fail_policy = b->cfg->fail,
+                              .mode = b->cfg->mode,
+                              .pin_dir = cfg->pin_dir[0] ? cfg->pin_dir : NULL,
+                              .bridge = b->cfg->name,
+                              .owner = sandbox_uid(cfg->user),
+                              .heartbeat_ns = *b->cfg->heartbeat_ms * NS_PER_MS,
+                              .rates = cfg->guard.sources,
+                              .flow_buckets = flow_buckets(b),
+                              .crash_limit = cfg->force ? 0 : cfg->crash_limit};
+}
+
+int bridge_use_cache(struct bridge *b, struct err *e)
+{
     return xdp_set_flags(b->xdp, STEER_USE_FLOWS, b->cfg->flow_cache_off ? 0 : STEER_USE_FLOWS, e);
 }
 
-static int open_xdp(struct bridge *b, const struct config *cfg, struct err *e)
+static int open_xdp(struct bridge *b, const struct config *cfg, const struct bridge_heirloom *heirloom,
+                    struct err *e)
 {
-    struct xdp_config xc = {.fail_policy = b->cfg->fail,
-                            .mode = b->cfg->mode,
-                            .pin_dir = cfg->pin_dir[0] ? cfg->pin_dir : NULL,
-                            .bridge = b->cfg->name,
-                            .owner = sandbox_uid(cfg->user),
-                            .heartbeat_ns = *b->cfg->heartbeat_ms * NS_PER_MS,
-                            .rates = cfg->guard.sources,
-                            .flow_buckets = flow_buckets(b),
-                            .crash_limit = cfg->force ? 0 : cfg->crash_limit};
+    struct xdp_config xc;
 
-    for (int i = 0; i < 2; i++) {
-        xc.ifname[i] = b->cfg->interfaces[i];
+    bridge_xdp_config(b, cfg, &xc);
+    xc.pins_fd = heirloom ? &heirloom->pins_fd : NULL;
+    for (int i = 0; i < 2; i++)
         if (nic_lookup(xc.ifname[i], &xc.ifindex[i], e))
             return e->code;
-    }
     b->xdp = xdp_open(&xc, e);
     if (!b->xdp)
         return e->code;
-    if (open_cache(b, cfg, e))
+    xdp_memory(b->xdp, &b->memory);
+    flowcache_init(&b->cache, b->memory.flows, b->memory.keys, b->memory.flow_buckets, b->memory.secret);
+    b->cache_grace_ns = cfg->flow.udp_established_s * NS_PER_S;
+    if (!heirloom && bridge_use_cache(b, e))
         return e->code;
     struct steer_strike strikes[STEER_STRIKES_MAX];
     int n = xdp_strikes(b->xdp, strikes, e);
     if (n > 0)
         strikes_learn(strikes, (unsigned)n); /* rules and parsers of what is made from here on */
-    say_takeover(b);
+    if (!heirloom)
+        say_takeover(b);
     return n < 0 ? n : 0;
 }
 
@@ -120,14 +128,14 @@ static int restore_nic(struct bridge *b, int side, struct err *e)
 }
 
 /* Both interfaces get the same number of queues: what was asked for, or what both have. */
-static int open_nics(struct bridge *b, struct err *e)
+static int open_nics(struct bridge *b, const struct bridge_heirloom *heirloom, struct err *e)
 {
     struct nic_config nc[2];
     struct nic_info info[2];
 
     for (int i = 0; i < 2; i++) {
         nc[i] = (struct nic_config){.ifname = b->cfg->interfaces[i],
-                                    .n_queues = b->cfg->queues,
+                                    .n_queues = heirloom ? heirloom->n_workers : b->cfg->queues,
                                     .max_queues = WORKERS_MAX,
                                     .keep_offloads = b->cfg->keep_offloads};
         if (bridge_open_nic(b, i, &nc[i], e))
@@ -170,7 +178,8 @@ bool bridge_flows_arrive_at_owner(const struct bridge *b)
 }
 
 /* The sockets of worker `index`, one on its queue of each interface. */
-static int open_ports(struct bridge *b, uint32_t index, struct port *out[2], struct err *e)
+static int open_ports(struct bridge *b, uint32_t index, const struct bridge_heirloom *heirloom,
+                      struct port *out[2], struct err *e)
 {
     struct port_mode mode;
 
@@ -182,7 +191,8 @@ static int open_ports(struct bridge *b, uint32_t index, struct port *out[2], str
                                  .mode = b->cfg->mode,
                                  .busy_poll = b->cfg->busy_poll,
                                  .force_copy = b->force_copy};
-        out[side] = port_open(b->umem, index, &pc, e);
+        out[side] = heirloom ? port_adopt(b->umem, index, &pc, heirloom->xsk_fd[index][side], e)
+                             : port_open(b->umem, index, &pc, e);
         if (!out[side])
             return e->code;
         port_mode(out[side], &mode);
@@ -199,11 +209,12 @@ static void close_ports(struct port *(*ports)[2], uint32_t n)
 }
 
 /* All or none. */
-static int open_all_ports(struct bridge *b, struct port *(*ports)[2], struct err *e)
+static int open_all_ports(struct bridge *b, const struct bridge_heirloom *heirloom, struct port *(*ports)[2],
+                          struct err *e)
 {
     memset(ports, 0, b->n_workers * sizeof(*ports));
     for (uint32_t i = 0; i < b->n_workers; i++)
-        if (open_ports(b, i, ports[i], e)) {
+        if (open_ports(b, i, heirloom, ports[i], e)) {
             close_ports(ports, b->n_workers);
             return e->code;
         }
@@ -216,14 +227,14 @@ static int open_ports_any_mode(struct bridge *b, struct port *(*ports)[2], struc
 {
     b->force_copy = b->cfg->force_copy;
     b->saw_zero_copy = false;
-    if (open_all_ports(b, ports, e) == 0)
+    if (open_all_ports(b, NULL, ports, e) == 0)
         return 0;
     if (b->force_copy || !b->saw_zero_copy)
         return e->code;
     log_notice("io", "bridge %s: %s has zero-copy and %s has not; both run in copy mode", b->cfg->name,
                b->side[0].ifname, b->side[1].ifname);
     b->force_copy = true;
-    return open_all_ports(b, ports, e);
+    return open_all_ports(b, NULL, ports, e);
 }
 
 static void swap_ports(struct bridge *b, struct port *(*ports)[2])
@@ -246,6 +257,16 @@ int bridge_open_ports(struct bridge *b, struct err *e)
     struct port *ports[WORKERS_MAX][2];
 
     if (open_ports_any_mode(b, ports, e))
+        return e->code;
+    swap_ports(b, ports);
+    return 0;
+}
+
+static int adopt_ports(struct bridge *b, const struct bridge_heirloom *heirloom, struct err *e)
+{
+    struct port *ports[WORKERS_MAX][2];
+
+    if (open_all_ports(b, heirloom, ports, e))
         return e->code;
     swap_ports(b, ports);
     return 0;
@@ -278,7 +299,8 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
     if (!w)
         return NULL;
     w->handoff = b->handoff;
-    w->quit = &b->quit;
+    w->order = &b->order;
+    w->wake_fd = b->wake_fd;
     w->pulse = (struct pulse){.beat = &b->memory.beats[index], .escaped_ns = &b->escaped_ns};
     return w;
 }
@@ -301,18 +323,30 @@ static int open_workers(struct bridge *b, const struct config *cfg, struct err *
     return 0;
 }
 
-int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint32_t first_worker,
-                const struct ruleset *const *ruleset, struct err *e)
+static struct umem *open_umem(const struct bridge *b, uint32_t held_frames,
+                              const struct bridge_heirloom *heirloom, struct err *e)
 {
+    uint32_t n = frames_wanted(b, held_frames);
+
+    return heirloom ? umem_adopt(heirloom->umem_fd, n, b->n_workers, e) : umem_new(n, b->n_workers, e);
+}
+
+int bridge_open(struct bridge *b, const struct config *cfg, const struct bridge_place *place, struct err *e)
+{
+    const struct bridge_heirloom *heirloom = place->heirloom;
+
     memset(b, 0, sizeof(*b));
     pthread_mutex_init(&b->lock, NULL);
-    b->cfg = &cfg->bridges[index];
-    b->index = index;
-    b->first_worker = first_worker;
-    if (open_xdp(b, cfg, e) || open_nics(b, e))
+    b->cfg = &cfg->bridges[place->index];
+    b->index = place->index;
+    b->first_worker = place->first_worker;
+    b->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (b->wake_fd < 0)
+        err_sys(e, -errno, "cannot make an eventfd for bridge %s", b->cfg->name);
+    if (b->wake_fd < 0 || open_xdp(b, cfg, heirloom, e) || open_nics(b, heirloom, e))
         goto fail;
     b->workers = calloc(b->n_workers, sizeof(*b->workers));
-    b->umem = b->workers ? umem_new(frames_wanted(b, cfg->defrag.frames), b->n_workers, e) : NULL;
+    b->umem = b->workers ? open_umem(b, cfg->defrag.frames, heirloom, e) : NULL;
     if (!b->workers)
         err_set(e, -ENOMEM, "no memory for %u workers", b->n_workers);
     if (!b->umem)
@@ -323,10 +357,11 @@ int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint
             goto fail;
     }
     b->expect = expect_new(EXPECT_ENTRIES, e);
-    if (!b->expect || open_workers(b, cfg, e) || bridge_open_ports(b, e))
+    if (!b->expect || open_workers(b, cfg, e) ||
+        (heirloom ? adopt_ports(b, heirloom, e) : bridge_open_ports(b, e)))
         goto fail;
     for (uint32_t i = 0; i < b->n_workers; i++)
-        b->workers[i]->ruleset = ruleset;
+        b->workers[i]->ruleset = place->ruleset;
     return 0;
 fail:
     bridge_close(b);
@@ -352,13 +387,34 @@ static int start_worker(struct worker *w, struct err *e)
     return 0;
 }
 
-int bridge_start_workers(struct bridge *b, struct err *e)
+int bridge_run_workers(struct bridge *b, struct err *e)
 {
+    uint64_t count;
+
+    (void)!read(b->wake_fd, &count, sizeof(count)); /* of their last end */
+    __atomic_store_n(&b->order, WORKER_RUN, __ATOMIC_RELEASE);
     for (uint32_t i = 0; i < b->n_workers; i++)
         pulse_start(&b->workers[i]->pulse);
     for (; b->n_started < b->n_workers; b->n_started++)
         if (start_worker(b->workers[b->n_started], e))
-            goto fail;
+            return e->code;
+    return 0;
+}
+
+void bridge_join_workers(struct bridge *b, enum worker_order order)
+{
+    const uint64_t one = 1;
+
+    __atomic_store_n(&b->order, order, __ATOMIC_RELEASE);
+    (void)!write(b->wake_fd, &one, sizeof(one)); /* fails only when it is readable already */
+    for (uint32_t i = 0; i < b->n_started; i++)
+        pthread_join(b->workers[i]->thread, NULL);
+}
+
+int bridge_start_workers(struct bridge *b, struct err *e)
+{
+    if (bridge_run_workers(b, e))
+        goto fail;
     for (uint32_t q = 0; q < b->n_workers; q++)
         for (uint32_t side = 0; side < 2; side++)
             if (xdp_set_socket(b->xdp, side, q, port_fd(b->workers[q]->port[side]), e))
@@ -417,9 +473,7 @@ void bridge_stop_workers(struct bridge *b)
     for (uint32_t q = 0; q < b->n_started; q++)
         for (uint32_t side = 0; side < 2; side++)
             xdp_clear_socket(b->xdp, side, q);
-    __atomic_store_n(&b->quit, true, __ATOMIC_RELEASE);
-    for (uint32_t i = 0; i < b->n_started; i++)
-        pthread_join(b->workers[i]->thread, NULL);
+    bridge_join_workers(b, WORKER_QUIT);
     supervise_remove(b);
     drain_handoff(b);
     b->n_started = 0;
@@ -444,6 +498,9 @@ void bridge_close(struct bridge *b)
     expect_free(b->expect);
     handoff_free(b->handoff);
     umem_free(b->umem);
+    if (b->wake_fd >= 0)
+        close(b->wake_fd);
+    b->wake_fd = -1;
     for (int i = 1; i >= 0;
          i--) { /* what stays attached stays set up: it has to take in what is not for this host */
         (stays ? nic_leave : nic_restore)(b->nic[i]);

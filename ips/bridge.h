@@ -32,6 +32,21 @@ static inline bool bridge_has_link(const struct bridge_side *s)
     return !s->gone && s->up && s->carrier;
 }
 
+/* What a daemon that upgrades hands over of a bridge, beside the state of its frames. bridge_open() takes the ports' and the
+ * UMEM's descriptors. */
+struct bridge_heirloom {
+    uint32_t n_workers;
+    int umem_fd, pins_fd;
+    int xsk_fd[WORKERS_MAX][2];
+};
+
+struct bridge_place {
+    uint32_t index;                         /* in the configuration */
+    uint32_t first_worker;                  /* among all workers of the daemon */
+    const struct ruleset *const *ruleset;   /* the published pointer that workers read */
+    const struct bridge_heirloom *heirloom; /* NULL: an ordinary start */
+};
+
 struct bridge {
     const struct bridge_config *cfg;
     uint32_t index;        /* in the configuration */
@@ -48,7 +63,8 @@ struct bridge {
     uint32_t n_workers, n_started;
     bool force_copy, saw_zero_copy; /* while sockets are opened */
     bool started, detach;           /* detach: nothing stays attached at bridge_close() */
-    bool quit;                      /* read by the workers */
+    enum worker_order order;        /* read by the workers */
+    int wake_fd;                    /* an eventfd in every worker's poll: look at `order` */
     uint64_t escaped_ns; /* frames crossed that no worker saw until then; written and read by the workers */
     /* Held while the link thread replaces the workers' ports and the NICs, and by whoever else looks at them; never for
      * longer than a look takes. */
@@ -60,9 +76,8 @@ struct bridge {
 };
 
 /* Interfaces set up, sockets bound, program loaded; nothing attached yet, no thread runs. On failure everything
- * is put back. *ruleset is the published pointer that workers read. */
-int bridge_open(struct bridge *b, const struct config *cfg, uint32_t index, uint32_t first_worker,
-                const struct ruleset *const *ruleset, struct err *e);
+ * is put back. */
+int bridge_open(struct bridge *b, const struct config *cfg, const struct bridge_place *place, struct err *e);
 /* Starts the workers, fills the socket map, attaches the program: from here on frames cross. */
 int bridge_start(struct bridge *b, struct err *e);
 /* Takes the sockets out of the program's map, drains and joins the workers. */
@@ -74,7 +89,32 @@ void bridge_close(struct bridge *b);
  * (b->broken); frames follow the fail policy until another call succeeds. Link thread, while nobody else changes bridges. */
 int bridge_rebuild(struct bridge *b, const char *const fresh[2], struct err *e);
 
-/* For bridge_rebuild.c. */
+/* --- bridge_handover.c: an upgrade. While nobody else changes bridges. ---------------------------------------------- */
+
+/* What cannot change while frames are in the rings, by name. */
+json_t *bridge_facts(const struct bridge *b);
+/* 0, or -ESTALE: the configuration wants something else, and a restart is needed. */
+int bridge_facts_same(const struct bridge_config *cfg, const json_t *facts, struct err *e);
+/* Can it be handed over as it is now? */
+int bridge_may_leave(const struct bridge *b, struct err *e);
+/* The workers stop at a round's end; the program keeps steering to them for so long. */
+void bridge_pause(struct bridge *b, uint64_t lease_ns);
+/* And go on, as if nothing had been. */
+int bridge_resume(struct bridge *b, struct err *e);
+/* Paused: the state of all frames into memory of bridge_frames_bytes(); *bytes of it. -EPROTO: the books do not balance. */
+size_t bridge_frames_bytes(const struct bridge *b);
+int bridge_frames_write(struct bridge *b, void *memory, size_t *bytes, struct err *e);
+/* On a bridge with an heirloom: takes frames and rings over. Nothing has changed when it fails. */
+int bridge_frames_adopt(struct bridge *b, const void *state, size_t bytes, struct err *e);
+/* When its workers run on what was adopted, since then: the kernel side becomes this daemon's. */
+int bridge_succeed(struct bridge *b, const struct config *cfg, uint64_t since_ns, struct err *e);
+/* The workers' threads only; those that run are counted. */
+int bridge_run_workers(struct bridge *b, struct err *e);
+
+/* For bridge_handover.c and bridge_rebuild.c. */
+void bridge_join_workers(struct bridge *b, enum worker_order order);
+int bridge_use_cache(struct bridge *b, struct err *e); /* the program does, as the configuration says */
+void bridge_xdp_config(const struct bridge *b, const struct config *cfg, struct xdp_config *xc);
 int bridge_open_nic(struct bridge *b, int side, struct nic_config *nc, struct err *e);
 int bridge_start_workers(struct bridge *b,
                          struct err *e);    /* with sockets and program; or all is stopped again */

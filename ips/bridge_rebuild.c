@@ -67,7 +67,6 @@ int bridge_rebuild(struct bridge *b, const char *const fresh[2], struct err *e)
     set_broken(b, true);
     keep_flows(b, true);
     bridge_stop_workers(b);
-    __atomic_store_n(&b->quit, false, __ATOMIC_RELAXED);
     bridge_close_ports(b);
     for (int side = 0; side < 2; side++)
         if (xdp_replace_port(b->xdp, (uint32_t)side, b->side[side].ifname, b->side[side].ifindex, e))

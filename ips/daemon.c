@@ -2,12 +2,14 @@
 /*
  * The daemon: start-up as a ladder, each rung undone in reverse when a later one fails.
  *
- *   control socket bound -> bridges opened -> rules loaded -> event file opened -> privileges dropped
- *   -> logger thread, supervisor -> workers, program attached -> interfaces watched -> control threads -> ready
+ *   launcher forked -> control socket bound -> bridges opened -> rules loaded -> event file opened -> privileges
+ *   dropped -> logger thread, supervisor -> workers, program attached -> interfaces watched -> control threads -> ready
  *
  * Rules are loaded before the program is attached, so no frame ever crosses uninspected because of us; and
  * the socket is bound first, so a second daemon finds out before it touches an interface. The main thread
  * sleeps in sigwaitinfo() for the rest of its life. Owns everything below; threads borrow.
+ *
+ * At an upgrade the ladder is another: daemon_upgrade.c.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,32 +20,13 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
-#include "ips/bridge.h"
 #include "ips/control/control.h"
 #include "ips/control/live.h"
 #include "ips/control/strikes.h"
-#include "ips/daemon.h"
-#include "ips/link.h"
-#include "ips/log/logger.h"
+#include "ips/daemon_parts.h"
 #include "ips/notify.h"
 #include "ips/sandbox.h"
 #include "ips/supervise.h"
-
-struct ipsd {
-    const struct config *cfg;
-    struct bridge bridges[BRIDGES_MAX];
-    unsigned n_bridges; /* opened */
-    uint32_t n_workers;
-    const struct ruleset *ruleset; /* published; swapped by the control server */
-    struct live *live;             /* what of the configuration is in the kernel's maps */
-    struct track *track;           /* of hosts; all workers use it */
-    struct control_ops ops;
-    struct control_server *control;
-    struct logger *logger;
-    struct links *links;
-    pthread_mutex_t hands; /* on bridges: commands and the link thread, one at a time */
-    uint64_t started_ns;
-};
 
 /* --- what the control socket and the stats event ask for
  * ----------------------------------------------------- */
@@ -347,7 +330,12 @@ static int open_bridges(struct ipsd *d, struct err *e)
     if (!d->track)
         return e->code;
     for (unsigned i = 0; i < d->cfg->n_bridges; i++) {
-        if (bridge_open(&d->bridges[i], d->cfg, i, d->n_workers, &d->ruleset, e))
+        struct bridge_place place = {.index = i,
+                                     .first_worker = d->n_workers,
+                                     .ruleset = &d->ruleset,
+                                     .heirloom = d->takeover ? takeover_heirloom(d->takeover, i) : NULL};
+
+        if (bridge_open(&d->bridges[i], d->cfg, &place, e))
             return e->code;
         for (uint32_t w = 0; w < d->bridges[i].n_workers; w++)
             detect_share_track(d->bridges[i].workers[w]->detect, d->track);
@@ -369,10 +357,9 @@ static struct xdp *const *bridges_xdp(const struct ipsd *d, struct xdp *v[BRIDGE
     return v;
 }
 
-/* Steering lines, the guard and its lists: into the maps before the first frame is steered by them. */
+/* Steering lines, the guard and its lists, as the configuration has them. */
 static int load_live(struct ipsd *d, struct err *e)
 {
-    struct xdp *v[BRIDGES_MAX];
     struct err_list errs;
     int rc = 0;
 
@@ -386,12 +373,20 @@ static int load_live(struct ipsd *d, struct err *e)
         err_remedy(e, "correct them; nothing was attached");
     }
     err_list_fini(&errs);
-    if (rc == 0 && d->n_bridges > 0)
-        rc = live_apply(d->live, NULL, bridges_xdp(d, v), e);
     if (rc == 0 && d->live->lists[XDP_LIST_BLOCK].n + d->live->lists[XDP_LIST_ALLOW].n > 0)
         log_notice("guard", "%zu prefixes on the configuration's block list, %zu on its allow list",
                    d->live->lists[XDP_LIST_BLOCK].n, d->live->lists[XDP_LIST_ALLOW].n);
     return rc;
+}
+
+/* And into the maps, with what the rules ask of the program. */
+int daemon_fill_kernel(struct ipsd *d, struct err *e)
+{
+    struct xdp *v[BRIDGES_MAX];
+
+    if (d->n_bridges > 0 && live_apply(d->live, NULL, bridges_xdp(d, v), e))
+        return e->code;
+    return ops_rules_ask(d, ruleset_asks(d->ruleset), e);
 }
 
 static int load_rules(struct ipsd *d, struct err *e)
@@ -411,8 +406,16 @@ static int load_rules(struct ipsd *d, struct err *e)
         err_set(e, -EINVAL, "the rules cannot be loaded: %zu errors, listed above", errs.n + errs.n_dropped);
         err_remedy(e, "run 'ipsctl rules check FILE...' and mend them; nothing was attached");
     }
+    int rc = rs ? 0 : -EINVAL;
+    if (rs && d->takeover && errs.n > 0 && !takeover_force(d->takeover)) {
+        char first[400];
+
+        rc = err_set(e, -EINVAL, "the rule files have %zu errors, the first: %s", errs.n + errs.n_dropped,
+                     err_format(&errs.v[0], first, sizeof(first)));
+        err_remedy(e, "correct the files, or leave those rules out with --force");
+    }
     err_list_fini(&errs);
-    return rs ? ops_rules_ask(d, ruleset_asks(rs), e) : -EINVAL;
+    return rc;
 }
 
 static int open_logger(struct ipsd *d, struct err *e)
@@ -457,7 +460,7 @@ static int start_bridges(struct ipsd *d, struct err *e)
     return 0;
 }
 
-static int watch_links(struct ipsd *d, struct err *e)
+int daemon_watch_links(struct ipsd *d, struct err *e)
 {
     d->links = links_start(d->bridges, d->n_bridges, &d->hands, e);
     return d->links ? 0 : e->code;
@@ -483,7 +486,7 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .bridge = ops_bridge,
                                   .shutdown = ops_shutdown};
     struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset, .hands = &d->hands};
-    d->control = control_new(&cc, e);
+    d->control = d->takeover ? control_adopt(&cc, takeover_control_fd(d->takeover), e) : control_new(&cc, e);
     return d->control ? 0 : e->code;
 }
 
@@ -498,7 +501,8 @@ static void wait_for_signals(struct ipsd *d)
     sigaddset(&set, SIGHUP);
     while (sigwait(&set, &sig) == 0 && sig == SIGHUP)
         logger_reopen(d->logger);
-    log_notice("main", "stopping");
+    if (!upgrade_done(d->upgrade))
+        log_notice("main", "stopping");
 }
 
 /* Every rung that was climbed, downwards. The event file gets what the last frames said, and the last stats.
@@ -508,6 +512,7 @@ static int take_down(struct ipsd *d, struct err *e)
     struct err log_error = {.code = 0};
 
     control_stop(d->control);
+    upgrade_free(d->upgrade);
     links_stop(d->links);
     for (unsigned i = d->n_bridges; i-- > 0;)
         bridge_stop(&d->bridges[i]);
@@ -521,6 +526,8 @@ static int take_down(struct ipsd *d, struct err *e)
     live_free(d->live);
     track_free(d->track);
     pthread_mutex_destroy(&d->hands);
+    takeover_free(d->takeover);
+    launcher_free(d->launcher);
     free(d);
     if (e->code == 0 && log_error.code)
         *e = log_error;
@@ -539,7 +546,26 @@ int daemon_check(const struct config *cfg, struct err *e)
     return rc;
 }
 
-int daemon_run(const struct config *cfg, struct err *e)
+/* Everything but what moves frames. */
+int daemon_prepare(struct ipsd *d, struct err *e)
+{
+    if (bind_control(d, e) || open_bridges(d, e) || load_live(d, e) || load_rules(d, e) ||
+        open_logger(d, e) || daemon_make_upgrade(d, e) || sandbox_enter(d->cfg->user, e))
+        return e->code;
+    return 0;
+}
+
+/* An ordinary start. */
+static int climb(struct ipsd *d, struct err *e)
+{
+    if (daemon_prepare(d, e) || daemon_fill_kernel(d, e) || logger_start(d->logger, e) ||
+        supervise_start(d->cfg->supervisor.stall_ms, e) || start_bridges(d, e) || daemon_watch_links(d, e) ||
+        control_start(d->control, d->n_workers, e))
+        return e->code;
+    return 0;
+}
+
+int daemon_run(const struct config *cfg, const struct daemon_start *start, struct err *e)
 {
     struct ipsd *d = calloc(1, sizeof(*d));
 
@@ -550,14 +576,14 @@ int daemon_run(const struct config *cfg, struct err *e)
     d->started_ns = clock_mono_ns();
     pthread_mutex_init(&d->hands, NULL);
     strikes_limit(cfg->supervisor.strikes);
-    if (bind_control(d, e) || open_bridges(d, e) || load_live(d, e) || load_rules(d, e) ||
-        open_logger(d, e) || sandbox_enter(cfg->user, e) || logger_start(d->logger, e) ||
-        supervise_start(cfg->supervisor.stall_ms, e) || start_bridges(d, e) || watch_links(d, e) ||
-        control_start(d->control, d->n_workers, e))
+    d->launcher = launcher_new(start->argv, e);
+    if (!d->launcher || (start->takeover_fd >= 0 ? daemon_succeed(d, start->takeover_fd, e) : climb(d, e)))
         return take_down(d, e);
     notify_ready();
     log_notice("main", "ready");
     wait_for_signals(d);
+    if (upgrade_done(d->upgrade))
+        daemon_leave(d);
     notify_stopping();
     return take_down(d, e);
 }

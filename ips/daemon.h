@@ -7,7 +7,12 @@
  */
 #include "ips/control/config.h"
 
-int daemon_run(const struct config *cfg, struct err *e);
+struct daemon_start {
+    char *const *argv; /* what another one is started with, at an upgrade */
+    int takeover_fd;   /* -1; else: take the bridges over from the daemon at the other end */
+};
+
+int daemon_run(const struct config *cfg, const struct daemon_start *start, struct err *e);
 /* `ipsd --check`: the configuration is good already; loads the rules and says what is wrong with them. */
 int daemon_check(const struct config *cfg, struct err *e);
 #endif

@@ -15,6 +15,7 @@
 #include "ips/capture.h"
 #include "ips/control/config.h"
 #include "ips/daemon.h"
+#include "ips/takeover.h"
 
 #define CONFIG_DEFAULT SLUICE_SYSCONFDIR "/sluice/ips.yaml"
 #define LIST_MAX       256
@@ -30,6 +31,7 @@ struct args {
     struct list rules, vars, settings;
     struct capture_args capture;
     bool check, force;
+    const char *takeover;
 };
 
 enum {
@@ -42,7 +44,8 @@ enum {
     OPT_INLINE,
     OPT_CHECKSUMS,
     OPT_PCAP_OUT,
-    OPT_VAR
+    OPT_VAR,
+    OPT_TAKEOVER
 };
 
 static const struct option_row {
@@ -61,6 +64,8 @@ static const struct option_row {
     {"checksums", "on|off", OPT_CHECKSUMS, "verify checksums (default on)"},
     {"pcap-out", "FILE", OPT_PCAP_OUT, "capture mode: write the frames that would have left"},
     {"var", "NAME=VALUE", OPT_VAR, "set a rule variable; may be repeated"},
+    {"takeover", "FD", OPT_TAKEOVER,
+     "for `ipsctl upgrade` alone: take the bridges over from a running daemon"},
     {"version", NULL, 'V', "print the version"},
     {"help", NULL, 'h', "print this"},
 };
@@ -133,6 +138,9 @@ static int take_option(struct args *a, int code, char **argv)
     case OPT_CHECKSUMS:
         a->checksums = optarg;
         return 0;
+    case OPT_TAKEOVER:
+        a->takeover = optarg;
+        return 0;
     case 'V':
         puts("ipsd " SLUICE_VERSION);
         return 1;
@@ -188,6 +196,16 @@ static int apply_args(struct config *cfg, const struct args *a, struct err *e)
     return rc;
 }
 
+/* -1: none. What another ipsd is started with is all but --takeover, which is the first of them (launcher.c). */
+static int takeover_fd(const struct args *a, char ***argv)
+{
+    if (!a->takeover)
+        return -1;
+    (*argv)[1] = (*argv)[0];
+    ++*argv;
+    return atoi(a->takeover);
+}
+
 static int fail(const struct err *e)
 {
     char text[1024];
@@ -218,13 +236,18 @@ int main(int argc, char **argv)
     if (rc)
         return rc == 1 ? 0 : rc;
     /* capture mode stands on its own: without -c it takes the defaults, not the box's configuration */
+    int takeover = takeover_fd(&a, &argv);
     struct config *cfg =
         a.capture.in && !a.config ? config_new(&e) : config_load(a.config ? a.config : CONFIG_DEFAULT, &e);
+    if (!cfg && takeover >= 0)
+        takeover_refuse(takeover, &e);
     if (!cfg)
         return fail(&e);
     rc = apply_args(cfg, &a, &e);
     if (rc == 0)
         rc = config_check(cfg, a.capture.in != NULL, &e);
+    if (rc && takeover >= 0)
+        takeover_refuse(takeover, &e);
     enum log_level level;
     if (rc == 0 && log_level_parse(cfg->log.level, &level))
         log_set_level(level);
@@ -234,8 +257,10 @@ int main(int argc, char **argv)
     else if (rc == 0 && a.capture.in)
         rc = capture_run(cfg, &a.capture, &e);
     else if (rc == 0) {
+        struct daemon_start start = {.argv = argv, .takeover_fd = takeover};
+
         block_signals();
-        rc = daemon_run(cfg, &e);
+        rc = daemon_run(cfg, &start, &e);
     }
     config_free(cfg);
     return rc ? fail(&e) : 0;

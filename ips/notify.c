@@ -5,6 +5,7 @@
  * the supervisor's for the watchdog; owns nothing.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,6 +37,14 @@ static void notify(const char *state)
 void notify_ready(void)
 {
     notify("READY=1");
+}
+
+void notify_successor(pid_t pid)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "MAINPID=%d", (int)pid);
+    notify(text);
 }
 
 void notify_stopping(void)

@@ -421,7 +421,7 @@ unsigned worker_burst(struct worker *w, unsigned in_port)
 }
 
 /* Frames that other workers received and this one owns. */
-static unsigned receive_handed(struct worker *w)
+unsigned worker_take_handed(struct worker *w)
 {
     beacon_stage(&w->beacon, STAGE_HANDOFF);
     unsigned n = handoff_receive(w->handoff, w->cfg.index, w->pkts, BURST_MAX);
@@ -445,7 +445,7 @@ static unsigned round_once(struct worker *w)
 
     unsigned n = worker_burst(w, 0) + worker_burst(w, 1);
     if (w->handoff)
-        n += receive_handed(w);
+        n += worker_take_handed(w);
 
     beacon_stage(&w->beacon, STAGE_SERVICE);
     worker_expire(w, w->now_ns, EXPIRE_BUDGET);
@@ -472,9 +472,10 @@ static bool drop_failed(struct pollfd *fds, nfds_t n)
 /* Nothing came for a while: sleep until a socket or another worker has something, or a timer may be due. */
 static void sleep_in_poll(struct worker *w)
 {
-    struct pollfd fds[3] = {{.fd = w->port[0]->fd, .events = POLLIN},
-                            {.fd = w->port[1]->fd, .events = POLLIN}};
-    nfds_t n = 2;
+    struct pollfd fds[4] = {{.fd = w->port[0]->fd, .events = POLLIN},
+                            {.fd = w->port[1]->fd, .events = POLLIN},
+                            {.fd = w->wake_fd, .events = POLLIN}};
+    nfds_t n = 3;
 
     if (w->handoff) {
         fds[n++] = (struct pollfd){.fd = handoff_fd(w->handoff, w->cfg.index), .events = POLLIN};
@@ -496,23 +497,47 @@ static void sleep_in_poll(struct worker *w)
         handoff_sleep(w->handoff, w->cfg.index, false);
 }
 
+/* Fragments that the daemon before this one received and inspected: they wait here for the rest of their datagrams. */
+static void take_adopted(struct worker *w)
+{
+    uint32_t at = 0;
+
+    w->now_ns = clock_mono_ns();
+    w->real_ns = clock_real_ns();
+    while (at < w->n_adopted) {
+        unsigned n = 0;
+
+        while (n < BURST_MAX && at < w->n_adopted)
+            w->pkts[n++] = w->adopted[at++];
+        stamp(w, n);
+        w->inner->used = 0;
+        decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+        process(w, n);
+    }
+    w->n_adopted = 0;
+}
+
 void *worker_run(void *arg)
 {
     struct worker *w = arg;
+    enum worker_order order;
     unsigned idle = 0;
 
     rcu_register_thread();
     __atomic_store_n(&w->beacon.tid, gettid(), __ATOMIC_RELAXED);
-    while (!__atomic_load_n(w->quit, __ATOMIC_ACQUIRE)) {
+    take_adopted(w);
+    while ((order = __atomic_load_n(w->order, __ATOMIC_ACQUIRE)) == WORKER_RUN) {
         if (round_once(w))
             idle = 0;
         else if (w->cfg.poll && ++idle > IDLE_ROUNDS_MAX)
             sleep_in_poll(w);
     }
-    for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && round_once(w); i++)
-        ;
+    if (order == WORKER_QUIT)
+        for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && round_once(w); i++)
+            ;
     __atomic_store_n(&w->beacon.tid, 0, __ATOMIC_RELAXED);
-    worker_drain(w, DROP_SHUTDOWN);
+    if (order == WORKER_QUIT)
+        worker_drain(w, DROP_SHUTDOWN);
     port_service(w->port[0]); /* shows the frames' owners once more */
     rcu_before_quiescent(w->ruleset);
     rcu_unregister_thread();

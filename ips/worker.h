@@ -35,6 +35,12 @@ struct worker_config {
     struct normalise_config normalise;
 };
 
+enum worker_order {
+    WORKER_RUN,
+    WORKER_PAUSE, /* stop at a round's end: what is in rings and in hand stays there */
+    WORKER_QUIT,  /* stop when the rings are empty, with nothing in hand */
+};
+
 struct worker {
     /* hot: the burst loop */
     struct pulse pulse;
@@ -48,7 +54,7 @@ struct worker {
     struct packet_pool *inner;            /* what the frames of the burst carry */
     const bool *to_remember;              /* flow_to_remember(flows) */
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */
-    const bool *quit;
+    const enum worker_order *order;
     uint64_t now_ns, real_ns; /* the clocks of this round */
     struct worker_config cfg;
     struct packet pkts[BURST_MAX];
@@ -59,14 +65,19 @@ struct worker {
     _Alignas(64) pthread_t thread;
     struct event_ring *ring;
     bool keep_flows; /* the thread ends, but another will go on: set by the control side before *quit */
+    struct packet *adopted; /* frames that the daemon before held: fragments; heap */
+    uint32_t n_adopted;
+    int wake_fd; /* readable when `order` changes */
     uint32_t bridge;
     char name[16];
 };
 
 /* Index of the worker that has to see p's innermost packet: its flow's owner, or its datagram's until that is whole. */
 uint32_t worker_owner_of(const struct worker *w, struct packet *p);
-/* The thread's function: registers with RCU, runs bursts until *quit, leaves no frame in hand. */
+/* The thread's function: registers with RCU, runs bursts until *order says otherwise. */
 void *worker_run(void *worker);
+/* One burst of what other workers handed on; the number of frames. For the control thread, while no worker runs. */
+unsigned worker_take_handed(struct worker *w);
 /* Gives up what is held: its frames leave with this reason (not in-line: as they came). After the last burst. */
 void worker_drain(struct worker *w, enum drop_reason why);
 /* Flows and datagrams whose time is over, at most `budget` of each. */

@@ -222,6 +222,7 @@ struct worker *worker_new(const struct worker_place *place, const struct config 
     }
     memset(w, 0, sizeof(*w));
     w->bridge = place->bridge;
+    w->wake_fd = -1;
     w->cfg = (struct worker_config){
         .index = place->index,
         .n_workers = place->n_workers,
@@ -262,5 +263,6 @@ void worker_delete(struct worker *w)
     flow_table_free(w->flows);
     event_ring_free(w->ring);
     free(w->inner);
+    free(w->adopted);
     free(w);
 }

@@ -24,7 +24,7 @@ struct worker_place {
     bool note_known;         /* flows that were judged clean are to be known in it */
 };
 
-/* Flow table, defragmentation, event ring, detector, counters; ports, handoff, quit flag and ruleset are the caller's to set. */
+/* Flow table, defragmentation, event ring, detector, counters; ports, handoff, order and ruleset are the caller's to set. */
 struct worker *worker_new(const struct worker_place *place, const struct config *cfg, struct err *e);
 void worker_delete(struct worker *w); /* closes its ports; NULL is fine */
 #endif

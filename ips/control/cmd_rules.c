@@ -25,6 +25,11 @@ static int begin(struct command_call *call, bool check, bool force)
     struct load_job job = {
         .generation = now != NULL ? ruleset_generation(now) + 1 : 1, .check = check, .force = force};
 
+    const struct control_upgrader *u = call->cfg->ops->upgrader;
+
+    if (!check && u != NULL && u->fd(u->arg) >= 0)
+        return command_fail(call, PROTO_CONFLICT, "wait for it and try again",
+                            "an upgrade is on its way, which loads the rules anew");
     if (loader_begin(call->loader, &job) < 0)
         return command_fail(call, PROTO_CONFLICT, "wait for it and try again",
                             "rules are being loaded already");

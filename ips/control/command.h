@@ -9,7 +9,8 @@
 #include "ips/control/loader.h"
 #include "ips/control/proto.h"
 
-#define COMMAND_LATER 0 /* in place of a code: the reply comes when the loader is done */
+#define COMMAND_LATER   0 /* in place of a code: the reply comes when the loader is done */
+#define COMMAND_UPGRADE 1 /* likewise, when the upgrade is over */
 
 struct command_call {
     const struct control_config *cfg;
@@ -20,7 +21,7 @@ struct command_call {
     struct err err;     /* any other code */
 };
 
-/* An enum proto_code, or COMMAND_LATER. */
+/* An enum proto_code, COMMAND_LATER or COMMAND_UPGRADE. */
 typedef int (*command_fn)(struct command_call *call);
 
 int cmd_status(struct command_call *call);
@@ -51,11 +52,14 @@ int cmd_flows_list(struct command_call *call);
 int cmd_flows_bypass(struct command_call *call);
 int cmd_flows_drop(struct command_call *call);
 int cmd_flows_forget(struct command_call *call);
+int cmd_upgrade(struct command_call *call);
 int cmd_shutdown(struct command_call *call);
 int cmd_help(struct command_call *call);
 
 /* The answer to cmd_rules_check and cmd_rules_reload: publishes what was built when it may be. */
 int rules_loaded(struct command_call *call, struct load_result *r);
+/* The answer to cmd_upgrade, when there is one; GOES_ON: there is none yet. */
+enum control_upgrade upgrade_turned(struct command_call *call, int *code);
 /* The answer to cmd_rules_explain. */
 int rule_explained(struct command_call *call, struct load_result *r);
 json_t *ruleset_json(const struct ruleset *rs); /* the numbers of a ruleset; "null" for none */

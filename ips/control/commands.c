@@ -49,6 +49,7 @@ static const struct {
     [CMD_FLOWS_BYPASS].run = cmd_flows_bypass,
     [CMD_FLOWS_DROP].run = cmd_flows_drop,
     [CMD_FLOWS_FORGET].run = cmd_flows_forget,
+    [CMD_UPGRADE].run = cmd_upgrade,
     [CMD_SHUTDOWN].run = cmd_shutdown,
     [CMD_HELP].run = cmd_help,
 };

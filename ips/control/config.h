@@ -33,11 +33,11 @@ struct bridge_config {
     enum xdp_mode mode;
     enum busy_poll busy_poll;
     bool force_copy;
-    uint32_t fail;            /* enum steer_fail_policy */
-    unsigned *heartbeat_ms;   /* 20; 0: a worker\'s sign of life is not looked at */
-    uint32_t shutdown;        /* enum bridge_shutdown */
-    bool flow_cache_off;      /* the kernel does not look into it */
-    char **steer;             /* steering lines, first match; ips/io/steer_line.h */
+    uint32_t fail;          /* enum steer_fail_policy */
+    unsigned *heartbeat_ms; /* 20; 0: a worker\'s sign of life is not looked at */
+    uint32_t shutdown;      /* enum bridge_shutdown */
+    bool flow_cache_off;    /* the kernel does not look into it */
+    char **steer;           /* steering lines, first match; ips/io/steer_line.h */
     unsigned n_steer;
     unsigned flow_cache_size; /* flows that the verdict cache holds; rounded up to a power of two */
     unsigned ring_size;       /* 2048 */

@@ -40,6 +40,26 @@ struct control_bridge {
 typedef int (*control_flow_fn)(const char *bridge, const struct flowcache_entry *e, uint64_t now_ns,
                                void *arg);
 
+enum control_upgrade { UPGRADE_GOES_ON, UPGRADE_CHECKED, UPGRADE_DONE, UPGRADE_FAILED };
+
+struct control_upgrade_wish {
+    bool check;      /* go as far as one can without changing anything */
+    bool force;      /* rules with errors are left out, instead of no upgrade */
+    uint32_t wait_s; /* until the next daemon has loaded everything */
+};
+
+/* How the daemon starts its successor. All in the server thread. */
+struct control_upgrader {
+    void *arg;
+    int (*begin)(void *arg, const struct control_upgrade_wish *wish, struct err *e);
+    int (*fd)(void *arg); /* to poll while an upgrade is on its way; -1: none is */
+    uint64_t (*deadline_ns)(void *arg);
+    /* When that is readable or over. DONE: another daemon serves the bridges and the control socket; after the answer
+     * leave() asks this one to end, and returns at once. CHECKED, DONE: *result is a new reference. */
+    enum control_upgrade (*turn)(void *arg, json_t **result, struct err *e);
+    void (*leave)(void *arg);
+};
+
 struct control_ops {
     void *arg; /* first argument of every function here */
     /*
@@ -76,6 +96,7 @@ struct control_ops {
     int (*rules_ask)(void *arg, uint8_t asks,
                      struct err *e); /* a ruleset's enum rule_ask, before it is published */
     int (*bridge)(void *arg, unsigned index, struct control_bridge *out); /* -ENOENT behind the last */
+    const struct control_upgrader *upgrader;                              /* NULL: it cannot */
     void (*shutdown)(void *arg); /* asks the daemon to end; returns at once */
 };
 
@@ -89,9 +110,12 @@ struct control_config {
 struct control_server;
 /* Binds the socket (so that a second daemon, a wrong path or group is found at start). No thread yet. */
 struct control_server *control_new(const struct control_config *cfg, struct err *e);
+/* At an upgrade: on the socket of the daemon before. Owns fd on success. */
+struct control_server *control_adopt(const struct control_config *cfg, int fd, struct err *e);
+int control_fd(const struct control_server *s); /* the listening socket */
 /* n_workers of all bridges: a reload makes scratch for so many. */
 int control_start(struct control_server *s, uint32_t n_workers, struct err *e);
-/* Answers what was asked, joins both threads, closes and removes the socket, frees. NULL is fine. */
+/* Answers what was asked, joins both threads, closes and (unless it was handed over) removes the socket, frees. NULL is fine. */
 void control_stop(struct control_server *s);
 
 /*

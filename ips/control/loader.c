@@ -132,6 +132,16 @@ int loader_begin(struct loader *l, const struct load_job *job)
     return rc;
 }
 
+bool loader_busy(struct loader *l)
+{
+    bool busy;
+
+    pthread_mutex_lock(&l->lock);
+    busy = l->state != IDLE;
+    pthread_mutex_unlock(&l->lock);
+    return busy;
+}
+
 bool loader_take(struct loader *l, struct load_result *r)
 {
     bool done;

@@ -31,5 +31,6 @@ struct loader *loader_new(const struct config *cfg, uint32_t n_workers, int wake
 void loader_free(struct loader *l);       /* waits for a build that runs, joins */
 int loader_begin(struct loader *l,
                  const struct load_job *job);              /* -EBUSY while one runs or waits to be taken */
+bool loader_busy(struct loader *l);                        /* one runs or waits to be taken */
 bool loader_take(struct loader *l, struct load_result *r); /* false when nothing is done */
 #endif

@@ -10,6 +10,7 @@
  *   rules reload  {"force": bool}           rules list  {"sid": N} or {"offset": N}, at most PROTO_RULES_MAX a reply,
  *   and {"only": "dormant"|"disabled"}
  *   rules explain {"sid": N, "gid": N} (any gid when left out)
+ *   upgrade       {"check": bool, "force": bool, "wait_s": N}
  *   rules profile {"action": "on"|"off"|"show", "limit": N}
  *   block|allow add|del {"prefix": "10.0.0.0/8", "side": "src"|"dst"|"both"} (side is "src" when left out)
  *   block|allow list {"after": "10.0.0.0/8 src"} (what the page before gave as `next`)
@@ -98,6 +99,9 @@ enum proto_code {
       "have a flow dropped in the kernel")                                                                   \
     X(CMD_FLOWS_FORGET, "flows forget", "PROTO ADDR:PORT ADDR:PORT [vlan ID] | ADDR",                        \
       "inspect a flow again, whatever was decided; free an address that is blocked for a time")              \
+    X(CMD_UPGRADE, "upgrade", "[--check] [--force] [--wait SECONDS]",                                        \
+      "start the installed ipsd, which takes the bridges over without losing a frame; when it cannot, this " \
+      "one goes on (--check: only try; --force: although rules have errors; --wait: 120 s to get ready)")    \
     X(CMD_SHUTDOWN, "shutdown", "", "end the daemon")                                                        \
     X(CMD_HELP, "help", "[COMMAND]", "the commands there are")
 enum proto_command {

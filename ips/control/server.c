@@ -43,8 +43,8 @@ struct client {
     char *out; /* heap: the reply in hand, NULL when there is none */
     size_t out_len, out_done;
     uint64_t active_ns; /* when it last sent or took something */
-    bool waits;         /* for the loader */
-    bool closing;       /* when the reply is taken */
+    enum { WAITS_NOT, WAITS_LOADER, WAITS_UPGRADE } waits;
+    bool closing; /* when the reply is taken */
 };
 
 struct control_server {
@@ -56,7 +56,8 @@ struct control_server {
     bool running;
     bool quit; /* atomic */
     struct log_rate crowded;
-    bool look_away; /* no accept() for LOOK_AWAY_MS */
+    bool look_away;   /* no accept() for LOOK_AWAY_MS */
+    bool handed_over; /* another daemon accepts */
     struct client clients[CLIENTS_MAX];
 };
 
@@ -94,7 +95,7 @@ static void client_write(struct client *c)
 
 static void client_answer(struct client *c, struct command_call *call, int code)
 {
-    c->waits = false;
+    c->waits = WAITS_NOT;
     c->out_done = c->out_len = 0;
     c->out = command_reply(call, code, &c->out_len);
     if (c->out == NULL || c->out_len > PROTO_LINE_MAX_BYTES) {
@@ -136,7 +137,9 @@ static void client_run(struct control_server *s, struct client *c)
     c->in_len -= len + 1;
     c->looked = 0;
     if (code == COMMAND_LATER)
-        c->waits = true;
+        c->waits = WAITS_LOADER;
+    else if (code == COMMAND_UPGRADE)
+        c->waits = WAITS_UPGRADE;
     else
         client_answer(c, &call, code);
 }
@@ -233,20 +236,26 @@ static void accept_client(struct control_server *s)
     *c = (struct client){.fd = fd, .active_ns = clock_mono_ns()};
 }
 
+static struct client *client_waiting(struct control_server *s, int waits)
+{
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        if (s->clients[i].fd >= 0 && (int)s->clients[i].waits == waits)
+            return &s->clients[i];
+    return NULL;
+}
+
 /* The loader is done: swap if it was a reload, and tell whoever asked. */
 static void finish_load(struct control_server *s)
 {
     struct command_call call = {.cfg = &s->cfg, .loader = s->loader};
     struct load_result r;
-    struct client *c = NULL;
+    struct client *c;
     int code;
 
     if (!loader_take(s->loader, &r))
         return;
     code = rules_loaded(&call, &r);
-    for (int i = 0; i < CLIENTS_MAX && c == NULL; i++)
-        if (s->clients[i].fd >= 0 && s->clients[i].waits)
-            c = &s->clients[i];
+    c = client_waiting(s, WAITS_LOADER);
     if (c != NULL) {
         client_answer(c, &call, code);
         return;
@@ -256,9 +265,34 @@ static void finish_load(struct control_server *s)
     json_decref(call.errors);
 }
 
+/* The next daemon said something, or its time is over. */
+static void turn_upgrade(struct control_server *s)
+{
+    struct command_call call = {.cfg = &s->cfg, .loader = s->loader};
+    struct client *c = client_waiting(s, WAITS_UPGRADE);
+    int code;
+    if (s->cfg.hands != NULL)
+        pthread_mutex_lock(s->cfg.hands);
+    enum control_upgrade state = upgrade_turned(&call, &code);
+    if (s->cfg.hands != NULL && state != UPGRADE_DONE) /* then nobody here may touch a bridge any more */
+        pthread_mutex_unlock(s->cfg.hands);
+
+    if (state == UPGRADE_GOES_ON)
+        return;
+    s->handed_over = state == UPGRADE_DONE;
+    if (c != NULL)
+        client_answer(c, &call, code);
+    else
+        json_decref(call.result); /* whoever asked has gone */
+    if (s->handed_over)
+        s->cfg.ops->upgrader->leave(s->cfg.ops->upgrader->arg);
+}
+
+enum { POLL_WAKE, POLL_SOCKET, POLL_UPGRADE, POLL_CLIENTS }; /* places in the poll set */
+
 struct poll_set {
-    struct pollfd fds[CLIENTS_MAX + 2];
-    struct client *who[CLIENTS_MAX + 2];
+    struct pollfd fds[CLIENTS_MAX + POLL_CLIENTS];
+    struct client *who[CLIENTS_MAX + POLL_CLIENTS];
     nfds_t n;
 };
 
@@ -274,14 +308,35 @@ static bool client_ready(const struct client *c)
     return c->fd >= 0 && c->out == NULL && !c->waits && !c->closing && c->in_len > c->looked;
 }
 
+/* -1, or what is polled while an upgrade is on its way; then timeout_ms is not longer than it may take. */
+static int upgrade_poll(const struct control_server *s, int *timeout_ms)
+{
+    const struct control_upgrader *u = s->cfg.ops->upgrader;
+    int fd = u != NULL ? u->fd(u->arg) : -1;
+    uint64_t now = clock_mono_ns(), end_ns = fd >= 0 ? u->deadline_ns(u->arg) : 0;
+    int left_ms = end_ns > now ? (int)((end_ns - now) / NS_PER_MS) + 1 : 0;
+
+    if (fd >= 0 && (*timeout_ms < 0 || left_ms < *timeout_ms))
+        *timeout_ms = left_ms;
+    return fd;
+}
+
+static bool upgrade_is_late(const struct control_server *s)
+{
+    const struct control_upgrader *u = s->cfg.ops->upgrader;
+
+    return clock_mono_ns() >= u->deadline_ns(u->arg);
+}
+
 static void serve(struct control_server *s, struct poll_set *p)
 {
     uint64_t woken;
-    int timeout_ms = s->look_away ? LOOK_AWAY_MS : -1;
+    int timeout_ms = s->look_away ? LOOK_AWAY_MS : -1, upgrade = upgrade_poll(s, &timeout_ms);
 
     p->n = 0;
     poll_add(p, s->wake_fd, POLLIN, NULL);
     poll_add(p, s->look_away ? -1 : s->sock.fd, POLLIN, NULL);
+    poll_add(p, upgrade, POLLIN, NULL);
     s->look_away = false;
     for (int i = 0; i < CLIENTS_MAX; i++) {
         struct client *c = &s->clients[i];
@@ -295,13 +350,17 @@ static void serve(struct control_server *s, struct poll_set *p)
     }
     if (poll(p->fds, p->n, timeout_ms) < 0)
         return; /* EINTR */
-    if (p->fds[0].revents != 0 && read(s->wake_fd, &woken, sizeof(woken)) > 0)
+    if (p->fds[POLL_WAKE].revents != 0 && read(s->wake_fd, &woken, sizeof(woken)) > 0)
         finish_load(s);
-    for (nfds_t i = 2; i < p->n; i++) {
+    if (p->fds[POLL_UPGRADE].revents != 0 || (upgrade >= 0 && upgrade_is_late(s)))
+        turn_upgrade(s);
+    if (s->handed_over) /* the bridges, and whoever connects, are the next daemon's */
+        return;
+    for (nfds_t i = POLL_CLIENTS; i < p->n; i++) {
         struct client *c = p->who[i];
         short ev = p->fds[i].revents;
 
-        if (c->fd != p->fds[i].fd) /* closed meanwhile by finish_load() */
+        if (c->fd != p->fds[i].fd) /* closed meanwhile by finish_load() or turn_upgrade() */
             continue;
         if (ev & (POLLERR | POLLNVAL) || (ev & POLLHUP && !(ev & POLLIN)))
             client_close(c);
@@ -311,7 +370,7 @@ static void serve(struct control_server *s, struct poll_set *p)
             client_read(c);
         client_run(s, c);
     }
-    if (p->fds[1].revents != 0)
+    if (p->fds[POLL_SOCKET].revents != 0)
         accept_client(s);
 }
 
@@ -342,14 +401,16 @@ static void *server_run(void *arg)
     struct control_server *s = arg;
     struct poll_set set;
 
-    while (!__atomic_load_n(&s->quit, __ATOMIC_ACQUIRE))
+    while (!__atomic_load_n(&s->quit, __ATOMIC_ACQUIRE) && !s->handed_over)
         serve(s, &set);
     farewell(s, &set);
     return NULL;
 }
 
-struct control_server *control_new(const struct control_config *cfg, struct err *e)
+/* fd: the socket of the daemon before; -1: bind one. */
+static struct control_server *server_new(const struct control_config *cfg, int fd, struct err *e)
 {
+    const char *path = cfg->config->control.socket, *group = cfg->config->control.group;
     struct control_server *s = calloc(1, sizeof(*s));
 
     if (s == NULL) {
@@ -366,11 +427,27 @@ struct control_server *control_new(const struct control_config *cfg, struct err 
         control_stop(s);
         return NULL;
     }
-    if (control_socket_open(&s->sock, cfg->config->control.socket, cfg->config->control.group, e) < 0) {
+    if ((fd < 0 ? control_socket_open(&s->sock, path, group, e)
+                : control_socket_adopt(&s->sock, fd, path, group, e)) < 0) {
         control_stop(s);
         return NULL;
     }
     return s;
+}
+
+struct control_server *control_new(const struct control_config *cfg, struct err *e)
+{
+    return server_new(cfg, -1, e);
+}
+
+struct control_server *control_adopt(const struct control_config *cfg, int fd, struct err *e)
+{
+    return server_new(cfg, fd, e);
+}
+
+int control_fd(const struct control_server *s)
+{
+    return s->sock.fd;
 }
 
 int control_start(struct control_server *s, uint32_t n_workers, struct err *e)
@@ -408,7 +485,9 @@ void control_stop(struct control_server *s)
     loader_free(s->loader);
     for (int i = 0; i < CLIENTS_MAX; i++)
         client_close(&s->clients[i]);
-    control_socket_close(&s->sock);
+    if (s->handed_over)
+        control_socket_leave(&s->sock);
+    control_socket_close(&s->sock); /* nothing, when it was left */
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     free(s);

@@ -74,10 +74,45 @@ static int set_owner(const struct control_socket *s, struct err *e)
     return 0;
 }
 
+static int find_group(struct control_socket *s, const char *group, struct err *e)
+{
+    const struct group *g = group != NULL && group[0] != '\0' ? getgrnam(group) : NULL;
+
+    if (g != NULL) {
+        s->has_group = true;
+        s->group = g->gr_gid;
+    } else if (group != NULL && group[0] != '\0') {
+        err_set(e, -ENOENT, "there is no group '%s' for the control socket", group);
+        return err_remedy(e, "create it, or leave control.group out"), -ENOENT;
+    }
+    return 0;
+}
+
+int control_socket_adopt(struct control_socket *s, int fd, const char *path, const char *group, struct err *e)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof(sun);
+    int rc;
+
+    *s = (struct control_socket){.fd = -1, .owner = geteuid()};
+    if (getsockname(fd, (struct sockaddr *)&sun, &len) < 0 || sun.sun_family != AF_UNIX ||
+        strncmp(sun.sun_path, path, sizeof(sun.sun_path)) != 0) {
+        err_set(e, -ESTALE, "control.socket is %s, and the running daemon has another", path);
+        return err_remedy(e, "this takes a restart; or leave it as it was"), -ESTALE;
+    }
+    rc = find_group(s, group, e);
+    if (rc < 0)
+        return rc;
+    memcpy(s->path, sun.sun_path, sizeof(s->path));
+    rc = set_owner(s, e);
+    if (rc == 0)
+        s->fd = fd;
+    return rc;
+}
+
 int control_socket_open(struct control_socket *s, const char *path, const char *group, struct err *e)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    const struct group *g = NULL;
     mode_t old;
     int rc;
 
@@ -88,16 +123,9 @@ int control_socket_open(struct control_socket *s, const char *path, const char *
                -ENAMETOOLONG;
     }
     memcpy(sun.sun_path, path, strlen(path) + 1);
-    if (group != NULL && group[0] != '\0') {
-        g = getgrnam(group);
-        if (g == NULL) {
-            err_set(e, -ENOENT, "there is no group '%s' for the control socket", group);
-            return err_remedy(e, "create it, or leave control.group out"), -ENOENT;
-        }
-        s->has_group = true;
-        s->group = g->gr_gid;
-    }
-    rc = make_directory(path, e);
+    rc = find_group(s, group, e);
+    if (rc == 0)
+        rc = make_directory(path, e);
     if (rc == 0)
         rc = make_way(&sun, e);
     if (rc < 0)
@@ -131,6 +159,13 @@ void control_socket_close(struct control_socket *s)
     close(s->fd);
     s->fd = -1;
     unlink(s->path); /* may be forbidden after privileges were dropped: the next start finds it dead */
+}
+
+void control_socket_leave(struct control_socket *s)
+{
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
 }
 
 bool control_socket_allowed(const struct control_socket *s, int fd)

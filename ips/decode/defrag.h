@@ -67,6 +67,9 @@ void defrag_hand_on(struct defrag *d);
 unsigned defrag_leaving(struct defrag *d, struct packet *frames, unsigned max, struct counters *c);
 /* At most `budget` datagrams whose time is over. */
 void defrag_expire(struct defrag *d, uint64_t now_ns, unsigned budget, struct counters *c);
+/* Every frame that is held, in the order they came, datagram by datagram; nothing changes. Between two bursts. */
+typedef void (*defrag_held_fn)(const struct packet *frame, void *arg);
+void defrag_each_held(const struct defrag *d, defrag_held_fn fn, void *arg);
 /* The end: everything leaves, with this reason. */
 void defrag_flush(struct defrag *d, enum drop_reason why, struct counters *c);
 #endif

@@ -288,6 +288,32 @@ void defrag_flush(struct defrag *d, enum drop_reason why, struct counters *c)
     counter_set(c, CTR_DEFRAG_HELD, d->n_held);
 }
 
+static struct packet frame_of(const struct held *h)
+{
+    return (struct packet){.data = h->data,
+                           .len = h->len,
+                           .umem_addr = h->umem_addr,
+                           .now_ns = h->now_ns,
+                           .ts_ns = h->ts_ns,
+                           .pcap_cnt = h->pcap_cnt,
+                           .orig_len = h->orig_len,
+                           .in_port = h->in_port,
+                           .link = h->link,
+                           .verdict = h->verdict,
+                           .drop_reason = h->why};
+}
+
+void defrag_each_held(const struct defrag *d, defrag_held_fn fn, void *arg)
+{
+    for (uint32_t g = d->age.oldest; g != NONE; g = d->datagrams[g].age[LIST_ALL].newer)
+        for (uint32_t u = d->datagrams[g].first; u != NONE; u = d->held[u].next_unit)
+            for (uint32_t i = u, n = d->held[u].n_frames; n > 0; i = d->held[i].next, n--) {
+                struct packet frame = frame_of(&d->held[i]);
+
+                fn(&frame, arg);
+            }
+}
+
 unsigned defrag_leaving(struct defrag *d, struct packet *frames, unsigned max, struct counters *c)
 {
     unsigned n = 0;
@@ -296,17 +322,7 @@ unsigned defrag_leaving(struct defrag *d, struct packet *frames, unsigned max, s
         uint32_t i = d->leaving.first;
         const struct held *h = &d->held[i];
 
-        frames[n] = (struct packet){.data = h->data,
-                                    .len = h->len,
-                                    .umem_addr = h->umem_addr,
-                                    .now_ns = h->now_ns,
-                                    .ts_ns = h->ts_ns,
-                                    .pcap_cnt = h->pcap_cnt,
-                                    .orig_len = h->orig_len,
-                                    .in_port = h->in_port,
-                                    .link = h->link,
-                                    .verdict = h->verdict,
-                                    .drop_reason = h->why};
+        frames[n] = frame_of(h);
         d->leaving.first = h->next;
         d->leaving.n--;
         held_give(d, i);

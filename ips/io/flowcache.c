@@ -277,6 +277,19 @@ void flowcache_take_over(struct flowcache *c, uint64_t now_ns, uint64_t grace_ns
         }
 }
 
+void flowcache_inherit(struct flowcache *c, uint64_t since_ns, uint64_t grace_ns)
+{
+    for (uint64_t b = 0; b <= c->mask; b++)
+        for (unsigned i = 0; i < STEER_WAYS; i++) {
+            struct way w = way_at(c, b, i);
+            uint64_t tag = LOAD(w.flow->tag);
+
+            if (tag != STEER_TAG_FREE && tag != STEER_TAG_BUSY && LOAD(w.flow->kind) == STEER_KIND_KNOWN &&
+                LOAD(w.flow->expires_ns) == 0 && LOAD(w.flow->last_ns) < since_ns)
+                STORE(w.flow->expires_ns, since_ns + grace_ns);
+        }
+}
+
 int flowcache_walk(const struct flowcache *c, uint64_t now_ns, flowcache_fn fn, void *arg)
 {
     for (uint64_t b = 0; b <= c->mask; b++)

@@ -49,6 +49,8 @@ void flowcache_init(struct flowcache *c, struct steer_bucket *buckets, struct st
 /* By whoever takes the maps over, before its workers start: frees what writers that died had claimed, and gives flows
  * known clean, of which nobody knows now whether they still are, `grace_ns` to be seen again. */
 void flowcache_take_over(struct flowcache *c, uint64_t now_ns, uint64_t grace_ns);
+/* The same at an upgrade, when workers run already: of what was known before since_ns. */
+void flowcache_inherit(struct flowcache *c, uint64_t since_ns, uint64_t grace_ns);
 
 /* False when there is none, or its time is over. */
 bool flowcache_get(const struct flowcache *c, const struct steer_key *k, uint64_t now_ns,

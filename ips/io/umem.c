@@ -296,6 +296,11 @@ int umem_fd(const struct umem *u)
     return u->fd;
 }
 
+uint8_t *umem_at(const struct umem *u, uint64_t addr)
+{
+    return u->area + addr;
+}
+
 void umem_empty_depot(struct umem *u)
 {
     while (depot_take(&u->caches[0]))

@@ -36,6 +36,7 @@ int umem_fd(const struct umem *u);
 bool umem_is_huge(const struct umem *u);
 struct frame_cache *umem_cache(struct umem *u, uint32_t worker);
 void umem_totals(const struct umem *u, struct umem_totals *t);
+uint8_t *umem_at(const struct umem *u, uint64_t addr); /* the memory of an address within */
 
 /* While no worker runs: what one process says of a worker's frames, and another takes over. */
 struct frame_counts {

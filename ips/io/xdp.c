@@ -271,6 +271,17 @@ static int fill_config(struct xdp *x, const struct xdp_config *cfg, struct err *
     return xdp_push_config(x, e);
 }
 
+/* Another daemon still serves the bridge: look, and touch nothing. */
+static int read_config(struct xdp *x, struct err *e)
+{
+    uint32_t zero = 0;
+
+    if (bpf_map_lookup_elem(x->map.config, &zero, &x->config) != 0)
+        return err_sys(e, -errno, "cannot read the steering program's configuration");
+    memcpy(x->memory.secret, x->config.key, sizeof(x->memory.secret));
+    return 0;
+}
+
 static int fill_maps(struct xdp *x, const struct xdp_config *cfg, struct err *e)
 {
     int code = fill_config(x, cfg, e);
@@ -279,74 +290,6 @@ static int fill_maps(struct xdp *x, const struct xdp_config *cfg, struct err *e)
         if (bpf_map_update_elem(x->map.peer, &port, &x->ifindex[port], BPF_ANY) != 0)
             code = attach_failed(-errno, x->ifname[port], x->ifindex[port], e);
     return code;
-}
-
-static int write_life(struct xdp *x, uint32_t pid, struct err *e)
-{
-    uint32_t zero = 0;
-
-    x->life.pid = pid;
-    if (bpf_map_update_elem(x->map.life, &zero, &x->life, BPF_ANY) == 0)
-        return 0;
-    return err_sys(e, -errno, "cannot write down who serves bridge %s", x->bridge);
-}
-
-/* The last one did not end in good order. It is counted when that is found out, so at most once. */
-static void count_crash(struct xdp *x)
-{
-    struct steer_life *l = &x->life;
-
-    l->crashes++;
-    l->crash_ns[l->crashes % XDP_CRASHES_MAX] = clock_mono_ns();
-    x->crashed = true;
-    log_warning("io",
-                "bridge %s: the last ipsd (pid %u) did not end in good order; meanwhile the fail policy held",
-                x->bridge, l->pid);
-}
-
-/* A daemon that cannot live on this traffic or configuration must not be started for ever: between two deaths frames would
- * be inspected now, and not then. Nothing was changed yet: the wire follows the fail policy, and goes on doing so. */
-static int check_crashes(struct xdp *x, uint32_t limit, struct err *e)
-{
-    const uint64_t now = clock_mono_ns(), window = XDP_CRASH_WINDOW_S * NS_PER_S;
-    uint32_t n = 0;
-
-    for (uint64_t i = 0; i < XDP_CRASHES_MAX && i < x->life.crashes; i++)
-        n += now - x->life.crash_ns[(x->life.crashes - i) % XDP_CRASHES_MAX] < window;
-    if (limit == 0 || n < limit)
-        return 0;
-    (void)write_life(x, 0, NULL);
-    err_set(e, -ELOOP,
-            "bridge %s: ipsd crashed %u times within %d s and is not started again; frames follow the fail "
-            "policy",
-            x->bridge, n, XDP_CRASH_WINDOW_S);
-    err_remedy(
-        e, "look at the log and `ipsctl link status`; then `ipsctl link reset`, or start ipsd with --force");
-    return -ELOOP;
-}
-
-/* The life of the daemons on these maps goes on with this one. */
-static int begin_life(struct xdp *x, const struct xdp_config *cfg, struct err *e)
-{
-    struct steer_life *l = &x->life;
-    uint32_t zero = 0;
-
-    if (x->maps_taken && bpf_map_lookup_elem(x->map.life, &zero, l) != 0)
-        return err_sys(e, -errno, "cannot read who served bridge %s", x->bridge);
-    if (l->pid != 0)
-        count_crash(x);
-    if (check_crashes(x, cfg->crash_limit, e) != 0)
-        return -ELOOP;
-    l->abi = STEER_ABI;
-    snprintf(l->name, sizeof(l->name), "%s", x->bridge);
-    snprintf(l->version, sizeof(l->version), "%s", SLUICE_VERSION);
-    for (int port = 0; port < STEER_PORTS; port++)
-        snprintf(l->ifname[port], sizeof(l->ifname[port]), "%s", x->ifname[port]);
-    if (cfg->no_daemon)
-        return write_life(x, 0, e);
-    l->started_ns = clock_mono_ns();
-    l->starts++;
-    return write_life(x, (uint32_t)getpid(), e);
 }
 
 static struct xdp *new_xdp(const struct xdp_config *cfg, struct err *e)
@@ -390,7 +333,14 @@ struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e)
         goto fail;
     }
     find_maps(x);
-    if (map_memories(x, e) != 0 || begin_life(x, cfg, e) != 0 || fill_maps(x, cfg, e) != 0 ||
+    if (map_memories(x, e) != 0)
+        goto fail;
+    if (cfg->pins_fd) {
+        if (read_config(x, e) != 0)
+            goto fail;
+        return x;
+    }
+    if (xdp_life_begin(x, cfg, false, e) != 0 || fill_maps(x, cfg, e) != 0 ||
         (cfg->pin_dir && xdp_pin_maps(x, e) != 0))
         goto fail;
     if (x->maps_taken)
@@ -403,15 +353,22 @@ fail:
     return NULL;
 }
 
+int xdp_succeed(struct xdp *x, const struct xdp_config *cfg, struct err *e)
+{
+    if (fill_maps(x, cfg, e) != 0 || xdp_life_begin(x, cfg, true, e) != 0)
+        return e->code;
+    x->leave_pinned = false;
+    return 0;
+}
+
+int xdp_pins_fd(const struct xdp *x)
+{
+    return x->dir_fd;
+}
+
 bool xdp_taken(const struct xdp *x)
 {
     return x->link_taken[0] && x->link_taken[1];
-}
-
-bool xdp_life(const struct xdp *x, struct steer_life *out)
-{
-    *out = x->life;
-    return x->crashed;
 }
 
 bool xdp_pinned(const struct xdp *x)
@@ -448,7 +405,8 @@ void xdp_close(struct xdp *x)
     if (!x)
         return;
     if (x->life.pid != 0 && x->dir_fd >= 0)
-        (void)write_life(x, 0, NULL); /* else this end counts as a crash, which is said at the next start */
+        (void)xdp_life_write(x, 0,
+                             NULL); /* else this end counts as a crash, which is said at the next start */
     if (!xdp_stays(x))
         xdp_detach(x);
     for (int port = 0; port < STEER_PORTS; port++)

@@ -33,6 +33,9 @@ struct xdp_config {
     uint64_t heartbeat_ns; /* a worker whose sign of life is older has none; 0: it is not looked at */
     uint32_t crash_limit;  /* so many within XDP_CRASH_WINDOW_S refuse the start; 0: none */
     bool no_daemon;        /* an operator attaches: nobody's life begins */
+    /* At an upgrade: xdp_pins_fd() of the daemon that still serves the bridge. xdp_open() then changes nothing, and
+     * fails where it would have to; xdp_succeed() takes over. The descriptor stays the caller's. */
+    const int *pins_fd;
 };
 
 /* Load and fill, or take over what an earlier daemon left pinned; not attached yet, as far as it is new. -EBUSY: another
@@ -49,7 +52,10 @@ bool xdp_life(const struct xdp *x, struct steer_life *out);
 int xdp_leave(struct xdp *x);
 /* Off both interfaces, and nothing stays pinned. */
 void xdp_detach(struct xdp *x);
+/* cfg as xdp_open() had it. Call when the other daemon has stopped; xdp_attach() after it. */
+int xdp_succeed(struct xdp *x, const struct xdp_config *cfg, struct err *e);
 bool xdp_pinned(const struct xdp *x);
+int xdp_pins_fd(const struct xdp *x);   /* the directory of the pins and its lock; -1: nothing is pinned */
 bool xdp_attached(const struct xdp *x); /* to one interface at least; as the kernel says it */
 bool xdp_stays(const struct xdp *x);    /* something will be attached when xdp_close() is done */
 int xdp_set_fail_policy(struct xdp *x, enum steer_fail_policy policy, struct err *e);

@@ -71,6 +71,12 @@ struct xdp {
 /* Writes x->config to the map. */
 int xdp_push_config(struct xdp *x, struct err *e);
 
+/* --- xdp_life.c --- */
+
+int xdp_life_write(struct xdp *x, uint32_t pid, struct err *e); /* 0: nobody serves the bridge */
+/* Ours begins; handed_over: the one before is being relieved, and lives. */
+int xdp_life_begin(struct xdp *x, const struct xdp_config *cfg, bool handed_over, struct err *e);
+
 /* --- xdp_pin.c --- */
 
 /* Makes and locks the bridge's directory, takes over the maps in it that fit the skeleton (which is open, not loaded). */

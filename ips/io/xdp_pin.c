@@ -381,10 +381,65 @@ int xdp_pin_link(struct xdp *x, int port, struct err *e)
 
 /* --- the whole --- */
 
+/* All maps, or -ESTALE; nothing is removed. */
+static int inherit_maps(struct xdp *x, char *why, size_t size)
+{
+    if (!xdp_pin_same_abi(x, why, size))
+        return -ESTALE;
+    for (size_t i = 0; i < MAP_N; i++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(x->skel->obj, map_rows[i].name);
+        int fd = get(x, map_rows[i].name);
+        bool fits = fd >= 0 && same_shape(map, fd, why, size);
+
+        if (fd < 0)
+            snprintf(why, size, "%s is missing", map_rows[i].name);
+        if (fits && bpf_map__reuse_fd(map, fd) != 0) {
+            snprintf(why, size, "%s cannot be taken over: %s", map_rows[i].name, strerror(errno));
+            fits = false;
+        }
+        if (fd >= 0)
+            close(fd);
+        if (!fits)
+            return -ESTALE;
+        x->map_taken[i] = true;
+    }
+    x->maps_taken = x->all_taken = true;
+    return 0;
+}
+
+/* At an upgrade: all of it must fit, since the other daemon is using it. */
+static int inherit(struct xdp *x, const struct xdp_config *cfg, struct err *e)
+{
+    const char *restart = "restart ipsd; meanwhile frames follow the fail policy";
+    char why[160] = "they cannot be reached";
+
+    x->leave_pinned = true;
+    x->dir_fd = fcntl(*cfg->pins_fd, F_DUPFD_CLOEXEC, 0);
+    if (x->dir_fd < 0 || inherit_maps(x, why, sizeof(why)) != 0) {
+        err_set(e, -ESTALE, "the maps that bridge %s runs on do not fit: %s", x->bridge, why);
+        return err_remedy(e, "%s", restart), -1;
+    }
+    for (int port = 0; port < STEER_PORTS; port++) {
+        x->link_fd[port] = get(x, link_names[port]);
+        const char *no =
+            x->link_fd[port] < 0 ? "it is not there" : unfit(x, port, x->link_fd[port], why, sizeof(why));
+
+        if (no) {
+            err_set(e, -ESTALE, "the link of bridge %s on %s cannot be taken over: %s", x->bridge,
+                    x->ifname[port], no);
+            return err_remedy(e, "%s", restart), -1;
+        }
+        x->link_taken[port] = true;
+    }
+    return 0;
+}
+
 int xdp_pin_open(struct xdp *x, const struct xdp_config *cfg, struct err *e)
 {
     struct err failed = {0};
 
+    if (cfg->pins_fd)
+        return inherit(x, cfg, e);
     if (open_dir(x, cfg, e) != 0)
         return -1;
     if (take_maps(x, &failed) != 0) {

@@ -49,6 +49,7 @@ PACKET_AUXDATA = 8
 PACKET_IGNORE_OUTGOING = 23
 SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
+PR_SET_CHILD_SUBREAPER = 36
 TP_STATUS_VLAN_VALID = 1 << 4
 TP_STATUS_VLAN_TPID_VALID = 1 << 6
 
@@ -56,6 +57,7 @@ TP_STATUS_VLAN_TPID_VALID = 1 << 6
 os.environ['PATH'] = os.environ.get('PATH', '/usr/bin:/bin') + ':/usr/local/sbin:/usr/sbin:/sbin'
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # a daemon that took over from another outlives its parent
 
 
 def wait_until(condition, what, seconds=20.0):
@@ -402,6 +404,44 @@ def merged(base, more):
     return out
 
 
+class Successor:
+    """A daemon that took over from another: no child of ours by birth, but adopted (PR_SET_CHILD_SUBREAPER), so it can be
+    waited for. As much of Popen as the lab uses."""
+    stdout = stderr = None
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.returncode = None
+
+    def poll(self):
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # its launcher still stands between
+                return None
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout=60.0):
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired('ipsd', timeout)
+            time.sleep(0.01)
+        return self.returncode
+
+    def send_signal(self, sig):
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
 class Ipsd:
     """One run of the daemon in the appliance. Its configuration is written as JSON, which is YAML too."""
     number = 0
@@ -526,6 +566,16 @@ class Ipsd:
         assert code == 0, f'ipsd ended with status {code}:\n{self.said()}'
         self.clean()
         assert not self.socket.exists(), 'ipsd left its control socket behind'
+
+    def upgrade(self, *args):
+        """`ipsctl upgrade`; from here on self.process is the daemon that took over. Returns what ipsctl says."""
+        said = self.ctl_json('upgrade', *args)
+        self.follow(said['new_pid'])
+        return said
+
+    def follow(self, pid):
+        assert self.process.wait(30 * SLOW) == 0, f'the daemon that left did not end well:\n{self.said()}'
+        self.process = Successor(pid)
 
     def clean(self):
         for bad in ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'runtime error:', 'WARNING: ThreadSanitizer'):
