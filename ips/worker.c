@@ -135,8 +135,13 @@ static void inject(struct worker *w, const struct packet *p, enum reject_to to)
 /* Its flow got a verdict, or is known clean: the kernel, and the next daemon, are to know. */
 static void remember(struct worker *w, const struct packet *p)
 {
-    flow_remember(w->flows, p, stream_synchronized(w->streams, p->flow),
-                  detect_settled_by(w->detect, p->flow), &w->counters);
+    const struct flow_facts facts = {
+        .synchronized = stream_synchronized(w->streams, p->flow),
+        .tunnel =
+            p->inner || (p->ip_proto == IPPROTO_UDP && decode_is_tunnel(&w->cfg.decode, p->sport, p->dport)),
+        .sid = detect_settled_by(w->detect, p->flow)};
+
+    flow_remember(w->flows, p, &facts, &w->counters);
 }
 
 /* One packet, when all that came before it are settled. */

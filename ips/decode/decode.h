@@ -43,6 +43,8 @@ struct decode_config {
 
 /* p->data, len, link are set. Bursts of n; prefetches the next frame's headers while decoding one. */
 void decode_burst(struct packet *pkts, unsigned n, const struct decode_config *cfg, struct counters *c);
+/* Whether datagrams between these ports may carry packets. */
+bool decode_is_tunnel(const struct decode_config *cfg, uint16_t sport, uint16_t dport);
 /* The Internet checksum (RFC 1071) over len bytes at p, folded into the running sum; complement at the end. */
 uint32_t checksum_add(uint32_t sum, const void *p, uint32_t len);
 uint16_t checksum_finish(uint32_t sum);

@@ -111,3 +111,11 @@ void decode_udp_tunnel(struct decode *d, uint32_t len)
             return;
     }
 }
+
+bool decode_is_tunnel(const struct decode_config *cfg, uint16_t sport, uint16_t dport)
+{
+    for (unsigned i = 0; i < cfg->n_ports; i++)
+        if (cfg->ports[i].port == sport || cfg->ports[i].port == dport)
+            return true;
+    return false;
+}

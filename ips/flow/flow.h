@@ -166,9 +166,12 @@ void flow_escaped(struct flow_table *t, uint64_t before_ns);
 void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool known, bool passed);
 /* By a flow's standing: whether flow_remember() has anything to do when the packet was judged. */
 const bool *flow_to_remember(const struct flow_table *t);
-/* synchronized: TCP, and each end has acknowledged through its own port what the other sent. sid: of the rule that settled
- * the flow; 0: none. */
-void flow_remember(struct flow_table *t, const struct packet *p, bool synchronized, uint32_t sid,
+struct flow_facts {    /* what other rooms know of it */
+    bool synchronized; /* TCP, and each end has acknowledged through its own port what the other sent */
+    bool tunnel;       /* packets may be inside its packets */
+    uint32_t sid;      /* of the rule that settled it; 0: none */
+};
+void flow_remember(struct flow_table *t, const struct packet *p, const struct flow_facts *facts,
                    struct counters *c);
 /* Removes all flows: the end. */
 void flow_flush(struct flow_table *t);

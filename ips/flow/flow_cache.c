@@ -126,7 +126,7 @@ static void look_after(struct flow_table *t, struct flow *f, const struct steer_
     flow_take_up_again(t, f, c);
 }
 
-void flow_remember(struct flow_table *t, const struct packet *p, bool synchronized, uint32_t sid,
+void flow_remember(struct flow_table *t, const struct packet *p, const struct flow_facts *facts,
                    struct counters *c)
 {
     struct flow *f = p->flow;
@@ -139,7 +139,7 @@ void flow_remember(struct flow_table *t, const struct packet *p, bool synchroniz
     if (f->cached == FLOW_CACHED_OPERATOR) {
         look_after(t, f, &k, c);
     } else if (f->verdict == FLOW_INSPECT) {
-        bool known = is_known(f, p, synchronized);
+        bool known = is_known(f, p, facts->synchronized);
 
         if (!known && f->pkts[0] + f->pkts[1] < KNOWN_PKTS_MAX)
             return;
@@ -152,9 +152,9 @@ void flow_remember(struct flow_table *t, const struct packet *p, bool synchroniz
         bool passes = f->verdict == FLOW_PASS;
 
         f->cached = FLOW_CACHED;
-        if (passes && (p->inner || !(t->cache_passed || (f->flags & FLOW_BY_POLICY))))
+        if (passes && (facts->tunnel || !(t->cache_passed || (f->flags & FLOW_BY_POLICY))))
             return;
-        put(t, f, &k, passes ? STEER_KIND_BYPASS : STEER_KIND_DROP, sid);
+        put(t, f, &k, passes ? STEER_KIND_BYPASS : STEER_KIND_DROP, facts->sid);
         counter_add(c, CTR_FLOW_CACHED, 1);
     }
 }

@@ -37,6 +37,7 @@ static struct {
     struct frame f;
     bool reassembled,
         one_port; /* of what is sent next: it came in fragments; everything comes through port 0 */
+    bool tunnel;  /* its datagrams may carry packets */
     unsigned connections;
     unsigned alerts;
     struct { /* of the last flow that ended */
@@ -166,8 +167,11 @@ static inline bool lane_inspect(const struct pkt *k)
     app_end(lane.app, p);
     stream_end(lane.streams, p, &lane.c);
     if (p->flow && flow_to_remember(lane.flows)[p->flow->standing])
-        flow_remember(lane.flows, p, stream_synchronized(lane.streams, p->flow),
-                      detect_settled_by(lane.det, p->flow), &lane.c);
+        flow_remember(lane.flows, p,
+                      &(struct flow_facts){.synchronized = stream_synchronized(lane.streams, p->flow),
+                                           .tunnel = lane.tunnel,
+                                           .sid = detect_settled_by(lane.det, p->flow)},
+                      &lane.c);
     for (const struct event *ev; (ev = event_ring_peek(lane.ring)); event_ring_release(lane.ring, ev))
         lane.alerts += ev->type == EVENT_ALERT;
     return p->verdict != VERDICT_DROP;

@@ -286,6 +286,10 @@ static void nothing_else_is_cached(void **state)
     assert_int_equal(lane.p.flow->verdict, FLOW_DROP);
     assert_false(lane_inspect(&tagged));
     assert_int_equal(lane.p.flow->verdict, FLOW_DROP);
+    lane.tunnel = true; /* what is inside has verdicts of its own */
+    udp_port = 81;
+    assert_true(datagram(1, "anything"));
+    assert_int_equal(lane.p.flow->verdict, FLOW_PASS);
     for (uint64_t b = 0; b < LANE_BUCKETS; b++)
         for (unsigned i = 0; i < STEER_WAYS; i++)
             n += lane.cache.buckets[b].way[i].tag != STEER_TAG_FREE;
