@@ -7,6 +7,7 @@
  * is wrong with the headers. Both read as the workers' decoder does (ips/decode/), or a verdict would be cached for
  * another flow than the one the worker meant: three VLAN tags of the same ethertypes, of which those with id 0 name no
  * VLAN; ten extension headers; authentication headers stepped over; fragments end the walk.
+ * (Options are not read here: a packet that the decoder calls broken for them alone is of its flow.)
  *
  * Broken is what no honest stack sends and no receiver takes: lengths that contradict each other or the frame, sources
  * that are no host, a packet to its own sender, TCP flags that exclude each other, a fragment that overlaps TCP's flags

@@ -32,6 +32,7 @@ static const struct frame seeds[] = {
     {IP4, TCP(ACK), .frag = 0x0003},
     {IP4, TCP(ACK), EXT(51)},
     {IP4, UDP, .pad = 40},
+    {IP6, TCP(ACK), EXT(0, 60, 43), .pad = 100},
 };
 
 static uint64_t rng = 0x9e3779b97f4a7c15ull;

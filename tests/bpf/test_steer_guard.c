@@ -129,6 +129,8 @@ static const struct row broken_ip[] = {
 
     {"an option header that runs out", IP6, UDP, .n_ext = 1, .ext = {60}, POKE(T6 + 1, 4), BROKEN,
      .parse = P6},
+    {"an option header that runs into the link padding", IP6, UDP, .n_ext = 1, .ext = {60}, .pad = 60,
+     POKE(T6 + 1, 4), BROKEN, .parse = P6},
     {"hop-by-hop options first", IP6, UDP, .n_ext = 2, .ext = {0, 60}, FINE, .parse = P6},
     {"hop-by-hop options second", IP6, UDP, .n_ext = 2, .ext = {60, 0}, BROKEN, .parse = P6},
     {"ten extension headers", IP6, UDP, .n_ext = 10, .ext = {0, 60, 60, 60, 60, 60, 60, 60, 60, 60}, FINE,
