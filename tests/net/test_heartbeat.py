@@ -128,6 +128,27 @@ def test_both_directions_at_once(lab):
     d.wait_events('drop')
 
 
+@pytest.mark.lab(fail_open=True, queues=2)
+def test_flows_of_two_workers(lab):
+    """Flows that one worker receives and the other owns: what one of them learns of a gap, both know."""
+    d = lab.ipsd(DROP, fail='open', heartbeat=20)
+    many = [Connection(lab, 9000 + i) for i in range(6)]
+    data = random.Random(10).randbytes(4 * MB)
+    for c in many:
+        c.begin(data)
+    for _ in range(3):
+        stand_still(d, 0.06)
+        time.sleep(0.03)
+    for c in many:
+        c.finish(data)
+    s = d.stats()
+    assert s['steer.fail_open'] > 0 and s['flow.taken_up_again'] >= len(many), s
+    assert s['frames.handed_off'] > 0, 'no flow was handed over'
+    for c in many:
+        c.server.sendall(b'and a-marker-to-drop')
+    d.wait_events('drop', len(many))
+
+
 @pytest.mark.lab(fail_open=True)
 def test_fail_closed_lets_nothing_cross(lab):
     d = lab.ipsd(DROP, fail='closed', heartbeat=20)
