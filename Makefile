@@ -165,7 +165,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	@PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(*F)_bpf > $@.tmp && mv $@.tmp $@
 
 .PRECIOUS: $(BUILD)/%.bpf.o
-$(BUILD)/ips/io/xdp.o $(BPF_BIN:=.o) $(STEER_LAB): $(BPF_SKEL)
+$(BUILD)/ips/io/xdp.o $(BUILD)/ips/io/xdp_pin.o $(BPF_BIN:=.o) $(STEER_LAB): $(BPF_SKEL)
 $(BUILD)/tests/bench/bench_flood.o: $(BUILD)/tests/bench/flood.skel.h
 
 $(LIB): $(LIB_OBJ)
