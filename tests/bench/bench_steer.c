@@ -140,11 +140,12 @@ static void load(int map, bool v6)
     fflush(stdout);
 }
 
+/* What misses differs from an entry in its last bits: the longest walk. */
 static void bench_blocks(struct steer_lab *l)
 {
     static const struct frame hit = {.type = 0x0800, .src = "0.0.8.99", .dst = "198.51.100.9", UDP},
-                              miss = {.type = 0x0800, .src = "203.0.113.1", .dst = "198.51.100.9", UDP},
-                              miss6 = {.type = 0x86dd, .src = "2002::1", .dst = "2003::1", UDP};
+                              miss = {.type = 0x0800, .src = "0.0.8.98", .dst = "198.51.100.9", UDP},
+                              miss6 = {.type = 0x86dd, .src = "2001:0:0:863::1", .dst = "2003::1", UDP};
 
     load(l->block[0][0], false);
     load(l->block[0][1], true);
