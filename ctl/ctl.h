@@ -85,6 +85,7 @@ void print_blocked(const json_t *result);
 void print_cleared(const json_t *result);
 void print_strikes(const json_t *result);
 void print_forgiven(const json_t *result);
+void print_changes(const json_t *result);
 void print_steering(const json_t *result);
 void print_guard(const json_t *result);
 void print_upgraded(const json_t *result);

@@ -366,6 +366,29 @@ void print_cleared(const json_t *result)
     printf("%lld entries removed\n", num(result, "removed"));
 }
 
+void print_changes(const json_t *result)
+{
+    static const char *const heads[] = {"KEY", "RUNNING", "FILE", "HOW"};
+    const json_t *changes = json_object_get(result, "changes");
+    struct table *t;
+    size_t i;
+    json_t *row;
+
+    if (json_array_size(changes) == 0) {
+        puts("no key has changed");
+        return;
+    }
+    t = table_new(heads, N_OF(heads));
+    json_array_foreach(changes, i, row)
+    {
+        table_cell(t, "%s", text(row, "key"));
+        table_cell(t, "%.60s", text(row, "running"));
+        table_cell(t, "%.60s", text(row, "file"));
+        table_cell(t, "%s", text(row, "how"));
+    }
+    table_print(t, "", stdout);
+}
+
 void print_steering(const json_t *result)
 {
     static const char *const heads[] = {"N", "FRAMES", "LINE"};

@@ -357,6 +357,24 @@ static struct xdp *const *bridges_xdp(const struct ipsd *d, struct xdp *v[BRIDGE
     return v;
 }
 
+/* Whether workers note flows that were judged clean is a matter of the fail policy. */
+static int ops_config_apply(void *arg, const struct config *fresh, struct live *live, struct err *e)
+{
+    struct ipsd *d = arg;
+    struct xdp *v[BRIDGES_MAX];
+    int rc = live_apply(live, d->live, bridges_xdp(d, v), e);
+
+    if (rc < 0)
+        return rc;
+    live_free(d->live);
+    d->live = live;
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        for (uint32_t w = 0; w < d->bridges[i].n_workers; w++)
+            flow_table_note_known(d->bridges[i].workers[w]->flows,
+                                  fresh->bridges[i].fail == STEER_FAIL_OPEN_KNOWN);
+    return 0;
+}
+
 /* Steering lines, the guard and its lists, as the configuration has them. */
 static int load_live(struct ipsd *d, struct err *e)
 {
@@ -484,8 +502,10 @@ static int bind_control(struct ipsd *d, struct err *e)
                                   .flows_unblock = ops_flows_unblock,
                                   .rules_ask = ops_rules_ask,
                                   .bridge = ops_bridge,
+                                  .config_apply = ops_config_apply,
                                   .shutdown = ops_shutdown};
-    struct control_config cc = {.config = d->cfg, .ops = &d->ops, .ruleset = &d->ruleset, .hands = &d->hands};
+    struct control_config cc = {
+        .config = d->live_cfg, .ops = &d->ops, .ruleset = &d->ruleset, .hands = &d->hands};
     d->control = d->takeover ? control_adopt(&cc, takeover_control_fd(d->takeover), e) : control_new(&cc, e);
     return d->control ? 0 : e->code;
 }
@@ -565,14 +585,14 @@ static int climb(struct ipsd *d, struct err *e)
     return 0;
 }
 
-int daemon_run(const struct config *cfg, const struct daemon_start *start, struct err *e)
+int daemon_run(struct config *cfg, const struct daemon_start *start, struct err *e)
 {
     struct ipsd *d = calloc(1, sizeof(*d));
 
     e->code = 0;
     if (!d)
         return err_set(e, -ENOMEM, "no memory for the daemon");
-    d->cfg = cfg;
+    d->cfg = d->live_cfg = cfg;
     d->started_ns = clock_mono_ns();
     pthread_mutex_init(&d->hands, NULL);
     strikes_limit(cfg->supervisor.strikes);

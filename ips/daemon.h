@@ -12,7 +12,7 @@ struct daemon_start {
     int takeover_fd;   /* -1; else: take the bridges over from the daemon at the other end */
 };
 
-int daemon_run(const struct config *cfg, const struct daemon_start *start, struct err *e);
+int daemon_run(struct config *cfg, const struct daemon_start *start, struct err *e);
 /* `ipsd --check`: the configuration is good already; loads the rules and says what is wrong with them. */
 int daemon_check(const struct config *cfg, struct err *e);
 #endif

@@ -14,6 +14,7 @@
 
 struct ipsd {
     const struct config *cfg;
+    struct config *live_cfg; /* the same: the control server takes values over in it */
     struct bridge bridges[BRIDGES_MAX];
     unsigned n_bridges; /* opened */
     uint32_t n_workers;

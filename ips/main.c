@@ -206,6 +206,18 @@ static int takeover_fd(const struct args *a, char ***argv)
     return atoi(a->takeover);
 }
 
+/* Files, command line and checks once more, for `ipsctl config reload`. */
+static struct config *read_again(void *arg, struct err *e)
+{
+    const struct args *a = arg;
+    struct config *cfg = config_load(a->config ? a->config : CONFIG_DEFAULT, e);
+
+    if (cfg && apply_args(cfg, a, e) == 0 && config_check(cfg, false, e) == 0)
+        return cfg;
+    config_free(cfg);
+    return NULL;
+}
+
 static int fail(const struct err *e)
 {
     char text[1024];
@@ -252,6 +264,8 @@ int main(int argc, char **argv)
     if (rc == 0 && log_level_parse(cfg->log.level, &level))
         log_set_level(level);
     cfg->force = a.force;
+    cfg->reread = read_again;
+    cfg->reread_arg = &a;
     if (rc == 0 && a.check)
         rc = daemon_check(cfg, &e);
     else if (rc == 0 && a.capture.in)

@@ -51,7 +51,7 @@ int cmd_rules_reload(struct command_call *call)
     return begin(call, false, json_is_true(force));
 }
 
-static void publish(struct command_call *call, struct ruleset *rs)
+void rules_publish(struct command_call *call, struct ruleset *rs)
 {
     const struct ruleset *old;
     struct err e;
@@ -99,7 +99,7 @@ int rules_loaded(struct command_call *call, struct load_result *r)
         if (r->job.check)
             ruleset_free(r->rs);
         else
-            publish(call, r->rs);
+            rules_publish(call, r->rs);
     }
     r->rs = NULL;
     err_list_fini(&r->errs);

@@ -43,6 +43,8 @@ int cmd_allow_del(struct command_call *call);
 int cmd_allow_list(struct command_call *call);
 int cmd_strikes_list(struct command_call *call);
 int cmd_strikes_clear(struct command_call *call);
+int cmd_config_diff(struct command_call *call);
+int cmd_config_reload(struct command_call *call);
 int cmd_steer_list(struct command_call *call);
 int cmd_steer_add(struct command_call *call);
 int cmd_steer_del(struct command_call *call);
@@ -60,6 +62,9 @@ int cmd_help(struct command_call *call);
 int rules_loaded(struct command_call *call, struct load_result *r);
 /* The answer to cmd_upgrade, when there is one; GOES_ON: there is none yet. */
 enum control_upgrade upgrade_turned(struct command_call *call, int *code);
+void rules_publish(struct command_call *call, struct ruleset *rs); /* in place of what runs */
+/* The answer to cmd_config_reload: puts the new configuration in force when it may be. */
+int config_loaded(struct command_call *call, struct load_result *r);
 /* The answer to cmd_rules_explain. */
 int rule_explained(struct command_call *call, struct load_result *r);
 json_t *ruleset_json(const struct ruleset *rs); /* the numbers of a ruleset; "null" for none */

@@ -40,6 +40,8 @@ static const struct {
     [CMD_ALLOW_LIST].run = cmd_allow_list,
     [CMD_STRIKES_LIST].run = cmd_strikes_list,
     [CMD_STRIKES_CLEAR].run = cmd_strikes_clear,
+    [CMD_CONFIG_DIFF].run = cmd_config_diff,
+    [CMD_CONFIG_RELOAD].run = cmd_config_reload,
     [CMD_STEER_LIST].run = cmd_steer_list,
     [CMD_STEER_ADD].run = cmd_steer_add,
     [CMD_STEER_DEL].run = cmd_steer_del,

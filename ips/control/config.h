@@ -153,6 +153,9 @@ struct config {
         char *socket; /* path */
         char *group;  /* members may use it besides root; empty: root only */
     } control;
+    /* Not keys: the same file and command line once more, checked; NULL: there is none. */
+    struct config *(*reread)(void *arg, struct err *e);
+    void *reread_arg;
     uint32_t exception_policy; /* enum exception_action: of every cause that has no word of its own */
     char *pin_dir;             /* of the links and maps that outlive the daemon; empty: none does */
     unsigned crash_limit;      /* crashes within XDP_CRASH_WINDOW_S that end the restarts; 0: none */

@@ -30,6 +30,8 @@ struct control_row {
     uint64_t count;
 };
 
+struct live;
+
 struct control_bridge {
     const char *name;
     const char *const *ifname; /* of both ports */
@@ -95,13 +97,16 @@ struct control_ops {
     int (*strikes_clear)(void *arg, const struct steer_strike *what, struct err *e);    /* NULL: all */
     int (*rules_ask)(void *arg, uint8_t asks,
                      struct err *e); /* a ruleset's enum rule_ask, before it is published */
+    /* The live values of a configuration whose lists have been read go into the maps and to the workers; on success the
+     * callee owns the second. */
+    int (*config_apply)(void *arg, const struct config *fresh, struct live *live, struct err *e);
     int (*bridge)(void *arg, unsigned index, struct control_bridge *out); /* -ENOENT behind the last */
     const struct control_upgrader *upgrader;                              /* NULL: it cannot */
     void (*shutdown)(void *arg); /* asks the daemon to end; returns at once */
 };
 
 struct control_config {
-    const struct config *config;    /* socket, group, and what a reload builds from; outlives the server */
+    struct config *config;          /* socket, group, and what a reload builds from; outlives the server */
     const struct control_ops *ops;  /* outlives the server */
     const struct ruleset **ruleset; /* the published pointer */
     pthread_mutex_t *hands; /* held while a command runs: it may change bridges; NULL: nobody else does */

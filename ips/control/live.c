@@ -44,6 +44,7 @@ static int read_lines(const struct bridge_config *b, struct live_bridge *out, st
             return blame(e, "bridge %.32s: steer[%u]", b->name, i);
     out->n_lines = b->n_steer;
     out->fail = (enum steer_fail_policy)b->fail;
+    out->use_flows = !b->flow_cache_off;
     out->heartbeat_ns = *b->heartbeat_ms * NS_PER_MS;
     return 0;
 }
@@ -206,6 +207,8 @@ static int apply_bridge(struct live *l, unsigned i, const struct live *before, s
         rc = xdp_lines_set(x, b->lines, b->n_lines, e);
     if (rc == 0)
         rc = xdp_set_heartbeat(x, b->heartbeat_ns, e);
+    if (rc == 0)
+        rc = xdp_set_flags(x, STEER_USE_FLOWS, b->use_flows ? STEER_USE_FLOWS : 0, e);
     return rc == 0 ? xdp_set_fail_policy(x, b->fail, e) : rc;
 }
 

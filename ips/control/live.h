@@ -16,6 +16,7 @@ struct live {
     struct live_bridge {
         enum steer_fail_policy fail;
         uint64_t heartbeat_ns;
+        bool use_flows;
         struct xdp_line lines[STEER_LINES_MAX];
         uint32_t n_lines;
     } bridges[BRIDGES_MAX];

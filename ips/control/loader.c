@@ -38,6 +38,26 @@ static void loader_poke(const struct loader *l)
     (void)n; /* fails only when the server has wake-ups pending already */
 }
 
+/* What the job asks for; the lock is not held. */
+static void make(const struct loader *l, struct load_result *r)
+{
+    const struct load_job *job = &r->job;
+
+    err_list_init(&r->errs);
+    r->rs = NULL;
+    r->live = NULL;
+    memset(&r->explained, 0, sizeof(r->explained));
+    if (job->explain) {
+        ruleset_explain(l->cfg, job->gid, job->sid, &r->explained, &r->errs);
+        return;
+    }
+    if (job->config != NULL)
+        r->live = live_new(job->config, &r->errs);
+    if (job->config == NULL || (job->rules && r->live != NULL))
+        r->rs = ruleset_load(job->config != NULL ? job->config : l->cfg, l->n_workers, job->generation,
+                             !job->check, &r->errs);
+}
+
 static void *loader_run(void *arg)
 {
     struct loader *l = arg;
@@ -53,13 +73,7 @@ static void *loader_run(void *arg)
         r.job = l->result.job;
         pthread_mutex_unlock(&l->lock);
 
-        err_list_init(&r.errs);
-        r.rs = NULL;
-        memset(&r.explained, 0, sizeof(r.explained));
-        if (r.job.explain)
-            ruleset_explain(l->cfg, r.job.gid, r.job.sid, &r.explained, &r.errs);
-        else
-            r.rs = ruleset_load(l->cfg, l->n_workers, r.job.generation, !r.job.check, &r.errs);
+        make(l, &r);
 
         pthread_mutex_lock(&l->lock);
         l->result = r;
@@ -107,8 +121,11 @@ void loader_free(struct loader *l)
     pthread_cond_signal(&l->asked);
     pthread_mutex_unlock(&l->lock);
     pthread_join(l->thread, NULL);
+    if (l->state != IDLE)
+        config_free(l->result.job.config);
     if (l->state == DONE) {
         ruleset_free(l->result.rs);
+        live_free(l->result.live);
         explain_fini(&l->result.explained);
         err_list_fini(&l->result.errs);
     }

@@ -6,11 +6,16 @@
  * The server thread asks with loader_begin(), is woken through the eventfd, and collects with loader_take().
  */
 #include "ips/control/control.h"
+#include "ips/control/live.h"
 #include "rules/explain.h"
 
 struct loader;
 
 struct load_job {
+    struct config *
+        config; /* a new one, to be put in force: its lists are read, and with `rules` its rules, too; NULL: the
+                              running one's rules. The taker frees it. */
+    bool rules;
     uint32_t generation;
     bool check;   /* build, say what is wrong, throw away */
     bool force;   /* publish in spite of rejected rules */
@@ -22,6 +27,7 @@ struct load_job {
 struct load_result {
     struct load_job job;
     struct ruleset *rs;           /* NULL when refused; the taker owns it */
+    struct live *live;            /* job.config: NULL when refused; the taker owns it */
     struct err_list errs;         /* the taker frees it */
     struct explanation explained; /* job.explain; the taker ends it */
 };

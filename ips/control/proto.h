@@ -86,6 +86,9 @@ enum proto_code {
       "have the kernel forward every frame uninspected, whether a daemon runs or not")                       \
     X(CMD_LINK_RESET, "link reset", "[--pin-dir DIR] [BRIDGE]",                                              \
       "forget the crashes, so that a daemon may be started again")                                           \
+    X(CMD_CONFIG_DIFF, "config diff", "", "what the configuration file would change, and how")               \
+    X(CMD_CONFIG_RELOAD, "config reload", "",                                                                \
+      "read the configuration again and put it in force; all of it, or nothing with the reason")             \
     X(CMD_STEER_LIST, "steer list", "", "the steering lines of a bridge, and the frames each took")          \
     X(CMD_STEER_ADD, "steer add", "[at N] LINE", "add a steering line, at the end or before the N-th")       \
     X(CMD_STEER_DEL, "steer del", "N", "remove the N-th steering line")                                      \

@@ -29,7 +29,7 @@ json_t *rules_text_json(const char *s)
     return j;
 }
 
-static json_t *error_json(const struct err *e)
+json_t *rules_error_json(const struct err *e)
 {
     return json_pack("{s:o, s:i, s:i, s:o, s:o}", "file", rules_text_json(e->file), "line", e->line, "column",
                      e->column, "what", rules_text_json(e->text), "remedy", rules_text_json(e->remedy));
@@ -40,7 +40,7 @@ json_t *rules_errors_json(const struct err_list *errs, size_t max)
     json_t *list = json_array();
 
     for (size_t i = 0; i < errs->n && i < max; i++)
-        json_array_append_new(list, error_json(&errs->v[i]));
+        json_array_append_new(list, rules_error_json(&errs->v[i]));
     return list;
 }
 
@@ -72,7 +72,7 @@ json_t *rules_warnings_json(const struct policy_report *lines, uint32_t n)
         struct err e = {.code = 0};
 
         if (policy_report_warning(&lines[i], &e))
-            json_array_append_new(list, error_json(&e));
+            json_array_append_new(list, rules_error_json(&e));
     }
     return list;
 }

@@ -13,6 +13,7 @@
 /* File names and quoted rule text may be any bytes, and JSON takes UTF-8 only: others become '?'. */
 json_t *rules_text_json(const char *s);
 /* [{"file", "line", "column", "what", "remedy"}, ...], at most max of them. */
+json_t *rules_error_json(const struct err *e);
 json_t *rules_errors_json(const struct err_list *errs, size_t max);
 /* [{"file", "line", "action", "selects", "reason", "matched", "decided", "off", "kept"}, ...] */
 json_t *rules_policy_json(const struct policy_report *lines, uint32_t n);

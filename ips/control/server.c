@@ -254,7 +254,11 @@ static void finish_load(struct control_server *s)
 
     if (!loader_take(s->loader, &r))
         return;
-    code = rules_loaded(&call, &r);
+    if (s->cfg.hands != NULL)
+        pthread_mutex_lock(s->cfg.hands);
+    code = r.job.config != NULL ? config_loaded(&call, &r) : rules_loaded(&call, &r);
+    if (s->cfg.hands != NULL)
+        pthread_mutex_unlock(s->cfg.hands);
     c = client_waiting(s, WAITS_LOADER);
     if (c != NULL) {
         client_answer(c, &call, code);

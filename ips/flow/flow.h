@@ -164,6 +164,7 @@ void flow_escaped(struct flow_table *t, uint64_t before_ns);
  * thread, before the worker starts; c outlives the table.
  */
 void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool known, bool passed);
+void flow_table_note_known(struct flow_table *t, bool known); /* likewise, later: any thread */
 /* By a flow's standing: whether flow_remember() has anything to do when the packet was judged. */
 const bool *flow_to_remember(const struct flow_table *t);
 struct flow_facts {    /* what other rooms know of it */

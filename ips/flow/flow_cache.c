@@ -27,20 +27,26 @@
 
 #define KNOWN_PKTS_MAX 64 /* a flow that is not known clean by then is left alone */
 
-void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool known, bool passed)
+/* A byte that a worker may be reading: it sees the old or the new. */
+void flow_table_note_known(struct flow_table *t, bool known)
 {
-    t->cache = c;
-    t->cache_passed = passed;
     for (unsigned state = FLOW_NEW; state <= FLOW_CLOSED; state++)
         for (unsigned verdict = FLOW_INSPECT; verdict <= FLOW_DROP; verdict++)
             for (unsigned cached = FLOW_UNCACHED; cached <= FLOW_CACHED_OPERATOR; cached++) {
                 struct flow f = {.state = state & 3, .verdict = verdict & 3, .cached = cached & 3};
                 bool settled = verdict != FLOW_INSPECT && cached != FLOW_CACHED;
 
-                t->to_remember[f.standing] =
-                    c && (settled || (known && verdict == FLOW_INSPECT && state == FLOW_ESTABLISHED &&
-                                      cached == FLOW_UNCACHED));
+                settled |=
+                    known && verdict == FLOW_INSPECT && state == FLOW_ESTABLISHED && cached == FLOW_UNCACHED;
+                __atomic_store_n(&t->to_remember[f.standing], t->cache && settled, __ATOMIC_RELAXED);
             }
+}
+
+void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool known, bool passed)
+{
+    t->cache = c;
+    t->cache_passed = passed;
+    flow_table_note_known(t, known);
 }
 
 const bool *flow_to_remember(const struct flow_table *t)
