@@ -7,6 +7,7 @@
  */
 #include <jansson.h>
 #include "ips/control/config.h"
+#include "ips/control/control.h"
 #include "ips/io/flowcache.h"
 #include "ips/io/handoff.h"
 #include "ips/io/nic.h"
@@ -135,4 +136,10 @@ struct bridge_use { /* now */
     uint64_t carrier_changes, rebuilds; /* since the daemon started */
 };
 void bridge_use(struct bridge *b, struct bridge_use *sum); /* adds what the workers hold */
+
+/* --- bridge_flows.c: the verdict caches of n bridges; control_ops says what each does. */
+int bridge_flows_each(struct bridge *b, unsigned n, control_flow_fn fn, void *arg);
+int bridge_flows_say(struct bridge *b, unsigned n, const struct steer_key *k,
+                     const struct flowcache_verdict *v);
+bool bridge_flows_unblock(struct bridge *b, unsigned n, const struct steer_key *k);
 #endif

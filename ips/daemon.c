@@ -135,10 +135,19 @@ static unsigned ops_kernel_drops(void *arg, struct control_row *rows, unsigned m
             missed += info.rx_missed;
         }
     const struct control_row all[] = {
+        {"steering line", "kernel: a steering line says drop", exits[STEER_LINE_DROP]},
+        {"broken header", "kernel: guard.broken", exits[STEER_BROKEN_DROP]},
         {"blocked src", "kernel: source address on the block list", exits[STEER_BLOCKED_SRC]},
         {"blocked dst", "kernel: destination address on the block list", exits[STEER_BLOCKED_DST]},
-        {"fail closed", "kernel: no socket behind the queue, and bridges[].fail is closed",
+        {"blocked for a time", "kernel: a rule blocked the source", exits[STEER_BLOCKED_TIME]},
+        {"rate", "kernel: the guard's limits for frames and SYNs",
+         exits[STEER_RATE_DROP] + exits[STEER_SYN_SRC_DROP] + exits[STEER_SYN_DST_DROP]},
+        {"flow dropped", "kernel: the flow was dropped before (verdict cache)", exits[STEER_FLOW_DROP]},
+        {"fail closed", "kernel: no worker behind the queue, and bridges[].fail is closed",
          exits[STEER_FAIL_CLOSED_DROP]},
+        {"fail unknown", "kernel: no worker, and the flow was not judged clean (open-known)",
+         exits[STEER_FAIL_UNKNOWN_DROP]},
+        {"no way out", "kernel: to be forwarded, and the other interface is gone", exits[STEER_NO_WAY_OUT]},
         {"rx ring full", "kernel: the worker did not empty its RX ring in time", io.kernel_rx_ring_full},
         {"rx dropped", "kernel: no free frame in the fill ring, or a frame too big", io.kernel_rx_dropped},
         {"tx invalid", "kernel: a TX descriptor was refused", io.kernel_tx_invalid},
@@ -237,59 +246,25 @@ static int ops_strikes_clear(void *arg, const struct steer_strike *what, struct 
     return n;
 }
 
-struct flow_walk {
-    const char *bridge;
-    control_flow_fn fn;
-    void *arg;
-    uint64_t now_ns;
-};
-
-static int walk_flow(const struct flowcache_entry *e, void *arg)
-{
-    struct flow_walk *w = arg;
-
-    return w->fn(w->bridge, e, w->now_ns, w->arg);
-}
-
 static int ops_flows_each(void *arg, control_flow_fn fn, void *fn_arg)
 {
     struct ipsd *d = arg;
-    int rc = 0;
 
-    for (unsigned i = 0; i < d->n_bridges && rc == 0; i++) {
-        struct flow_walk w = {
-            .bridge = d->bridges[i].cfg->name, .fn = fn, .arg = fn_arg, .now_ns = clock_mono_ns()};
-
-        rc = flowcache_walk(&d->bridges[i].cache, w.now_ns, walk_flow, &w);
-    }
-    return rc;
+    return bridge_flows_each(d->bridges, d->n_bridges, fn, fn_arg);
 }
 
-/* Nobody knows here which bridge the flow crosses. */
 static int ops_flows_say(void *arg, const struct steer_key *k, const struct flowcache_verdict *v)
 {
     struct ipsd *d = arg;
-    int rc = 0;
 
-    for (unsigned i = 0; i < d->n_bridges; i++) {
-        struct flowcache *c = &d->bridges[i].cache;
-
-        if (!flowcache_put(c, k, v, clock_mono_ns()))
-            rc = -EBUSY;
-        __atomic_store_n(&c->changed_ns, clock_mono_ns(), __ATOMIC_RELEASE);
-    }
-    return rc;
+    return bridge_flows_say(d->bridges, d->n_bridges, k, v);
 }
 
 static bool ops_flows_unblock(void *arg, const struct steer_key *k)
 {
     struct ipsd *d = arg;
-    struct flowcache_entry e;
-    bool was = false;
 
-    for (unsigned i = 0; i < d->n_bridges; i++)
-        was |= flowcache_remove(&d->bridges[i].cache, k, &e);
-    return was;
+    return bridge_flows_unblock(d->bridges, d->n_bridges, k);
 }
 
 /* Never off again: who was blocked stays so when the rule is gone. */
