@@ -410,3 +410,39 @@ def test_flaps(lab):
     wait_until(lambda: port(d, 1)['carrier_changes'] >= 20, 'twenty changes counted')
     wait_until(lambda: d.status()['bridges'][0]['state'] == 'up', 'the bridge to be up')
     assert engine(d, 'link_down', interface='in1')
+
+
+def test_after_an_upgrade(lab):
+    """A bridge whose frames and sockets came from another process is rebuilt like any; and one that holds an interface
+    down is handed over and holds it still."""
+    d = lab.ipsd(link_pass='on')
+    d.upgrade()
+    crosses(lab, 'after the upgrade')
+    for round_ in (1, 2):
+        lab.server.ip('link', 'del', 'lan0')
+        wait_engine(d, 'interface_gone', round_, interface='in1')
+        wait_until(lambda: not has_carrier(lab.client, 'wan0'), 'the client to lose its link')
+        plug_server(lab)
+        wait_engine(d, 'interface_back', round_, interface='in1')
+        crosses(lab, 'after it was back')
+    lab.server.ip('link', 'set', 'lan0', 'down')
+    wait_until(lambda: not has_carrier(lab.client, 'wan0'), 'the client to lose its link')
+    d.upgrade()
+    wait_until(lambda: not has_carrier(lab.client, 'wan0'), 'the client to be without a link')
+    lab.server.ip('link', 'set', 'lan0', 'up')
+    crosses(lab, 'when the cable is back')
+
+
+def test_no_upgrade_without_an_interface(lab):
+    """It is refused; this one goes on, and takes the interface in when it is back."""
+    d = lab.ipsd()
+    crosses(lab, 'before')
+    lab.server.ip('link', 'del', 'lan0')
+    wait_engine(d, 'interface_gone', interface='in1')
+    pid = d.status()['pid']
+    p = d.ctl('upgrade', check=False)
+    assert p.returncode != 0 and 'an interface is gone' in p.stderr, p
+    assert d.status()['pid'] == pid
+    plug_server(lab)
+    wait_engine(d, 'interface_back', interface='in1')
+    crosses(lab, 'after')
