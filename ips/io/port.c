@@ -62,7 +62,8 @@ uint32_t port_rx_waiting(struct port *port)
 {
     struct xsk_port *p = xsk_port_of(port);
 
-    return xsk_cons_nb_avail(&p->rx, p->size);
+    /* not xsk_cons_nb_avail(): it is content with what it saw before */
+    return __atomic_load_n(p->rx.producer, __ATOMIC_ACQUIRE) - p->rx.cached_cons;
 }
 
 static void reclaim(struct xsk_port *p)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lab import SERVER4, STANDIN, wait_until
+from lab import SERVER4, SLOW, STANDIN, wait_until
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no workers')
 
@@ -52,7 +52,7 @@ class Connection:
 
     def finish(self, data, seconds=60):
         for t in self.threads:
-            t.join(seconds)
+            t.join(seconds * SLOW)
         assert not any(t.is_alive() for t in self.threads), f'the transfer stands still at {self.got} of {len(data)}'
         assert self.digest.hexdigest() == hashlib.sha256(data).hexdigest()
 
@@ -119,7 +119,7 @@ def test_both_directions_at_once(lab):
         time.sleep(0.1)
     c.finish(data)
     for t in more:
-        t.join(60)
+        t.join(60 * SLOW)
         assert not t.is_alive(), 'the transfer to the server stands still'
     assert digest.hexdigest() == hashlib.sha256(up).hexdigest()
     s = d.stats()

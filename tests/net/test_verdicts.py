@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from lab import SERVER4, STANDIN, wait_until
+from lab import SERVER4, SLOW, STANDIN, wait_until
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in decides nothing')
 
@@ -30,7 +30,7 @@ def connection(lab, port=7100):
 
 def crosses(a, b, data=b'harmless'):
     a.sendall(data)
-    return bool(select.select([b], [], [], 1.0)[0]) and b.recv(1 << 16) == data
+    return bool(select.select([b], [], [], 1.0 * SLOW)[0]) and b.recv(1 << 16) == data
 
 
 def kill(d):
@@ -173,7 +173,7 @@ def test_a_drop_blocks_its_source_for_a_time(lab):
 
 def crosses_udp(a, b):
     a.sendto(b'harmless', (SERVER4, 7201))
-    if not select.select([b], [], [], 0.3)[0]:
+    if not select.select([b], [], [], 0.3 * SLOW)[0]:
         return False
     b.recv(100)
     return True
