@@ -51,7 +51,7 @@ NET_BIN  := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/net/evade_%,$(wildcard 
 NUMBERS  := $(BUILD)/tests/faults/numbers
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 # ipsd with faults on purpose, for tests (ips/base/fault.h); what calls them is compiled once more
-FAULT_OBJ := $(patsubst %,$(BUILD)/faults/%.o,ips/detect/detect ips/detect/points ips/app/app)
+FAULT_OBJ := $(patsubst %,$(BUILD)/faults/%.o,ips/detect/detect ips/detect/points ips/app/take)
 BENCH_OBJ := $(patsubst %,$(BUILD)/tests/bench/%.o,inspector wire)
 # libhtp is asked as another opinion on HTTP, where its package is installed
 HTP_LIBS := $(shell pkg-config --silence-errors --libs htp)

@@ -65,10 +65,19 @@ static void print_ports(const json_t *ports)
     table_print(t, "  ", stdout);
 }
 
+/* How full its fuller RX ring is, the most it ever was, and what is shed for it. */
+static void print_load(struct table *t, const json_t *o)
+{
+    bool sheds = num(o, "step") > 0;
+
+    table_cell(t, "%lld %%, peak %lld %%%s%s", num(o, "occupancy_permille") / 10,
+               num(o, "peak_permille") / 10, sheds ? ", overload: " : "", sheds ? text(o, "sheds") : "");
+}
+
 static void print_workers(const json_t *workers)
 {
-    static const char *const heads[] = {"WORKER",  "CPU",   "RX",         "TX",
-                                        "DROPPED", "FLOWS", "STREAMS KB", "PROTOCOLS KB"};
+    static const char *const heads[] = {"WORKER", "CPU",        "RX",           "TX",  "DROPPED",
+                                        "FLOWS",  "STREAMS KB", "PROTOCOLS KB", "RING"};
     static const char *const keys[] = {"index",   "cpu",   "rx",           "tx",
                                        "dropped", "flows", "stream_bytes", "app_bytes"};
     struct table *t = table_new(heads, N_OF(heads));
@@ -84,6 +93,7 @@ static void print_workers(const json_t *workers)
                 table_cell(t, "%lld", num(w, keys[k]) / 1024);
             else
                 table_cell(t, "%lld", num(w, keys[k]));
+        print_load(t, json_object_get(w, "overload"));
     }
     table_print(t, "  ", stdout);
 }

@@ -301,6 +301,9 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
     w->handoff = b->handoff;
     w->order = &b->order;
     w->wake_fd = b->wake_fd;
+    w->limits = &b->limits;
+    w->cfg.fail = (enum steer_fail_policy)b->cfg->fail;
+    w->cfg.ring_size = b->cfg->ring_size;
     w->pulse = (struct pulse){.beat = &b->memory.beats[index], .escaped_ns = &b->escaped_ns};
     return w;
 }
@@ -338,6 +341,7 @@ int bridge_open(struct bridge *b, const struct config *cfg, const struct bridge_
     memset(b, 0, sizeof(*b));
     pthread_mutex_init(&b->lock, NULL);
     b->cfg = &cfg->bridges[place->index];
+    b->limits = cfg->overload;
     b->index = place->index;
     b->first_worker = place->first_worker;
     b->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -66,6 +66,7 @@ struct bridge {
     bool started, detach;           /* detach: nothing stays attached at bridge_close() */
     enum worker_order order;        /* read by the workers */
     int wake_fd;                    /* an eventfd in every worker's poll: look at `order` */
+    struct overload_config limits;  /* read by the workers; changed by overload_configure() only */
     uint64_t escaped_ns; /* frames crossed that no worker saw until then; written and read by the workers */
     /* Held while the link thread replaces the workers' ports and the NICs, and by whoever else looks at them; never for
      * longer than a look takes. */
@@ -132,8 +133,9 @@ void bridge_nic_info(struct bridge *b, int side, struct nic_info *out); /* zeros
 
 struct bridge_use { /* now */
     uint32_t flows;
-    uint64_t stream_bytes, app_bytes;   /* of stream.memory and app.memory */
-    uint64_t carrier_changes, rebuilds; /* since the daemon started */
+    uint64_t stream_bytes, app_bytes;           /* of stream.memory and app.memory */
+    uint64_t carrier_changes, rebuilds;         /* since the daemon started */
+    uint32_t occupancy_permille, overload_step; /* of the fullest ring; of the worker that sheds most */
 };
 void bridge_use(struct bridge *b, struct bridge_use *sum); /* adds what the workers hold */
 

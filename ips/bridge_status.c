@@ -96,6 +96,22 @@ static json_t *port_status(const struct bridge *b, int side)
                      queues);
 }
 
+static json_t *overload_status(const struct worker *w)
+{
+    static const char *const words[OVERLOAD_STEPS] = {"none", "elephants", "rules", "shed"};
+    uint32_t step = __atomic_load_n(&w->overload.step, __ATOMIC_RELAXED);
+    uint64_t ids[COSTLY_MAX];
+    uint32_t n = detect_left_out(w->detect, ids);
+    json_t *out = json_array();
+
+    for (uint32_t i = 0; i < n; i++)
+        json_array_append_new(out, json_sprintf("%u:%u", (unsigned)(ids[i] >> 32), (unsigned)ids[i]));
+    return json_pack("{s:i, s:s, s:i, s:i, s:o}", "step", (int)step, "sheds", words[step],
+                     "occupancy_permille", (int)__atomic_load_n(&w->overload.permille, __ATOMIC_RELAXED),
+                     "peak_permille", (int)__atomic_load_n(&w->overload.peak, __ATOMIC_RELAXED),
+                     "rules_left_out", out);
+}
+
 static json_t *worker_status(const struct worker *w)
 {
     struct counters sum = {.v = {0}};
@@ -104,8 +120,8 @@ static json_t *worker_status(const struct worker *w)
     counters_sum(&sum, &w->counters);
     for (unsigned i = 0; i < DROP_N; i++)
         dropped += sum.drop[i];
-    return json_pack("{s:i, s:i, s:I, s:I, s:I, s:i, s:I, s:I}", "index", (int)w->cfg.index, "cpu",
-                     w->cfg.cpu, "rx", (json_int_t)sum.v[CTR_RX_FRAMES], "tx",
+    return json_pack("{s:i, s:i, s:o, s:I, s:I, s:I, s:i, s:I, s:I}", "index", (int)w->cfg.index, "cpu",
+                     w->cfg.cpu, "overload", overload_status(w), "rx", (json_int_t)sum.v[CTR_RX_FRAMES], "tx",
                      (json_int_t)sum.v[CTR_TX_FRAMES], "dropped", (json_int_t)dropped, "flows",
                      (int)flow_table_count(w->flows), "stream_bytes",
                      (json_int_t)stream_table_bytes(w->streams), "app_bytes", (json_int_t)app_bytes(w->app));
@@ -120,6 +136,13 @@ static json_t *frames_status(const struct bridge *b)
                      "worker", (json_int_t)t.worker, "tx", (json_int_t)t.tx, "size", (json_int_t)t.size);
 }
 
+static void put_most(uint32_t *most, const uint32_t *shown)
+{
+    uint32_t v = __atomic_load_n(shown, __ATOMIC_RELAXED);
+
+    *most = v > *most ? v : *most;
+}
+
 void bridge_use(struct bridge *b, struct bridge_use *sum)
 {
     pthread_mutex_lock(&b->lock);
@@ -130,6 +153,8 @@ void bridge_use(struct bridge *b, struct bridge_use *sum)
         sum->flows += flow_table_count(b->workers[i]->flows);
         sum->stream_bytes += stream_table_bytes(b->workers[i]->streams);
         sum->app_bytes += app_bytes(b->workers[i]->app);
+        put_most(&sum->occupancy_permille, &b->workers[i]->overload.permille);
+        put_most(&sum->overload_step, &b->workers[i]->overload.step);
     }
 }
 

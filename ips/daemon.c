@@ -109,6 +109,8 @@ static json_t *ops_stats(void *arg)
     stats_put(root, "flow.active", use.flows);
     stats_put(root, "stream.memory_bytes", use.stream_bytes);
     stats_put(root, "app.memory_bytes", use.app_bytes);
+    stats_put(root, "overload.occupancy", use.occupancy_permille);
+    stats_put(root, "overload.step", use.overload_step);
     stats_put(root, "link.carrier_changes", use.carrier_changes);
     stats_put(root, "link.rebuilds", use.rebuilds);
     stats_put(root, "io.kernel_rx_dropped", io.kernel_rx_dropped);

@@ -34,16 +34,8 @@ static struct {
 static void describe(const struct beacon *b, struct inquiry_answer *a)
 {
     *a = (struct inquiry_answer){.sid = b->rule ? b->rule->sid : 0, .gid = b->rule ? b->rule->gid : 0};
-    if (!b->packet || !(b->packet->flags & PKT_HAS_IP))
-        return;
-    a->has_packet = true;
-    a->src = b->packet->src;
-    a->dst = b->packet->dst;
-    a->sport = b->packet->sport;
-    a->dport = b->packet->dport;
-    a->ip_version = b->packet->ip_version;
-    a->ip_proto = b->packet->ip_proto;
-    a->in_port = b->packet->in_port;
+    if (b->packet && (b->packet->flags & PKT_HAS_IP))
+        a->end = packet_ends(b->packet);
 }
 
 static void on_signal(int sig)

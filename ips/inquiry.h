@@ -7,16 +7,13 @@
  */
 #include "ips/base/beacon.h"
 #include "ips/base/err.h"
-#include "ips/io/packet.h"
+#include "ips/worker.h"
 
 #define INQUIRY_FRAMES 48
 
 struct inquiry_answer {
-    uint32_t gid, sid; /* of the rule in hand; sid 0: none */
-    bool has_packet;
-    struct addr src, dst;
-    uint16_t sport, dport;
-    uint8_t ip_version, ip_proto, in_port;
+    uint32_t gid, sid;      /* of the rule in hand; sid 0: none */
+    struct packet_ends end; /* of the packet in hand; ip_version 0: none */
 };
 
 /* Before the workers start. */

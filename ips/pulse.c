@@ -74,6 +74,12 @@ void pulse_received(struct pulse *p, unsigned in_port, unsigned n)
         p->queued[in_port] = n < p->queued[in_port] && n > 0 ? p->queued[in_port] - n : 0;
 }
 
+void pulse_touch(struct pulse *p, uint64_t now_ns)
+{
+    if (p->beat)
+        sign(p, now_ns);
+}
+
 void pulse_sleep(struct pulse *p)
 {
     if (p->beat)

@@ -28,6 +28,8 @@ static inline unsigned pulse_burst(const struct pulse *p, unsigned in_port)
     return p->gap && p->queued[in_port] < BURST_MAX ? p->queued[in_port] : BURST_MAX;
 }
 void pulse_received(struct pulse *p, unsigned in_port, unsigned n);
+/* In the middle of a round that takes long. */
+void pulse_touch(struct pulse *p, uint64_t now_ns);
 /* Around poll: the first frame that comes starts the clock. */
 void pulse_sleep(struct pulse *p);
 void pulse_wake(struct pulse *p);

@@ -17,7 +17,6 @@
  */
 #include "ips/supervise.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -31,6 +30,7 @@
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
 #include "ips/inquiry.h"
+#include "ips/load_events.h"
 #include "ips/log/engine.h"
 #include "ips/notify.h"
 #include "ips/watch.h"
@@ -42,10 +42,11 @@
 #define LAST_WORDS_MS 200 /* for the logger to write what was said before the end */
 
 struct post { /* a worker that is watched */
-    const struct worker *w;
+    struct worker *w;
     struct watch watch;
     uint64_t escaped;        /* frames that crossed unseen, as they were last said */
     uint64_t escaped_due_ns; /* not said again before */
+    struct load_said said;
 };
 
 static struct {
@@ -76,17 +77,6 @@ static const char *bridge_name(const struct worker *w)
     return "";
 }
 
-static void put_end(json_t *o, const char *ip_key, const char *port_key, const struct addr *a, uint16_t port,
-                    uint8_t version)
-{
-    char text[INET6_ADDRSTRLEN];
-
-    inet_ntop(version == 4 ? AF_INET : AF_INET6, version == 4 ? a->b + 12 : a->b, text, sizeof(text));
-    json_object_set_new(o, ip_key, json_string(text));
-    if (port)
-        json_object_set_new(o, port_key, json_integer(port));
-}
-
 /* What the worker has in hand, as an event's members. */
 static json_t *story(const struct worker *w, uint64_t ms, const struct inquiry_answer *a)
 {
@@ -101,11 +91,8 @@ static json_t *story(const struct worker *w, uint64_t ms, const struct inquiry_a
     }
     if (parser)
         json_object_set_new(o, "parser", json_string(app_word((enum app_proto)(parser - 1))));
-    if (a && a->has_packet) {
-        put_end(o, "src_ip", "src_port", &a->src, a->sport, a->ip_version);
-        put_end(o, "dest_ip", "dest_port", &a->dst, a->dport, a->ip_version);
-        json_object_set_new(o, "ip_proto", json_integer(a->ip_proto));
-    }
+    if (a)
+        load_put_ends(o, &a->end);
     return o;
 }
 
@@ -187,6 +174,7 @@ static struct watch_sample sample(const struct post *p, uint64_t now_ns)
     uint8_t stage = __atomic_load_n(&b->stage, __ATOMIC_ACQUIRE);
     struct watch_sample s = {.now_ns = now_ns,
                              .round_ns = __atomic_load_n(&b->round_ns, __ATOMIC_RELAXED),
+                             .place = (uintptr_t)__atomic_load_n(&b->packet, __ATOMIC_RELAXED),
                              .asleep = tid == 0 || stage == STAGE_POLL};
     clockid_t clock;
 
@@ -219,7 +207,17 @@ static bool look_at(struct post *p, uint64_t now_ns)
     case WATCH_BLOCKED:
         give_up(p->w, ms, says == WATCH_BLOCKED);
     }
-    return s.asleep || s.round_ns != p->watch.round_ns || p->watch.seen < 2 || ms < sup.stall_ms;
+    return s.asleep || p->watch.seen < 2 || ms < sup.stall_ms;
+}
+
+static void tell_load(struct post *p, uint64_t now_ns)
+{
+    json_t *load = load_event(&p->said, p->w, now_ns), *slow = load_slow_event(&p->said, p->w);
+
+    if (load)
+        say(LOG_LEVEL_WARNING, "overload", p->w, load);
+    if (slow)
+        say(LOG_LEVEL_NOTICE, "packet_slow", p->w, slow);
 }
 
 /* The steering program let frames cross that the worker should have seen. */
@@ -247,6 +245,7 @@ static void look(uint64_t now_ns, uint64_t late_ms)
         look_for_escapes(&sup.posts[i], now_ns);
         if (sup.stall_ms > 0)
             all_live &= look_at(&sup.posts[i], now_ns);
+        tell_load(&sup.posts[i], now_ns);
     }
     pthread_mutex_unlock(&sup.lock);
     if (late_ms >= LATE_MS) {
@@ -319,8 +318,9 @@ void supervise_add(struct bridge *b)
     if (sup.n_bridges < BRIDGES_MAX)
         sup.bridges[sup.n_bridges++] = b;
     for (uint32_t i = 0; i < b->n_workers && sup.n_posts < WORKERS_MAX; i++)
-        sup.posts[sup.n_posts++] =
-            (struct post){.w = b->workers[i], .escaped = pulse_escaped(&b->workers[i]->pulse)};
+        sup.posts[sup.n_posts++] = (struct post){.w = b->workers[i],
+                                                 .escaped = pulse_escaped(&b->workers[i]->pulse),
+                                                 .said = load_said_now(b->workers[i])};
     pthread_mutex_unlock(&sup.lock);
 }
 

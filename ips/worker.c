@@ -26,7 +26,7 @@
 #include "ips/base/clock.h"
 #include "ips/base/rcu.h"
 #include "ips/detect/reject.h"
-#include "ips/worker.h"
+#include "ips/worker_parts.h"
 
 /* Empty rounds before a worker sleeps in poll: long enough to bridge the gap between two interrupts' worth of
  * frames, short enough that a quiet link costs no CPU. */
@@ -73,7 +73,7 @@ uint32_t worker_owner_of(const struct worker *w, struct packet *p)
 }
 
 /* Sends away the frames that other workers own; closes the gaps; returns how many stay. */
-static unsigned hand_off(struct worker *w, unsigned n)
+unsigned worker_hand_off(struct worker *w, unsigned n)
 {
     unsigned kept = 0;
 
@@ -96,7 +96,7 @@ static unsigned hand_off(struct worker *w, unsigned n)
 }
 
 /* What the configuration says of frames that cannot be inspected, before anything else looks at them. */
-static void apply_decode_policy(struct worker *w, struct packet *pkts, unsigned n)
+void worker_apply_decode_policy(struct worker *w, struct packet *pkts, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         if (!w->cfg.inline_mode)
@@ -166,6 +166,8 @@ static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p
     app_end(w->app, p);
     beacon_stage(&w->beacon, STAGE_STREAM);
     stream_end(w->streams, p, &w->counters);
+    if (w->overload.step >= OVERLOAD_ELEPHANTS)
+        worker_load_bypass(w, p);
     if (p->flow && w->to_remember[p->flow->standing])
         remember(w, p);
     if (!reject || (w->port[1] && p->link != LINK_ETHERNET))
@@ -176,11 +178,24 @@ static void inspect(struct worker *w, const struct ruleset *rs, struct packet *p
         inject(w, p, REJECT_TO_RECEIVER);
 }
 
+static void inspect_timed(struct worker *w, const struct ruleset *rs, struct packet *p)
+{
+    uint64_t began_ns = clock_mono_ns();
+
+    meter_begin(&w->meter);
+    inspect(w, rs, p);
+    w->meter.on = false;
+    worker_load_timed(w, p, began_ns);
+}
+
 /* A frame's packet and what it carries, from the outside in. A verdict on any of them is the frame's. */
 static void inspect_chain(struct worker *w, const struct ruleset *rs, struct packet *frame)
 {
     for (struct packet *p = frame; p; p = p->inner) {
-        inspect(w, rs, p);
+        if (++w->meter.n % METER_EVERY && !w->attentive)
+            inspect(w, rs, p);
+        else
+            inspect_timed(w, rs, p);
         if (p->verdict == VERDICT_FORWARD)
             continue;
         frame->verdict = p->verdict;
@@ -206,7 +221,7 @@ static void transmit(struct worker *w, struct outbox *box, unsigned in_port)
 }
 
 /* Every frame leaves the worker's hand here, at most a burst at a time. */
-static void leave(struct worker *w, struct packet *frames, unsigned n)
+void worker_leave(struct worker *w, struct packet *frames, unsigned n)
 {
     struct outbox forward[2] = {{.n = 0}, {.n = 0}}, dropped = {.n = 0};
 
@@ -249,7 +264,7 @@ static unsigned leave_fragments(struct worker *w, unsigned from, unsigned upto)
 
     if (n == 0)
         return from;
-    leave(w, w->pkts + from, upto - from);
+    worker_leave(w, w->pkts + from, upto - from);
     for (; n > 0; n = defrag_leaving(w->defrag, w->given_back, BURST_MAX, &w->counters)) {
         for (unsigned i = 0; i < n; i++) {
             struct packet *p = &w->given_back[i];
@@ -261,7 +276,7 @@ static unsigned leave_fragments(struct worker *w, unsigned from, unsigned upto)
                 exception_apply(EXC_DEFRAG_MEMCAP, w->cfg.on_defrag_memcap, p, &w->counters);
             }
         }
-        leave(w, w->given_back, n);
+        worker_leave(w, w->given_back, n);
     }
     return upto;
 }
@@ -306,7 +321,7 @@ static void judge_whole(struct worker *w, const struct ruleset *rs, bool handed)
             return;
         }
         if (!in || !handed) { /* what it is a part of was looked at by who handed it on */
-            apply_decode_policy(w, whole, 1);
+            worker_apply_decode_policy(w, whole, 1);
             prefetch_chain(w, whole);
             inspect_chain(w, rs, whole);
         }
@@ -371,7 +386,7 @@ static void process(struct worker *w, unsigned n)
     const struct ruleset *rs = rcu_dereference(*w->ruleset);
     unsigned from = 0;
 
-    apply_decode_policy(w, w->pkts, n);
+    worker_apply_decode_policy(w, w->pkts, n);
     prefetch(w, w->pkts, n);
     for (unsigned i = 0; i < n; i++) {
         struct packet *p = &w->pkts[i], *in = p->verdict == VERDICT_DROP ? NULL : fragment_in(p);
@@ -383,7 +398,7 @@ static void process(struct worker *w, unsigned n)
         process_fragment(w, rs, p, in);
         from = leave_fragments(w, from, i + 1);
     }
-    leave(w, w->pkts + from, n - from);
+    worker_leave(w, w->pkts + from, n - from);
 }
 
 void worker_expire(struct worker *w, uint64_t now_ns, unsigned budget)
@@ -401,9 +416,10 @@ void worker_drain(struct worker *w, enum drop_reason why)
         flow_flush(w->flows);
 }
 
-unsigned worker_burst(struct worker *w, unsigned in_port)
+unsigned worker_receive(struct worker *w, unsigned in_port, unsigned max)
 {
-    unsigned n = port_rx_burst(w->port[in_port], w->pkts, pulse_burst(&w->pulse, in_port)), mine = n;
+    unsigned most = pulse_burst(&w->pulse, in_port);
+    unsigned n = port_rx_burst(w->port[in_port], w->pkts, max < most ? max : most);
     uint64_t bytes = 0;
 
     pulse_received(&w->pulse, in_port, n);
@@ -413,14 +429,22 @@ unsigned worker_burst(struct worker *w, unsigned in_port)
         bytes += w->pkts[i].len;
     counter_add(&w->counters, CTR_RX_FRAMES, n);
     counter_add(&w->counters, CTR_RX_BYTES, bytes);
-
     stamp(w, n);
+    return n;
+}
+
+unsigned worker_burst(struct worker *w, unsigned in_port)
+{
+    unsigned n = worker_receive(w, in_port, BURST_MAX), mine = n;
+
+    if (n == 0)
+        return 0;
     w->inner->used = 0;
     beacon_stage(&w->beacon, STAGE_DECODE);
     decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
     beacon_stage(&w->beacon, STAGE_HANDOFF);
     if (w->handoff)
-        mine = hand_off(w, n);
+        mine = worker_hand_off(w, n);
     process(w, mine);
     return n;
 }
@@ -448,7 +472,11 @@ static unsigned round_once(struct worker *w)
     beacon_round(&w->beacon, w->now_ns);
     flow_escaped(w->flows, pulse_round(&w->pulse, w->port, w->now_ns));
 
-    unsigned n = worker_burst(w, 0) + worker_burst(w, 1);
+    if (w->limits)
+        worker_load_look(w);
+
+    unsigned n = w->overload.step == OVERLOAD_SHED ? worker_load_shed(w) : 0;
+    n += worker_burst(w, 0) + worker_burst(w, 1);
     if (w->handoff)
         n += worker_take_handed(w);
 
@@ -496,6 +524,7 @@ static void sleep_in_poll(struct worker *w)
         if (poll(fds, n, POLL_MS) > 0 && drop_failed(fds, n))
             poll(fds, n, POLL_MS);
         pulse_wake(&w->pulse);
+        w->round_ns = 0;
         rcu_thread_online();
     }
     if (w->handoff)

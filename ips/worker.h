@@ -18,6 +18,7 @@
 #include "ips/flow/flow.h"
 #include "ips/io/handoff.h"
 #include "ips/io/port.h"
+#include "ips/base/overload.h"
 #include "ips/pulse.h"
 #include "ips/stream/normalise.h"
 #include "ips/stream/stream.h"
@@ -31,6 +32,8 @@ struct worker_config {
     bool poll;        /* false: spin (capture mode, busy_poll) */
     bool rss; /* the NICs bring both directions of a flow to one worker: only what no NIC sees is handed on */
     enum exception_action on_defrag_memcap;
+    enum steer_fail_policy fail; /* of the bridge */
+    uint32_t ring_size;          /* of its ports; 0 in capture mode */
     struct decode_config decode;
     struct normalise_config normalise;
 };
@@ -39,6 +42,30 @@ enum worker_order {
     WORKER_RUN,
     WORKER_PAUSE, /* stop at a round's end: what is in rings and in hand stays there */
     WORKER_QUIT,  /* stop when the rings are empty, with nothing in hand */
+};
+
+struct packet_ends { /* of whose flow a packet is, for those who may not look at the packet */
+    struct addr src, dst;
+    uint16_t sport, dport;
+    uint8_t ip_version, ip_proto;
+};
+
+static inline struct packet_ends packet_ends(const struct packet *p)
+{
+    return (struct packet_ends){.src = p->src,
+                                .dst = p->dst,
+                                .sport = p->sport,
+                                .dport = p->dport,
+                                .ip_version = p->ip_version,
+                                .ip_proto = p->ip_proto};
+}
+
+struct slow_packet { /* the worker fills it in when it is empty, the supervisor empties it */
+    bool full;
+    uint8_t parser;    /* that took most of the time: enum app_proto + 1; 0: none */
+    uint32_t gid, sid; /* the rule that did; sid 0: none */
+    uint64_t us;
+    struct packet_ends end;
 };
 
 struct worker {
@@ -55,12 +82,21 @@ struct worker {
     const bool *to_remember;              /* flow_to_remember(flows) */
     const struct ruleset *const *ruleset; /* the published pointer, read under RCU */
     const enum worker_order *order;
-    uint64_t now_ns, real_ns; /* the clocks of this round */
+    uint64_t now_ns, real_ns;             /* the clocks of this round */
+    const struct overload_config *limits; /* NULL: nothing is shed, no slowness noticed */
+    struct overload overload;
+    struct meter meter;
+    bool attentive; /* every packet is timed, until... */
+    uint64_t attentive_until_ns;
+    uint64_t mark_ns, mark_cpu_ns; /* attentive: the clock, and the thread's processor time then */
+    uint64_t round_ns;             /* when the round before began; 0: it slept since */
+    uint64_t costs_ns;             /* when it last looked which rules cost most */
     struct worker_config cfg;
     struct packet pkts[BURST_MAX];
     struct packet given_back[BURST_MAX]; /* frames that were held */
     _Alignas(64) struct counters counters;
     struct beacon beacon; /* the supervisor reads it */
+    struct slow_packet slow;
     /* cold */
     _Alignas(64) pthread_t thread;
     struct event_ring *ring;

@@ -164,6 +164,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
                                .steps_max = cfg->detect.steps_max,
                                .bridge = place->bridge,
                                .beacon = &w->beacon,
+                               .meter = &w->meter,
                                .track_entries = cfg->detect.track_max};
 
     fill_flow_config(&fc, cfg, place);
@@ -195,6 +196,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
         return e->code;
     fill_app_config(&ac, cfg, place);
     ac.beacon = &w->beacon;
+    ac.meter = &w->meter;
     w->app = app_new(&ac, w->flows, w->streams, e);
     if (!w->app)
         return e->code;

@@ -315,7 +315,9 @@ static int build_workers(struct builder *b, struct ruleset *rs, struct err *e)
 
         w->seen = arena_alloc(b->arena, (words + 1) * sizeof(*w->seen));
         w->candidates = arena_alloc(b->arena, ((size_t)rs->n_rules + 1) * sizeof(*w->candidates));
-        if (w->seen == NULL || w->candidates == NULL)
+        w->spent_ns = arena_alloc(b->arena, ((size_t)rs->n_rules + 1) * sizeof(*w->spent_ns));
+        w->out = arena_alloc(b->arena, (words + 1) * sizeof(*w->out));
+        if (w->seen == NULL || w->candidates == NULL || w->spent_ns == NULL || w->out == NULL)
             return err_set(e, -ENOMEM, "no memory for worker %u's part of the ruleset", i);
         if (i > 0 && first != NULL)
             rc = hs_clone_scratch(first, &w->scratch);

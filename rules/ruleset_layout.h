@@ -99,6 +99,8 @@ struct ruleset_worker {
     hs_scratch_t *scratch;
     uint64_t *seen;       /* bitmap over rules: candidate already noted; cleared by whoever set it */
     uint32_t *candidates; /* room for n_rules */
+    uint32_t *spent_ns;   /* a row for each rule: what trying it took lately, sampled (ips/detect/costs.c) */
+    uint64_t *out;        /* bitmap over rules: left out for now */
     struct rule_cost
         *costs; /* a row for each rule while rules are profiled, else NULL; ips/detect/profile.h */
 };

@@ -26,7 +26,6 @@
 
 #include "ips/app/app_parts.h"
 #include "ips/app/expect.h"
-#include "ips/base/fault.h"
 
 /* --- flows ---------------------------------------------------------------------------------------------------------- */
 
@@ -80,6 +79,7 @@ struct app *app_new(const struct app_config *cfg, struct flow_table *flows, stru
     if (a) {
         a->cfg = *cfg;
         a->cfg.beacon = cfg->beacon ? cfg->beacon : &a->own_beacon;
+        a->cfg.meter = cfg->meter ? cfg->meter : &a->own_meter;
         a->asks = cfg->asks;
         a->flows = flows;
         a->streams = streams;
@@ -428,10 +428,7 @@ static bool feed(struct app *a, struct span *bytes, bool end)
     f = a->flow;
     w = &f->way[a->dir];
     a->switched = false;
-    beacon_parser(a->cfg.beacon, (uint8_t)(f->parser->proto + 1));
-    fault_parser(in.bytes);
-    enum app_answer answer = f->parser->take(a, f->state, &in);
-    beacon_parser(a->cfg.beacon, 0);
+    enum app_answer answer = app_take_piece(a, &in);
     view_reset(a);
     if (answer == APP_SWITCH && a->switched) {
         uint32_t n = a->switch_at < bytes->len ? a->switch_at : bytes->len;

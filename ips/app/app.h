@@ -21,6 +21,7 @@
 #include "ips/base/beacon.h"
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
+#include "ips/base/meter.h"
 #include "ips/flow/exception.h"
 #include "ips/flow/flow.h"
 #include "ips/io/packet.h"
@@ -42,6 +43,7 @@ struct app_config {
     struct app_limits limits; /* of the parsers: limits.h */
     struct expect *expect;    /* of the bridge; NULL: no connection is expected. Outlives the app */
     struct beacon *beacon;    /* the worker's; NULL: nobody looks */
+    struct meter *meter;      /* the worker's; NULL: nothing is timed */
 };
 
 /* What a worker's detection and log are told; both may be NULL. */

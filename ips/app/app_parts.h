@@ -5,6 +5,7 @@
  * Between the files of this room that are no parsers:
  *   app.c        a packet's way: what is new in it, who gets it, what became of it
  *   recognise.c  which protocol the first bytes are
+ *   take.c       a parser gets a piece
  *   view.c       what parsers publish, and detection's call
  *   memory.c     the pool, and collecting bytes
  *   digest.c     MD5 and its like, for fingerprints
@@ -82,6 +83,7 @@ struct file_record { /* of a file, for events */
 struct app {
     struct app_config cfg;
     struct beacon own_beacon; /* cfg.beacon when there is no worker */
+    struct meter own_meter;   /* likewise */
     struct app_hooks hooks;
     struct flow_table *flows;
     struct stream_table *streams;
@@ -130,6 +132,8 @@ const struct app_parser *recognise_other(const struct app *a, struct span bytes,
 bool recognise_owns(const struct app *a, const struct app_parser *p);
 /* It is nobody's. */
 bool recognise_hopeless(const struct app *a);
+/* take.c: to the parser of the flow in hand */
+enum app_answer app_take_piece(struct app *a, const struct app_in *in);
 /* view.c */
 void view_reset(struct app *a);
 /* view.c: a record of the flow in hand */

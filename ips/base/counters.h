@@ -149,6 +149,13 @@
       "alerts held back by thresholds, filters and suppress")                                                \
     X(CTR_DATASET_FULL, "detect.dataset_full", "values not added to a dataset because it was full")          \
     X(CTR_TAGGED, "detect.tagged", "packets logged because of a tag")                                        \
+    X(CTR_OVERLOAD_FLOWS, "overload.bypassed_flows",                                                         \
+      "flows that pass from there on: overload, and overload.elephant_depth bytes were inspected")           \
+    X(CTR_OVERLOAD_RULES, "overload.rules_skipped",                                                          \
+      "packets inspected without the costliest rules: overload")                                             \
+    X(CTR_OVERLOAD_FORWARDED, "overload.forwarded", "frames forwarded uninspected: overload")                \
+    X(CTR_SLOW_ROUNDS, "overload.slow_rounds", "rounds longer than overload.packet_us")                      \
+    X(CTR_SLOW_PACKETS, "overload.slow_packets", "packets found to take longer than overload.packet_us")     \
     X(CTR_LOG_LOST, "log.lost", "events lost because the logger's ring was full")                            \
     X(CTR_SOURCES_BLOCKED, "ips.sources_blocked", "addresses that a drop blocked for a time")                \
     X(CTR_REJECTED, "ips.rejected", "packets answered with RST or ICMP unreachable")                         \
@@ -186,6 +193,8 @@
     X(DROP_TX_FULL, "tx ring full", "the TX ring stayed full after one kick")                              \
     X(DROP_LINK_DOWN, "link down", "the interface it was to leave by has no link, or is gone")             \
     X(DROP_HANDOFF_FULL, "handoff ring full", "the flow owner's handoff ring was full")                    \
+    X(DROP_OVERLOAD, "overload",                                                                           \
+      "the worker was overloaded, and the fail policy or overload.policy is to drop")                      \
     X(DROP_SHUTDOWN, "shutdown", "the frame was in hand when the worker stopped")
 
 enum counter_id {

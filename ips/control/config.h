@@ -7,6 +7,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include "ips/base/overload.h"
 #include "ips/base/err.h"
 #include "ips/decode/defrag.h"
 #include "ips/flow/flow.h"
@@ -145,6 +146,7 @@ struct config {
         unsigned ring_bytes; /* per worker */
         char *level;
     } log;
+    struct overload_config overload;
     struct {
         unsigned stall_ms; /* that a worker's round may take; 0: as long as it likes */
         unsigned strikes;  /* until a rule or parser is left out; 0: never */

@@ -62,6 +62,9 @@ static const struct {
     {"app.filestore.max_open", 1, 65536, "it is the number of files that are being written at a time"},
     {"app.ftp.max_tx", 1, 65536, "it is of one control connection"},
     {"stream.window", 64, 1u << 15, "it is in bytes, and every idle flow would like to keep as many"},
+    {"overload.high", 1, 100, "it is in percent of an RX ring"},
+    {"overload.low", 0, 99, "it is in percent of an RX ring"},
+    {"overload.packet_us", 0, 60000000, "it is in microseconds, 0 means that nobody asks"},
     {"supervisor.stall", 0, 60000, "it is in milliseconds, 0 means that a worker may hang"},
     {"supervisor.strikes", 0, 1000, "0 means that nothing is ever switched off"},
     {"crash_limit", 0, XDP_CRASHES_MAX, "0 means that crashes never end the restarts"},
@@ -335,6 +338,10 @@ int config_check(const struct config *c, bool capture, struct err *e)
         (rc = check_rules(c, e)) < 0 || (rc = config_action_order(c->detect.action_order, rank, e)) < 0 ||
         (rc = config_decode_ports(c, &dc, e)) < 0 || (!capture && (rc = live_check(c, e)) < 0))
         return rc;
+    if (c->overload.low >= c->overload.high) {
+        err_set(e, -EINVAL, "overload.low is %u and overload.high is %u", c->overload.low, c->overload.high);
+        return err_remedy(e, "give a lower overload.low: it says when the overload is over"), -EINVAL;
+    }
     if (!log_level_parse(c->log.level, &level)) {
         err_set(e, -EINVAL, "log.level cannot be '%.32s'", c->log.level);
         return err_remedy(e, "give one of: error, warning, notice, info, debug"), -EINVAL;

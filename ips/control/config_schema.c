@@ -312,6 +312,16 @@ static const cyaml_schema_field_t log_rows[] = {TEXT_ROW("dir", log, dir),
                                                 TEXT_ROW("level", log, level),
                                                 CYAML_FIELD_END};
 
+static const cyaml_strval_t overload_words[] = {
+    {"auto", OVERLOAD_AUTO}, {"off", OVERLOAD_OFF}, {"drop", OVERLOAD_DROP}};
+
+static const cyaml_schema_field_t overload_rows[] = {UINT_ROW("high", overload, high),
+                                                     UINT_ROW("low", overload, low),
+                                                     WORD_ROW("policy", overload, policy, overload_words),
+                                                     BYTES_ROW("elephant_depth", overload, elephant_bytes),
+                                                     UINT_ROW("packet_us", overload, packet_us),
+                                                     CYAML_FIELD_END};
+
 static const cyaml_schema_field_t supervisor_rows[] = {
     UINT_ROW("stall", supervisor, stall_ms), UINT_ROW("strikes", supervisor, strikes), CYAML_FIELD_END};
 
@@ -331,6 +341,7 @@ static const cyaml_schema_field_t config_rows[] = {
     GROUP_ROW("defrag", defrag, defrag_rows),
     GROUP_ROW("guard", guard, guard_rows),
     GROUP_ROW("log", log, log_rows),
+    GROUP_ROW("overload", overload, overload_rows),
     GROUP_ROW("supervisor", supervisor, supervisor_rows),
     GROUP_ROW("control", control, control_rows),
     CYAML_FIELD_ENUM("exception_policy", OPT_WORD, struct config, exception_policy, exception_words,

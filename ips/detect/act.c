@@ -232,6 +232,8 @@ void act_report(struct detect *d)
     d->report.vars = d->eval.memory.vars;
     d->report.vars_owner = d->eval.memory.flow_vars ? *d->eval.memory.flow_vars : 0;
     counter_add(d->c, CTR_DETECT_ALERTS, d->n_alerts);
+    if (d->p->flow && (d->n_alerts > 0 || d->has_drop))
+        d->p->flow->alerted = 1;
     for (uint32_t i = 0; i < d->n_alerts; i++)
         report_alert(d, &d->alerts[i]);
     if (d->has_drop)

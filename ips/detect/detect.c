@@ -101,6 +101,7 @@ struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, stru
     d->steps_max = cfg->steps_max ? cfg->steps_max : STEPS_DEFAULT;
     d->worker = worker;
     d->beacon = cfg->beacon ? cfg->beacon : &d->own_beacon;
+    d->meter = cfg->meter ? cfg->meter : &d->own_meter;
     if (d->tallies)
         flow_table_on_release(cfg->flows, released, d);
     d->report = (struct report){
@@ -273,6 +274,7 @@ static enum match try_all(struct detect *d, const struct ruleset *rs, uint32_t i
 {
     const struct rule *r = &rs->rules[index];
 
+    fault_rule(rs->info[index].sid);
     if (tries & RULE_STREAM) {
         if (try(d, rs, r, IN_STREAM))
             return IN_STREAM;
@@ -280,6 +282,15 @@ static enum match try_all(struct detect *d, const struct ruleset *rs, uint32_t i
             late_add(d->late, d->sight.view, index);
     }
     return (tries & RULE_PACKET) && try(d, rs, r, IN_PACKET) ? IN_PACKET : NO_MATCH;
+}
+
+static enum match weigh(struct detect *d, const struct ruleset *rs, uint32_t index, uint32_t tries)
+{
+    uint64_t began_ns = clock_mono_ns();
+    enum match match = try_all(d, rs, index, tries);
+
+    cost_add(d, index, clock_mono_ns() - began_ns);
+    return match;
 }
 
 void detect_count_limits(struct detect *d, bool matched)
@@ -313,7 +324,7 @@ static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t i
         want(d, index);
         return NO_MATCH;
     }
-    if (tries == 0)
+    if (tries == 0 || cost_leaves_out(d, index))
         return NO_MATCH;
     if (!ruleset_header_match(rs, r, &d->facts)) {
         if ((r->flags & RULE_APP) && d->late && !(d->facts.flags & FACT_APP_SETTLED) && (tries & RULE_STREAM))
@@ -323,8 +334,7 @@ static enum match confirm(struct detect *d, const struct ruleset *rs, uint32_t i
     counter_add(d->c, CTR_DETECT_CANDIDATES, 1);
     d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
     beacon_rule(d->beacon, &rs->info[index]);
-    fault_rule(rs->info[index].sid);
-    match = try_all(d, rs, index, tries);
+    match = d->meter->on ? weigh(d, rs, index, tries) : try_all(d, rs, index, tries);
     beacon_rule(d->beacon, NULL);
     detect_count_limits(d, match != NO_MATCH);
     return match;
@@ -504,7 +514,8 @@ void detect_begin(struct detect *d, const struct ruleset *rs, struct packet *p)
     d->has_drop = d->inspected = d->unfinished = false;
     d->report.blocked_s = 0;
     d->pass_rank = UINT32_MAX;
-    d->hit_step_limit = d->hit_pcre_limit = false;
+    d->hit_step_limit = d->hit_pcre_limit = d->left_out = false;
+    d->leaves_out = d->out_generation == rs->generation + 1 && d->costly.n > 0;
     d->eval.memory.flow_vars = p->flow && d->eval.memory.vars ? flow_vars(d->flows, p->flow) : NULL;
     d->eval.memory.now_ms = p->now_ns / NS_PER_MS;
     d->tagged = tag_take(p, &d->eval.memory);
@@ -524,6 +535,10 @@ bool detect_end(struct detect *d, struct packet *p)
     bool dropped = p->verdict == VERDICT_DROP;
 
     if (d->rs) {
+        if (d->meter->on)
+            cost_packet(d);
+        if (d->left_out)
+            counter_add(d->c, CTR_OVERLOAD_RULES, 1);
         keep_wanted(d);
         ask_again(d);
         act_all(d);

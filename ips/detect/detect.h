@@ -9,6 +9,7 @@
 #include "ips/base/beacon.h"
 #include "ips/base/counters.h"
 #include "ips/base/err.h"
+#include "ips/base/meter.h"
 #include "ips/base/track.h"
 #include "ips/flow/flow.h"
 #include "ips/io/packet.h"
@@ -32,6 +33,7 @@ struct detect_config {
     struct flowcache *sources;    /* where drops block addresses for a time; NULL: nowhere */
     uint32_t track_entries;       /* of the table of hosts; 0 = 4096 */
     struct beacon *beacon;        /* the worker's; NULL: nobody looks */
+    struct meter *meter;          /* the worker's; NULL: nothing is timed */
 };
 
 struct detect *detect_new(const struct detect_config *cfg, uint32_t worker, struct event_ring *ring,
@@ -52,6 +54,15 @@ bool detect_end(struct detect *d, struct packet *p);
 uint32_t detect_settled_by(const struct detect *d, const struct flow *f);
 /* Parsers' events (an app_hooks.log with the same arg). */
 void detect_log(void *detect, const struct app_record *r);
+/*
+ * The worker is overloaded: of the rules in rs (the one in force; NULL: nothing to do) those that make up half of the cost are
+ * left out until detect_leave_none_out(). Once some are, further calls change nothing while the ruleset is the same. A ruleset that is new begins with all its rules.
+ */
+#define COSTLY_MAX 32
+void detect_leave_out(struct detect *d, const struct ruleset *rs);
+void detect_leave_none_out(struct detect *d, const struct ruleset *rs);
+/* gid << 32 | sid of each, n of them. Any thread. */
+uint32_t detect_left_out(const struct detect *d, uint64_t ids[COSTLY_MAX]);
 /* Files to be kept (an app_hooks.file). */
 bool detect_file(void *detect, const struct app_chunk *chunk);
 #endif

@@ -14,6 +14,7 @@
 #include "ips/detect/prefilter.h"
 #include "ips/detect/report.h"
 #include "ips/detect/sight.h"
+#include "rules/ruleset_layout.h"
 
 #define ALERTS_MAX  15 /* per packet; more matches act, and are counted instead of logged */
 #define MATCHES_MAX 64 /* per packet, of all transactions in it */
@@ -59,7 +60,14 @@ struct detect {
     struct facts facts;
     bool inline_mode, log_anomalies;
     uint32_t steps_max, worker;
-    struct beacon *beacon, own_beacon; /* the first is the worker's, or the second */
+    struct beacon *beacon, own_beacon;  /* the first is the worker's, or the second */
+    struct meter *meter, own_meter;     /* likewise */
+    uint32_t n_metered, out_generation; /* see costs.c; the second + 1, 0: none */
+    struct {
+        uint64_t rule[COSTLY_MAX];
+        uint32_t n;
+    } costly;                  /* what is left out */
+    bool leaves_out, left_out; /* of the packet in hand: some rules are not tried; one would have been */
     struct report report;
     struct flow_table *flows;
     struct stream_table *streams;
@@ -116,6 +124,23 @@ void act_drop_uninspected(struct detect *d, enum drop_reason why);
 void act_report(struct detect *d);
 /* The packet's alerts and drop, on its flow's account. */
 void act_tally(struct detect *d);
+
+/* --- costs.c --- */
+void cost_add(struct detect *d, uint32_t rule, uint64_t ns);
+/* A packet was timed. */
+void cost_packet(struct detect *d);
+static inline bool cost_is_out(const struct ruleset_worker *w, uint32_t rule)
+{
+    return w->out[rule / 64] >> rule % 64 & 1;
+}
+/* Whether the candidate is one that is not tried now. */
+static inline bool cost_leaves_out(struct detect *d, uint32_t rule)
+{
+    if (!d->leaves_out || !cost_is_out(&d->rs->workers[d->worker], rule))
+        return false;
+    d->left_out = true;
+    return true;
+}
 
 /* The bound on backtracking for what is in the payload buffer now. */
 uint32_t detect_steps(const struct detect *d);

@@ -165,8 +165,11 @@ static bool evaluate(struct detect *d, uint32_t index)
     d->eval.steps_left = detect_steps(d);
     d->eval.hit_step_limit = d->eval.hit_pcre_limit = false;
     beacon_rule(d->beacon, &d->rs->info[index]);
+    uint64_t began_ns = d->meter->on ? clock_mono_ns() : 0;
     fault_rule(d->rs->info[index].sid);
     bool match = eval_rule(d->rs, r, &d->eval);
+    if (began_ns)
+        cost_add(d, index, clock_mono_ns() - began_ns);
     beacon_rule(d->beacon, NULL);
     detect_count_limits(d, match);
     return match;
@@ -227,7 +230,7 @@ static void try_candidates(struct detect *d, struct app *a, const struct app_vie
         const struct rule *r = &d->rs->rules[i];
 
         if (!(r->flags & RULE_TX) || memo_done(memo, i) || (i > d->pass_rank && !r->n_post) ||
-            !ruleset_header_match(d->rs, r, &d->facts))
+            !ruleset_header_match(d->rs, r, &d->facts) || cost_leaves_out(d, i))
             continue;
         if (memo->full && done_elsewhere(d, v, i, false))
             continue;

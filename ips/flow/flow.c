@@ -340,8 +340,9 @@ void flow_take_up_again(struct flow_table *t, const struct flow *f, struct count
 /* Since the flow was last seen, frames crossed unseen, or an operator spoke. */
 static void look(struct flow_table *t, struct flow *f, const struct packet *p, struct counters *c)
 {
-    if (f->last_ns < t->escaped_ns)
+    if (f->last_ns < t->escaped_ns || f->holed)
         flow_take_up_again(t, f, c);
+    f->holed = 0;
     if (t->cache)
         flow_changed(t, f, p->now_ns, c);
 }
@@ -370,11 +371,24 @@ void flow_lookup(struct flow_table *t, struct packet *p, struct counters *c)
         if (!f)
             return;
         dir = flow_key_match(&k, f) == 1;
-    } else if (f->last_ns < t->look_ns) {
+    } else if (f->last_ns < t->look_ns || f->holed) {
         look(t, f, p, c);
     }
     p->flow = f;
     p->flags |= dir ? PKT_TO_CLIENT : 0;
+}
+
+struct flow *flow_find(struct flow_table *t, struct packet *p)
+{
+    struct flow_key k;
+    unsigned dir;
+
+    if (!flow_key_of(p, &k))
+        return NULL;
+    if (p->hash == 0)
+        p->hash = flow_key_hash(&k);
+    struct flow *f = find(t, p, &k, &dir);
+    return f && !is_over(t, f, p->now_ns) ? f : NULL;
 }
 
 bool flow_settle(struct flow *f, enum flow_verdict verdict, bool by_policy)

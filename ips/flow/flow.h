@@ -36,7 +36,10 @@ struct flow {
         uint8_t standing; /* the three of them */
     };
     uint8_t exceptions; /* bit for each enum exception that its packets met */
-    uint8_t proto, ip_version;
+    uint8_t proto;
+    uint8_t ip_version : 4;
+    uint8_t alerted : 1; /* a rule alerted on one of its packets, or dropped one */
+    uint8_t holed : 1;   /* one of its packets crossed unseen: flow_hole() */
     uint8_t tcp_seen[2]; /* TCP flags seen so far, by direction (0 = to_server) */
     uint16_t flags;      /* enum flow_flag */
     uint32_t
@@ -174,6 +177,14 @@ struct flow_facts {    /* what other rooms know of it */
 };
 void flow_remember(struct flow_table *t, const struct packet *p, const struct flow_facts *facts,
                    struct counters *c);
+/* The flow of a packet if there is one (after flow_prefetch_burst(), or without): changes nothing. */
+struct flow *flow_find(struct flow_table *t, struct packet *p);
+/* A packet of this flow alone went on unseen: likewise, with its next packet. */
+static inline void flow_hole(struct flow *f, uint64_t now_ns)
+{
+    f->holed = 1;
+    f->last_ns = now_ns; /* it lives */
+}
 /* Removes all flows: the end. */
 void flow_flush(struct flow_table *t);
 #endif

@@ -82,6 +82,22 @@ static void the_server_goes_on(void **state)
     still_inspected(1, id);
 }
 
+/* Only the flow's own frames crossed, and it is known that they did. */
+static void one_flow_alone(void **state)
+{
+    uint64_t id = download();
+    struct flow *f = flow_find(lane.flows, &lane.p);
+
+    assert_ptr_equal(f, lane.p.flow);
+    lane_cross_unseen(1, HOLE);
+    lane_cross_unseen(0, HOLE);
+    flow_hole(f, lane.now_ns);
+    assert_true(lane_say(1, "more of the body"));
+    assert_true(lane_acknowledge(0));
+    assert_false(f->holed);
+    still_inspected(1, id);
+}
+
 static void the_client_acknowledges_first(void **state)
 {
     uint64_t id = download();
@@ -214,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(a_hole_that_nobody_told_of),
         ONE(the_server_goes_on),
+        ONE(one_flow_alone),
         ONE(the_client_acknowledges_first),
         ONE(the_client_asks_first),
         ONE(the_server_repeats_old_bytes_first),

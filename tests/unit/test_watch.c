@@ -86,7 +86,7 @@ static void a_long_round_ends(void **state)
     (void)state;
     for (unsigned i = 0; i < 6; i++, s.now_ns += PERIOD_MS * NS_PER_MS)
         assert_int_equal(watch_look(&w, &s, STALL_MS), WATCH_FINE);
-    s.round_ns += 520 * NS_PER_MS;
+    s.round_ns += 520 * NS_PER_MS; /* more than half */
     assert_int_equal(watch_look(&w, &s, STALL_MS), WATCH_RESUMED);
     assert_int_equal(w.resumed_ms, 520);
     for (unsigned i = 0; i < 100; i++, s.now_ns += PERIOD_MS * NS_PER_MS, s.round_ns = s.now_ns)
@@ -103,6 +103,28 @@ static void sleeps_in_poll(void **state)
         assert_int_equal(watch_look(&w, &s, STALL_MS), WATCH_FINE);
     s.asleep = false; /* it wakes: the round is the old one until its clock is read */
     assert_int_equal(watch_look(&w, &s, STALL_MS), WATCH_FINE);
+}
+
+/* A round of packets that each take long is slow, and nothing else. */
+static void gets_on_slowly(void **state)
+{
+    struct watch w = {.seen = 0};
+    struct watch_sample s = {.now_ns = NS_PER_S, .round_ns = NS_PER_S, .state = 'R'};
+
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        s.place = 1 + i / 8;
+        assert_int_equal(watch_look(&w, &s, STALL_MS), WATCH_FINE);
+        s.now_ns += PERIOD_MS * NS_PER_MS;
+        s.cpu_ns += PERIOD_MS * NS_PER_MS;
+    }
+    for (unsigned i = 0; i < 6;
+         i++) { /* and then hangs after all, in the packet that was there four samples long */
+        assert_int_equal(watch_look(&w, &s, STALL_MS), WATCH_FINE);
+        s.now_ns += PERIOD_MS * NS_PER_MS;
+        s.cpu_ns += PERIOD_MS * NS_PER_MS;
+    }
+    assert_int_equal(watch_look(&w, &s, STALL_MS), WATCH_STUCK);
 }
 
 /* What the watcher did not see because it was stopped too is on nobody's account. */
@@ -129,7 +151,7 @@ int main(void)
         cmocka_unit_test(computes_for_ever),     cmocka_unit_test(waits_for_a_processor),
         cmocka_unit_test(sleeps_in_the_kernel),  cmocka_unit_test(is_held),
         cmocka_unit_test(a_long_round_ends),     cmocka_unit_test(sleeps_in_poll),
-        cmocka_unit_test(everybody_was_stopped),
+        cmocka_unit_test(everybody_was_stopped), cmocka_unit_test(gets_on_slowly),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
