@@ -327,7 +327,7 @@ void print_checked(const json_t *result)
 
 void print_blocks(const json_t *result)
 {
-    static const char *const heads[] = {"PREFIX", "SIDE", "FRAMES"};
+    static const char *const heads[] = {"PREFIX", "SIDE", "FRAMES", "LEFT", "RULE"};
     struct table *t = table_new(heads, N_OF(heads));
     size_t i;
     json_t *row;
@@ -335,8 +335,12 @@ void print_blocks(const json_t *result)
     json_array_foreach(json_object_get(result, "entries"), i, row)
     {
         table_cell(t, "%s", text(row, "prefix"));
+        bool timed = json_object_get(row, "left_s") != NULL;
+
         table_cell(t, "%s", text(row, "side"));
         table_cell(t, "%lld", num(row, "frames"));
+        table_cell(t, timed ? "%lld s" : "", num(row, "left_s"));
+        table_cell(t, timed ? "%lld" : "", num(row, "sid"));
     }
     table_print(t, "", stdout);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ips/base/clock.h"
 #include "ips/base/log.h"
 #include "ips/control/command.h"
 
@@ -68,6 +69,16 @@ static int list_add(struct command_call *call, enum xdp_list list)
     return done(call, list, &p, "added");
 }
 
+/* A rule may have blocked the address for a time: that is in the verdict cache. */
+static bool unblock(struct command_call *call, const struct prefix *p)
+{
+    struct steer_key k = {.version = p->family == 0 ? 4 : 6};
+
+    memcpy(k.addr[0], p->addr, sizeof(p->addr));
+    return (p->sides & PREFIX_SRC) && p->bits == (p->family == 0 ? 32 : 128) &&
+           call->cfg->ops->flows_unblock(call->cfg->ops->arg, &k);
+}
+
 static int list_del(struct command_call *call, enum xdp_list list)
 {
     char remedy[80], text[PREFIX_TEXT_MAX];
@@ -79,6 +90,8 @@ static int list_del(struct command_call *call, enum xdp_list list)
         return code;
     if (call->cfg->ops->list_del(call->cfg->ops->arg, list, &p, 1, &n, &call->err) < 0)
         return PROTO_FAILED;
+    if (list == XDP_LIST_BLOCK && unblock(call, &p))
+        n++;
     if (n > 0)
         return done(call, list, &p, "removed");
     snprintf(remedy, sizeof(remedy), "`ipsctl %s list` shows the prefixes as they must be given",
@@ -95,6 +108,22 @@ static int add_entry(const struct prefix *p, uint64_t frames, void *arg)
 
     return json_array_append_new(arg, json_pack("{s:s, s:s, s:I}", "prefix", prefix_format(p, text), "side",
                                                 prefix_side_name(p->sides), "frames", (json_int_t)frames));
+}
+
+/* Who is blocked for a time stands on the first page; frames are those the kernel dropped. */
+static int add_source(const char *bridge, const struct flowcache_entry *e, uint64_t now_ns, void *arg)
+{
+    struct prefix p = {.family = e->key.version == 6, .bits = e->key.version == 6 ? 128 : 32};
+    uint64_t left_ns = e->verdict.expires_ns > now_ns ? e->verdict.expires_ns - now_ns : 0;
+    char text[PREFIX_TEXT_MAX];
+
+    if (e->verdict.kind != STEER_KIND_SOURCE || json_array_size(arg) >= PROTO_BLOCKS_MAX)
+        return 0;
+    memcpy(p.addr, e->key.addr[0], sizeof(p.addr));
+    return json_array_append_new(
+        arg, json_pack("{s:s, s:s, s:I, s:s, s:I, s:I}", "prefix", prefix_format(&p, text), "side", "src",
+                       "frames", (json_int_t)(e->pkts[0] + e->pkts[1]), "bridge", bridge, "left_s",
+                       (json_int_t)(left_ns / NS_PER_S), "sid", (json_int_t)e->verdict.sid));
 }
 
 /* Where a page begins: "10.0.0.0/8 dst" is the last entry of the one before. */
@@ -126,7 +155,11 @@ static int list_page(struct command_call *call, enum xdp_list list)
         json_decref(entries);
         return code;
     }
-    rc = call->cfg->ops->list_page(call->cfg->ops->arg, list, &c, PROTO_BLOCKS_MAX, &visit);
+    rc = list == XDP_LIST_BLOCK && !c.inside
+             ? call->cfg->ops->flows_each(call->cfg->ops->arg, add_source, entries)
+             : 0;
+    if (rc == 0)
+        rc = call->cfg->ops->list_page(call->cfg->ops->arg, list, &c, PROTO_BLOCKS_MAX, &visit);
     call->result = json_pack("{s:o}", "entries", entries);
     if (rc < 0 || call->result == NULL)
         return command_fail(call, PROTO_FAILED, "try again", "cannot read the %s list", names[list]);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import CLIENT4, SERVER4, SERVER6, SLOW, STANDIN, frame, refused
+from lab import CLIENT4, SERVER4, SERVER6, SLOW, STANDIN, frame, refused, wait_until
 from test_steer import arrived, checksum, exits, udp4
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in guards nothing')
@@ -179,3 +179,24 @@ def test_ipv6(lab):
     c.sendto(b'x', (SERVER6, 7000))
     s.settimeout(20)
     assert s.recv(10) == b'x'
+
+
+def test_blocked_for_a_time(lab):
+    """Who sends what a rule drops is blocked; shown with what is left of it; taken off by hand; and never, who is on the
+    allow list."""
+    policy = lab.write('policy.yaml', 'policy:\n- {sid: 13, action: drop, block: src 10m}\n')
+    d = lab.ipsd('alert udp any any -> any any (msg:"marker"; content:"a-marker"; sid:13;)\n',
+                 config={'rules': {'policy': str(policy)}, 'guard': {'allow': ['10.9.0.99']}})
+    tx, rx = lab.client.tap('wan0'), lab.server.tap('lan0')
+    for src in ('10.9.0.70', '10.9.0.99'):
+        tx.send(frame(0x0800, udp4(1, src=src, marker=b'a-marker')))
+    wait_until(lambda: d.ctl_json('block', 'list')['entries'], 'an address to be blocked')
+    assert not crosses(lab, tx, rx, '10.9.0.70')
+    assert crosses(lab, tx, rx, '10.9.0.99') and crosses(lab, tx, rx, '10.9.0.71')
+    entry = next(e for e in d.ctl_json('block', 'list')['entries'] if e['prefix'] == '10.9.0.70/32')
+    assert entry['sid'] == 13 and 500 < entry['left_s'] <= 600 and entry['frames'] == 1
+    assert ' s ' in d.ctl('block', 'list').stdout
+    assert exits(d)['steer.blocked_for_a_time'] == 1
+    d.ctl('block', 'del', '10.9.0.70')
+    assert crosses(lab, tx, rx, '10.9.0.70')
+    assert d.ctl('block', 'del', '10.9.0.70', check=False).returncode == 5

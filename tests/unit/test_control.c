@@ -35,6 +35,7 @@ static struct {
     const struct ruleset *ruleset;
     struct control_server *server;
     struct prefix_list lists[2];
+    bool unblocked;
     bool shutdown; /* atomic */
 } t;
 
@@ -99,6 +100,26 @@ static int fake_list_clear(void *arg, enum xdp_list list, size_t max, size_t *n_
     *n_removed = l->n < max ? l->n : max;
     l->n -= *n_removed;
     return 0;
+}
+
+/* One address that a rule has blocked, until it is taken off. */
+static int fake_flows_each(void *arg, control_flow_fn fn, void *fn_arg)
+{
+    struct flowcache_entry e = {.key = {.version = 4, .addr = {{192, 0, 2, 77}}},
+                                .verdict = {.kind = STEER_KIND_SOURCE, .expires_ns = 70000000000, .sid = 5},
+                                .pkts = {3}};
+
+    (void)arg;
+    return t.unblocked ? 0 : fn("br0", &e, 10000000000, fn_arg);
+}
+
+static bool fake_flows_unblock(void *arg, const struct steer_key *k)
+{
+    bool was = !t.unblocked && k->version == 4 && k->addr[0][3] == 77;
+
+    (void)arg;
+    t.unblocked |= was;
+    return was;
 }
 
 /* The cursor is an entry, as in the kernel; the fake keeps all in one "trie". */
@@ -166,6 +187,8 @@ static int start(void **state)
                                  .list_del = fake_list_del,
                                  .list_clear = fake_list_clear,
                                  .list_page = fake_list_page,
+                                 .flows_each = fake_flows_each,
+                                 .flows_unblock = fake_flows_unblock,
                                  .shutdown = fake_shutdown};
     t.config = config_new(&e);
     const char *files[] = {t.rules};
@@ -190,6 +213,7 @@ static int start(void **state)
     t.shutdown = false;
     for (int i = 0; i < 2; i++)
         prefix_list_fini(&t.lists[i]);
+    t.unblocked = true;
     return 0;
 }
 
@@ -378,6 +402,28 @@ static void block_list(void **state)
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"::1\",\"side\":3}}", 400);
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":7}}", 400);
     expect(fd, "{\"command\":\"block add\"}", 400);
+    close(fd);
+}
+
+static void blocked_for_a_time(void **state)
+{
+    int fd = client();
+    const json_t *e;
+    json_t *r;
+
+    t.unblocked = false;
+    r = ask(fd, "{\"command\":\"block list\"}");
+    assert_int_equal(json_array_size(at(r, "result", "entries")), 1);
+    e = json_array_get(at(r, "result", "entries"), 0);
+    assert_string_equal(json_string_value(json_object_get(e, "prefix")), "192.0.2.77/32");
+    assert_int_equal(json_integer_value(json_object_get(e, "left_s")), 60);
+    assert_int_equal(json_integer_value(json_object_get(e, "sid")), 5);
+    assert_int_equal(json_integer_value(json_object_get(e, "frames")), 3);
+    json_decref(r);
+    expect(fd, "{\"command\":\"block del\",\"args\":{\"prefix\":\"192.0.2.77\",\"side\":\"dst\"}}", 404);
+    expect(fd, "{\"command\":\"block del\",\"args\":{\"prefix\":\"192.0.2.76\"}}", 404);
+    expect(fd, "{\"command\":\"block del\",\"args\":{\"prefix\":\"192.0.2.77\"}}", 200);
+    expect(fd, "{\"command\":\"block del\",\"args\":{\"prefix\":\"192.0.2.77\"}}", 404);
     close(fd);
 }
 
@@ -876,6 +922,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(commands_answer, start, stop),
         cmocka_unit_test_setup_teardown(block_list, start, stop),
+        cmocka_unit_test_setup_teardown(blocked_for_a_time, start, stop),
         cmocka_unit_test_setup_teardown(long_list, start, stop),
         cmocka_unit_test_setup_teardown(bulk_is_all_or_nothing, start, stop),
         cmocka_unit_test_setup_teardown(policy_and_explain, start, stop),
