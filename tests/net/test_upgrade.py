@@ -131,6 +131,21 @@ def test_two_bridges(lab):
     d.stop()
 
 
+def test_as_another_user(lab):
+    """The one that comes starts as root, and takes over what the one that goes keeps as nobody."""
+    (lab.dir / 'log').mkdir()
+    (lab.dir / 'log').chmod(0o777)
+    d = lab.ipsd(config={'user': 'nobody', 'log': {'dir': str(lab.dir / 'log')}})
+    for _ in range(2):
+        d.upgrade()
+        assert '\nUid:\t65534\t65534' in pathlib.Path(f'/proc/{d.pid}/status').read_text()
+    lab.client.run(['ping', '-c', '3', '-i', '0.05', '-W', '5', '10.9.0.2'])
+    d.quiet()
+    d.process.terminate()
+    assert d.wait_exit() == 0
+    d.kill()
+
+
 @pytest.mark.lab(fail_open=True)
 def test_a_crash_after_an_upgrade_is_one_crash(lab):
     d = lab.ipsd(fail='open')
