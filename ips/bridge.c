@@ -397,8 +397,6 @@ int bridge_run_workers(struct bridge *b, struct err *e)
 
     (void)!read(b->wake_fd, &count, sizeof(count)); /* of their last end */
     __atomic_store_n(&b->order, WORKER_RUN, __ATOMIC_RELEASE);
-    for (uint32_t i = 0; i < b->n_workers; i++)
-        pulse_start(&b->workers[i]->pulse);
     for (; b->n_started < b->n_workers; b->n_started++)
         if (start_worker(b->workers[b->n_started], e))
             return e->code;
@@ -417,6 +415,8 @@ void bridge_join_workers(struct bridge *b, enum worker_order order)
 
 int bridge_start_workers(struct bridge *b, struct err *e)
 {
+    for (uint32_t i = 0; i < b->n_workers; i++)
+        pulse_start(&b->workers[i]->pulse);
     if (bridge_run_workers(b, e))
         goto fail;
     for (uint32_t q = 0; q < b->n_workers; q++)

@@ -99,8 +99,8 @@ json_t *bridge_facts(const struct bridge *b);
 int bridge_facts_same(const struct bridge_config *cfg, const json_t *facts, struct err *e);
 /* Can it be handed over as it is now? */
 int bridge_may_leave(const struct bridge *b, struct err *e);
-/* The workers stop at a round's end; the program keeps steering to them for so long. */
-void bridge_pause(struct bridge *b, uint64_t lease_ns);
+/* The workers stop at a round's end; the program keeps steering to them for WORKER_PAUSE_NS. */
+void bridge_pause(struct bridge *b);
 /* And go on, as if nothing had been. */
 int bridge_resume(struct bridge *b, struct err *e);
 /* Paused: the state of all frames into memory of bridge_frames_bytes(); *bytes of it. -EPROTO: the books do not balance. */

@@ -80,14 +80,9 @@ int bridge_may_leave(const struct bridge *b, struct err *e)
     return err_remedy(e, "mend that first, or restart ipsd"), -ENOTSUP;
 }
 
-void bridge_pause(struct bridge *b, uint64_t lease_ns)
+void bridge_pause(struct bridge *b)
 {
-    struct xdp_memory m;
-
-    xdp_memory(b->xdp, &m);
     bridge_join_workers(b, WORKER_PAUSE);
-    for (uint32_t q = 0; q < b->n_started; q++)
-        __atomic_store_n(&m.beats[q].beat_ns, clock_mono_ns() + lease_ns, __ATOMIC_RELEASE);
     b->n_started = 0;
     bring_home(b);
     for (uint32_t w = 0; w < b->n_workers; w++)
@@ -98,6 +93,9 @@ void bridge_pause(struct bridge *b, uint64_t lease_ns)
 
 int bridge_resume(struct bridge *b, struct err *e)
 {
+    for (uint32_t w = 0; w < b->n_workers; w++)
+        pulse_hold(&b->workers[w]->pulse,
+                   WORKER_PAUSE_NS); /* what crossed meanwhile they still have to find out */
     return bridge_run_workers(b, e);
 }
 
@@ -205,6 +203,7 @@ int bridge_frames_adopt(struct bridge *b, const void *state, size_t bytes, struc
             c.tx += s[i].port[side].tx;
         }
         frame_cache_adopt(umem_cache(b->umem, i), s[i].free, s[i].n_free, c);
+        pulse_start(&w->pulse); /* the beat lies ahead, and stays there until the worker's own */
         if (adopt_held(w, b->umem, &s[i]))
             rc = err_set(e, -ENOMEM, "no memory for %u fragments", s[i].n_held);
     }

@@ -17,8 +17,8 @@
 
 #define HANDOVER_FORMAT  1
 #define HANDOVER_FDS_MAX 250 /* of one message; the kernel's limit is 253 */
-#define HANDOVER_SWITCH_MS \
-    1000 /* from the state until it says that it runs: nobody serves the rings meanwhile */
+/* From the state until it says that it runs, nobody serves the rings: as long as WORKER_PAUSE_NS. */
+#define HANDOVER_SWITCH_MS 1000
 
 struct handover_fds {
     int v[HANDOVER_FDS_MAX];

@@ -10,7 +10,7 @@
  * Flows may be another worker's, so the time is the bridge's: all its workers read it once a round. It is said when the
  * count moves, too, because a frame can cross while the program's word is on its way.
  *
- * Worker thread, but for pulse_start() and pulse_escaped(). Owns nothing.
+ * Worker thread, but for pulse_start(), pulse_hold() and pulse_escaped(). Owns nothing.
  */
 #include "ips/pulse.h"
 
@@ -33,8 +33,17 @@ uint64_t pulse_escaped(const struct pulse *p)
 
 void pulse_start(struct pulse *p)
 {
+    uint64_t now_ns = clock_mono_ns(), beat_ns = __atomic_load_n(&p->beat->beat_ns, __ATOMIC_ACQUIRE);
+
     p->escaped = count(p);
-    sign(p, clock_mono_ns());
+    if (beat_ns == STEER_ASLEEP || beat_ns < now_ns)
+        sign(p, now_ns);
+}
+
+void pulse_hold(struct pulse *p, uint64_t for_ns)
+{
+    if (p->beat)
+        sign(p, clock_mono_ns() + for_ns);
 }
 
 /* Never back, whoever else says it. */

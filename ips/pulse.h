@@ -18,6 +18,8 @@ struct pulse {
 
 /* Alive, for those who look before the first round. Control thread. */
 void pulse_start(struct pulse *p);
+/* Alive for so long, whatever happens: the worker stops, and another goes on. No pulse_start() shortens that. */
+void pulse_hold(struct pulse *p, uint64_t for_ns);
 /* Frames that crossed unseen so far. Any thread. */
 uint64_t pulse_escaped(const struct pulse *p);
 /* A round begins. Returns until when frames crossed unseen. */

@@ -314,7 +314,7 @@ static enum control_upgrade switch_over(struct upgrade *u, const json_t *ready, 
     }
 
     for (unsigned i = 0; i < u->place.n_bridges; i++)
-        bridge_pause(&u->place.bridges[i], HANDOVER_SWITCH_MS * NS_PER_MS);
+        bridge_pause(&u->place.bridges[i]);
     if (say_state(u, e) == 0) {
         if (says_it_runs(u)) {
             *result = report(u, ready, clock_mono_ns() - paused_ns);

@@ -566,6 +566,8 @@ void *worker_run(void *arg)
         else if (w->cfg.poll && ++idle > IDLE_ROUNDS_MAX)
             sleep_in_poll(w);
     }
+    if (order == WORKER_PAUSE)
+        pulse_hold(&w->pulse, WORKER_PAUSE_NS);
     if (order == WORKER_QUIT)
         for (unsigned i = 0; i < DRAIN_ROUNDS_MAX && round_once(w); i++)
             ;

