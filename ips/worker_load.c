@@ -40,9 +40,15 @@ static uint32_t limit(const uint32_t *v)
     return __atomic_load_n(v, __ATOMIC_RELAXED);
 }
 
+/* A reload of the configuration may change it at any time. */
+static enum steer_fail_policy fail_policy(const struct worker *w)
+{
+    return __atomic_load_n(&w->cfg.fail, __ATOMIC_RELAXED);
+}
+
 static bool may_forward(const struct worker *w)
 {
-    return w->cfg.fail != STEER_FAIL_CLOSED;
+    return fail_policy(w) != STEER_FAIL_CLOSED;
 }
 
 /* --- once a round -------------------------------------------------------------------------------------------------- */
@@ -139,7 +145,7 @@ static void shed_frame(struct worker *w, struct packet *frame)
                 packet_drop(frame, p->drop_reason); /* decode policy's, about what it carries */
             return;
         }
-    if (w->cfg.fail == STEER_FAIL_OPEN_KNOWN && !known)
+    if (fail_policy(w) == STEER_FAIL_OPEN_KNOWN && !known)
         packet_drop(frame, DROP_OVERLOAD);
     else
         counter_add(&w->counters, CTR_OVERLOAD_FORWARDED, 1);

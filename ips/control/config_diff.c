@@ -38,6 +38,7 @@ static const struct {
     {"guard.syn_destination_rate", CONFIG_LIVE},
     {"guard.block", CONFIG_LIVE},
     {"guard.allow", CONFIG_LIVE},
+    {"overload", CONFIG_LIVE},
     {"log.level", CONFIG_LIVE},
     {"rules", CONFIG_RULES},
     {"detect.action_order", CONFIG_RULES},

@@ -74,6 +74,7 @@ static void each_kind(void **state)
          "rules.vars: [] -> [{name: A, value: b}] (live, with the rules)\n"},
         {BASE "log: {level: debug, dir: /x}\n",
          "log.dir: /var/log/sluice -> /x (restart)\nlog.level: notice -> debug (live)\n"},
+        {BASE "overload: {high: 70}\n", "overload.high: 50 -> 70 (live)\n"},
         {BASE "stream: {memory: 512mb}\n", "stream.memory: 268435456 -> 536870912 (restart)\n"},
         {"user: x\n" BASE, "user: \"\" -> x (restart)\n"},
     };
