@@ -492,10 +492,9 @@ void bridge_stop(struct bridge *b)
 
 void bridge_close(struct bridge *b)
 {
-    bool stays = b->xdp && !b->detach && xdp_stays(b->xdp);
-
     if (b->xdp && b->detach)
         xdp_detach(b->xdp);
+    bool stays = b->xdp && xdp_stays(b->xdp);
     xdp_close(b->xdp);
     close_workers(b);
     free(b->workers);

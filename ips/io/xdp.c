@@ -27,7 +27,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "bpf/steer.skel.h"
-#include "ips/base/clock.h"
 #include "ips/base/log.h"
 #include "ips/io/xdp_parts.h"
 
@@ -341,7 +340,7 @@ struct xdp *xdp_open(const struct xdp_config *cfg, struct err *e)
         return x;
     }
     if (xdp_life_begin(x, cfg, false, e) != 0 || fill_maps(x, cfg, e) != 0 ||
-        (cfg->pin_dir && xdp_pin_maps(x, e) != 0))
+        (cfg->pin_dir && xdp_pin_maps(x, e) != 0) || xdp_dispatch_open(x, e) != 0)
         goto fail;
     if (x->maps_taken)
         log_notice("io", "bridge %s: took over what was pinned%s, start %llu", x->bridge,
@@ -383,7 +382,7 @@ bool xdp_attached(const struct xdp *x)
 
 bool xdp_stays(const struct xdp *x)
 {
-    return x->leave_pinned || x->link_taken[0] || x->link_taken[1];
+    return x->leave_pinned || x->link_taken[0] || x->link_taken[1] || xdp_dispatch_holds(x);
 }
 
 int xdp_leave(struct xdp *x)
@@ -396,6 +395,15 @@ int xdp_leave(struct xdp *x)
 
 void xdp_detach(struct xdp *x)
 {
+    if (xdp_dispatch_holds(x)) {
+        log_warning(
+            "io",
+            "bridge %s: a running daemon may not take the program off a dispatcher; frames follow the fail "
+            "policy until `ipsctl link detach %s`",
+            x->bridge, x->bridge);
+        x->leave_pinned = true;
+        return;
+    }
     x->leave_pinned = false;
     xdp_pin_remove(x);
 }
@@ -426,6 +434,12 @@ static int attach_port(struct xdp *x, int port, struct err *e)
                 .flags = x->mode == XDP_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
     int code;
 
+    if (x->dispatched[port]) {
+        if (x->link_taken[port] && !xdp_dispatch_same(x, port))
+            log_notice("io", "bridge %s: behind the dispatcher of %s the earlier build's program stays",
+                       x->bridge, x->ifname[port]);
+        return 0;
+    }
     if (x->link_taken[port]) {
         code = xdp_pin_update_link(x, port);
         return code == 0 ? 0 : err_sys(e, code, "cannot replace the program on %s", x->ifname[port]);

@@ -63,6 +63,7 @@ struct xdp {
     bool map_taken[XDP_MAP_N], all_taken; /* in the order of the table */
     bool maps_taken;                      /* of an earlier daemon */
     bool link_taken[STEER_PORTS];         /* likewise, and still attached */
+    bool dispatched[STEER_PORTS];         /* behind a dispatcher */
     bool leave_pinned;                    /* to whoever comes next */
     struct steer_life life;               /* as this daemon wrote it */
     bool crashed;                         /* the one before */
@@ -97,4 +98,18 @@ bool xdp_pin_same_abi(const struct xdp *x, char *why, size_t size);
 void xdp_pin_unlook(struct xdp *x);
 uint32_t xdp_pin_link_ifindex(const struct xdp *x, int port); /* 0: not attached */
 void xdp_pin_close(struct xdp *x);
+int xdp_pin_get_one(const struct xdp *x, const char *name); /* a descriptor, or < 0 */
+int xdp_pin_one(struct xdp *x, const char *name, int fd);
+void xdp_pin_drop(struct xdp *x, const char *name);
+int xdp_pin_share_maps(struct xdp *x, struct steer_bpf *other);
+/* What this build would load, on these maps. id may be NULL. */
+bool xdp_pin_same_build(const struct xdp *x, int prog_fd, uint32_t *id);
+
+/* --- xdp_dispatch.c: link_fd of a dispatched port is the link by which the dispatcher calls the program --- */
+
+int xdp_dispatch_open(struct xdp *x, struct err *e); /* takes over or attaches where there is a dispatcher */
+bool xdp_dispatch_find(struct xdp *x, int port);     /* ours is there */
+bool xdp_dispatch_same(const struct xdp *x, int port); /* and it is this build's */
+void xdp_dispatch_drop(struct xdp *x, int port);
+bool xdp_dispatch_holds(const struct xdp *x); /* and this process may not take it off */
 #endif

@@ -74,6 +74,18 @@ static int get(const struct xdp *x, const char *name)
     return bpf_obj_get(p.text);
 }
 
+int xdp_pin_get_one(const struct xdp *x, const char *name)
+{
+    return x->dir_fd >= 0 ? get(x, name) : -1;
+}
+
+int xdp_pin_one(struct xdp *x, const char *name, int fd)
+{
+    struct pin_path p = path_of(x, name);
+
+    return bpf_obj_pin(fd, p.text);
+}
+
 /* --- the directory --- */
 
 static bool is_bpffs(const char *path)
@@ -152,7 +164,7 @@ static int open_dir(struct xdp *x, const struct xdp_config *cfg, struct err *e)
 
 /* --- maps --- */
 
-static void unpin(struct xdp *x, const char *name)
+void xdp_pin_drop(struct xdp *x, const char *name)
 {
     if (x->dir_fd >= 0 && unlinkat(x->dir_fd, name, 0) != 0 && errno != ENOENT)
         log_warning("io", "cannot remove the pinned %s of bridge %s: %s", name, x->bridge, strerror(errno));
@@ -161,8 +173,8 @@ static void unpin(struct xdp *x, const char *name)
 static void remove_maps(struct xdp *x)
 {
     for (size_t i = MAP_N; i-- > 0;)
-        unpin(x, map_rows[i].name);
-    unpin(x, PROGRAM_NAME);
+        xdp_pin_drop(x, map_rows[i].name);
+    xdp_pin_drop(x, PROGRAM_NAME);
 }
 
 /* The kernel marks the values of a devmap as read-only for the program by itself. */
@@ -235,7 +247,7 @@ static int take_map(struct xdp *x, const char *name, bool abi_fits, struct err *
         taken = abi_fits;
     close(fd);
     if (!taken && e->code == 0)
-        unpin(x, name);
+        xdp_pin_drop(x, name);
     return taken;
 }
 
@@ -276,7 +288,7 @@ static void drop_link(struct xdp *x, int port, int fd)
         (void)bpf_link_detach(fd); /* at once; one whose interface is gone is detached already */
         close(fd);
     }
-    unpin(x, link_names[port]);
+    xdp_pin_drop(x, link_names[port]);
 }
 
 /* NULL: the link carries the interface's frames as it is wanted. */
@@ -319,31 +331,40 @@ static void take_links(struct xdp *x)
     }
 }
 
-/* The link's program is the pinned one, is what this build would load, and works on these maps. Asked of what is pinned,
- * since only root in the widest sense may open a program by its id. */
-static bool same_program(const struct xdp *x, int port)
+bool xdp_pin_same_build(const struct xdp *x, int fd, uint32_t *id)
 {
     struct bpf_prog_info theirs = {0}, ours = {0};
     uint32_t size = sizeof(ours), ids[2 * MAP_N], map_size = sizeof(struct bpf_map_info);
     struct bpf_map_info config = {0};
-    struct bpf_link_info link;
     bool same = false;
 
-    if (!x->all_taken || !info_of(x->link_fd[port], &link) ||
-        bpf_obj_get_info_by_fd(x->map.config, &config, &map_size) != 0 ||
+    if (!x->all_taken || bpf_obj_get_info_by_fd(x->map.config, &config, &map_size) != 0 ||
         bpf_obj_get_info_by_fd(bpf_program__fd(x->skel->progs.steer), &ours, &size) != 0)
-        return false;
-    int fd = get(x, PROGRAM_NAME);
-    if (fd < 0)
         return false;
     theirs.map_ids = (uintptr_t)ids;
     theirs.nr_map_ids = 2 * MAP_N;
     size = sizeof(theirs);
-    if (bpf_obj_get_info_by_fd(fd, &theirs, &size) == 0 && theirs.id == link.prog_id &&
+    if (bpf_obj_get_info_by_fd(fd, &theirs, &size) == 0 &&
         memcmp(theirs.tag, ours.tag, sizeof(ours.tag)) == 0)
         for (uint32_t i = 0; i < theirs.nr_map_ids && i < 2 * MAP_N; i++)
             same |= ids[i] == config.id;
-    close(fd);
+    if (id)
+        *id = theirs.id;
+    return same;
+}
+
+/* The link's program is the pinned one, and this build's. Asked of what is pinned, since only root in the widest sense may
+ * open a program by its id. */
+static bool same_program(const struct xdp *x, int port)
+{
+    int fd = get(x, PROGRAM_NAME);
+    struct bpf_link_info link;
+    uint32_t id = 0;
+    bool same =
+        fd >= 0 && xdp_pin_same_build(x, fd, &id) && info_of(x->link_fd[port], &link) && link.prog_id == id;
+
+    if (fd >= 0)
+        close(fd);
     return same;
 }
 
@@ -421,6 +442,10 @@ static int inherit(struct xdp *x, const struct xdp_config *cfg, struct err *e)
     }
     for (int port = 0; port < STEER_PORTS; port++) {
         x->link_fd[port] = get(x, link_names[port]);
+        if (x->link_fd[port] < 0 && xdp_dispatch_find(x, port)) {
+            x->link_taken[port] = true;
+            continue;
+        }
         const char *no =
             x->link_fd[port] < 0 ? "it is not there" : unfit(x, port, x->link_fd[port], why, sizeof(why));
 
@@ -462,9 +487,26 @@ int xdp_pin_maps(struct xdp *x, struct err *e)
     return 0;
 }
 
+int xdp_pin_share_maps(struct xdp *x, struct steer_bpf *other)
+{
+    int code = 0;
+
+    for (size_t i = 0; i < MAP_N && code == 0; i++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(other->obj, map_rows[i].name);
+
+        code = bpf_map__reuse_fd(map, *map_fd(x, i));
+    }
+    return code;
+}
+
 void xdp_pin_unlink(struct xdp *x, int port)
 {
-    drop_link(x, port, x->link_fd[port]);
+    if (x->dispatched[port]) {
+        close(x->link_fd[port]);
+        xdp_dispatch_drop(x, port);
+    } else {
+        drop_link(x, port, x->link_fd[port]);
+    }
     x->link_fd[port] = -1;
     x->link_taken[port] = false;
 }
@@ -510,6 +552,14 @@ int xdp_pin_get(struct xdp *x)
     for (int port = 0; port < STEER_PORTS; port++)
         if ((x->link_fd[port] = get(x, link_names[port])) >= 0)
             found = 0;
+    uint32_t zero = 0;
+    if (x->map.config >= 0 && bpf_map_lookup_elem(x->map.config, &zero, &x->config) == 0 &&
+        x->config.abi == STEER_ABI)
+        for (int port = 0; port < STEER_PORTS; port++) {
+            x->ifindex[port] = x->config.ifindex[port];
+            if (x->link_fd[port] < 0)
+                (void)xdp_dispatch_find(x, port);
+        }
     return found;
 }
 
@@ -529,5 +579,7 @@ uint32_t xdp_pin_link_ifindex(const struct xdp *x, int port)
 {
     struct bpf_link_info info;
 
+    if (x->dispatched[port])
+        return x->ifindex[port];
     return x->link_fd[port] >= 0 && info_of(x->link_fd[port], &info) ? info.xdp.ifindex : 0;
 }

@@ -2,6 +2,8 @@
 """The daemon dies, and the wire goes on as its policy says: links and maps are pinned, the next daemon takes them over."""
 import json
 import os
+import pathlib
+import re
 import signal
 import socket
 import struct
@@ -9,7 +11,7 @@ import threading
 
 import pytest
 
-from lab import IPSCTL, SERVER4, SLOW, STANDIN, Ipsd, frame, run, wait_until
+from lab import IPSCTL, PROJECT, SERVER4, SLOW, STANDIN, Ipsd, frame, run, wait_until
 from test_life import settings
 
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no daemon')
@@ -318,14 +320,18 @@ def test_crash_loop_ends_in_the_fail_policy(lab):
 
 @pytest.mark.lab(fail_open=True)
 def test_as_another_user(lab):
-    """The pins are that user's to remove, and the next daemon's, which starts as root, to take over."""
+    """The pins are that user's to remove, and the next daemon's, which starts as root, to take over. With the service's
+    capabilities."""
     before = settings(lab)
     config = {'user': 'nobody', 'log': {'dir': str(lab.dir / 'log')}}
     (lab.dir / 'log').mkdir()
     (lab.dir / 'log').chmod(0o777)
-    kill(lab.ipsd(fail='open', config=config))
+    unit = (PROJECT / 'appliance/sluice.service').read_text()
+    caps = re.search(r'^CapabilityBoundingSet=(.*)$', unit, re.M)[1].lower().replace('cap_', '+').replace(' ', ',')
+    unit = ['setpriv', '--bounding-set', f'-all,{caps}']  # no more privilege than the service has
+    kill(lab.ipsd(fail='open', config=config, prefix=unit))
     assert crossed(lab) == 10
-    d = lab.ipsd(fail='open', config=config)
+    d = lab.ipsd(fail='open', config=config, prefix=unit)
     assert 'attached all the while' in d.said() and "now this build's" not in d.said()
     d.process.send_signal(signal.SIGTERM)
     assert d.wait_exit() == 0, d.said()
@@ -366,3 +372,57 @@ def test_what_a_rule_drops_never_crosses_when_closed(lab):
     assert sent[0] > 600
     out.sendto(b'good', (SERVER4, 7700))
     assert into.recv(100) == b'good', 'the first that crosses is the only one that may'
+
+
+# --- beside other XDP programs ----------------------------------------------------------------------------------
+
+XDPFILT = next(pathlib.Path('/usr/lib').glob('*/bpf/xdpfilt_alw_udp.o'), None)  # of xdp-tools: passes all until it is told
+
+
+def dispatcher(lab):
+    """Another program on in0, behind libxdp's dispatcher; skipped where that is not to be had."""
+    if not XDPFILT or run(['sh', '-c', 'command -v xdp-loader'], check=False).returncode:
+        pytest.skip('xdp-tools is not installed')
+    if run(['sh', '-c', "bpftool feature probe kernel | grep -q 'program_type ext is available'"], check=False).returncode:
+        pytest.skip('this kernel loads no programs of type EXT, which a dispatcher is made of')
+    loader(lab, 'load', '-m', 'native', 'in0', XDPFILT)
+
+
+def loader(lab, *args):
+    return lab.appliance.run(['env', f'LIBXDP_BPFFS={lab.pins}', 'xdp-loader', *args]).stdout
+
+
+def behind(lab):
+    return [line.split()[2] for line in loader(lab, 'status', 'in0').splitlines() if '=>' in line]
+
+
+@pytest.mark.lab(fail_open=True)
+def test_beside_other_programs(lab, monkeypatch):
+    dispatcher(lab)
+    monkeypatch.setenv('LIBXDP_BPFFS', str(lab.pins))
+    before = settings(lab)
+    d = lab.ipsd(fail='open', shutdown='detach')
+    assert behind(lab) == ['xdpfilt_alw_udp', 'steer'] and crossed(lab) == 10
+    number, seen = run(['bpftool', '-j', 'prog', 'show', 'name', 'steer']).stdout, d.stats()['steer.to_worker']
+    assert seen >= 10
+    kill(d)
+    assert behind(lab) == ['xdpfilt_alw_udp', 'steer'] and crossed(lab) == 10
+    d = lab.ipsd(fail='closed', shutdown='detach')
+    assert run(['bpftool', '-j', 'prog', 'show', 'name', 'steer']).stdout.count('"id"') <= number.count('"id"') + 1
+    assert 'attached all the while' in d.said() and d.stats()['steer.to_worker'] >= seen
+    assert crossed(lab) == 10
+    d.process.send_signal(signal.SIGTERM)
+    assert d.wait_exit() == 0
+    d.kill()
+    assert 'may not take the program off a dispatcher' in d.said() and crossed(lab) == 0
+    assert [p['attached'] for p in link(lab, 'status')['bridges'][0]['ports']] == [True, True]
+    link(lab, 'detach', 'br0')
+    assert behind(lab) == ['xdpfilt_alw_udp'] and pins(lab) == []
+    assert settings(lab)['in1'] == before['in1'] and settings(lab)['in0']['flags'] == before['in0']['flags']
+    link(lab, 'attach', 'br0', 'in0', 'in1')
+    assert behind(lab) == ['xdpfilt_alw_udp', 'steer'] and crossed(lab) == 10
+    d = lab.ipsd(fail='open', flow_cache_size=1000)  # on other maps: a new program goes there, then the old one goes
+    assert behind(lab) == ['xdpfilt_alw_udp', 'steer'] and crossed(lab) == 10
+    kill(d)
+    link(lab, 'detach', 'br0')
+    assert behind(lab) == ['xdpfilt_alw_udp']
