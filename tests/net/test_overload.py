@@ -170,6 +170,21 @@ def test_off_sheds_nothing(lab):
     assert d.status()['bridges'][0]['workers'][0]['overload']['peak_permille'] > 500
 
 
+def test_the_policy_changes_while_it_runs(lab):
+    """From off, and a bridge that fails open, to one that must drop: not a frame is forwarded uninspected."""
+    d = lab.ipsd(slow_rule('pass', 400), program=FAULTS, config={'overload': {'policy': 'off'}})
+    c = json.loads(d.yaml.read_text())
+    c['overload'] = {'policy': 'auto', 'high': 40}
+    c['bridges'][0]['fail'] = 'closed'
+    d.yaml.write_text(json.dumps(c))
+    changed = {x['key']: x['how'] for x in d.ctl_json('config', 'reload')['changes']}
+    assert changed == {k: 'live' for k in ('overload.policy', 'overload.high', 'bridges[0].fail')}
+    flood(lab, 3, 'slow')
+    s = d.stats()
+    assert s['drop.overload'] > 1000 and s['overload.forwarded'] == 0, s
+    it_is_over(d)
+
+
 def test_a_slow_packet_is_named(lab):
     d = lab.ipsd(slow_rule('alert', 30000), program=FAULTS)
     flood(lab, 1, 'slow', rate=20, ports=1)
