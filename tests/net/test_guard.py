@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The guard, with frames: lists, rates, broken headers, and the allow list that wins over all of them. Lists of a million
 prefixes are loaded while traffic crosses."""
+import os
+import pathlib
+import resource
 import socket
 import struct
 import time
@@ -63,16 +66,23 @@ def test_lists(lab):
     assert crosses(lab, tx, rx, '10.9.1.1')
 
 
+def cpu_seconds(d):
+    """What the daemon, and all of ipsctl so far, have had of the processors; the daemon alone writes into maps."""
+    ctl = resource.getrusage(resource.RUSAGE_CHILDREN)
+    fields = pathlib.Path(f'/proc/{d.pid}/stat').read_text().rsplit(')', 1)[1].split()
+    return ctl.ru_utime + ctl.ru_stime + sum(int(n) for n in fields[11:13]) / os.sysconf('SC_CLK_TCK')
+
+
 def test_a_million_prefixes(lab):
-    """Loaded by hand and by the configuration, each in less than 5 s; all of them hold, and none but them."""
+    """Loaded by hand in less than 5 s; all of them hold, and none but them."""
     path = lab.write('million.txt', ''.join(f'{four(n)}\n' for n in range(MILLION)))
     d = lab.ipsd()
     tx, rx = lab.client.tap('wan0'), lab.server.tap('lan0')
-    before = time.monotonic()
+    wall, cpu = time.monotonic(), cpu_seconds(d)
     assert d.ctl('block', 'load', str(path)).stdout == f'{MILLION} prefixes are on the block list\n'
-    took = time.monotonic() - before
-    print(f'block load: {MILLION} prefixes in {took:.2f} s')
-    assert took < 5 * SLOW
+    wall, cpu = time.monotonic() - wall, cpu_seconds(d) - cpu
+    print(f'block load: {MILLION} prefixes in {wall:.2f} s, {cpu:.2f} s of them on a processor')
+    assert cpu < 5 * SLOW  # others may run on this machine meanwhile
     for n in (0, 1, 12345, MILLION - 1):
         assert not crosses(lab, tx, rx, four(n))
     assert crosses(lab, tx, rx, four(MILLION))
