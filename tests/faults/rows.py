@@ -120,13 +120,13 @@ def observe(row, state, run, stack):
 
 def judge(row, state, run):
     r, opts = row.result, run.opts
-    if state.limit is not None and row.policy in ('open', '-'):
+    if state.limit is not None and row.policy != 'closed':
         most = state.limit * (opts.heartbeat_ms + WAKE_MS) * opts.slack * opts.rate / 1000
         if row.worst > most:
             row.missed.append(f'a fault cost {row.worst} numbers (asked: at most {most:.0f})')
     if row.outside:
         row.missed.append(f'{row.outside} lost beside the fault')
-    if (row.policy == 'closed' or row.engine == 'suricata') and r.evil_crossed:
+    if (row.policy in ('closed', 'open-known') or row.engine == 'suricata') and r.evil_crossed:
         row.missed.append(f'{r.evil_crossed} crossed uninspected')
     if not r.tcp_ok:
         row.missed.append(f'TCP: {json.dumps({w: e["error"] or "sums differ" for w, e in (r.transfer or {}).items() if not e["ok"]})}')

@@ -247,7 +247,7 @@ def ports_come_late(run):
         raise AssertionError('nothing crosses after the cables came alive')
 
 
-# limit: numbers that one fault may cost with policy open, as heartbeats; None: no limit is asked
+# limit: numbers that one fault may cost unless the policy is closed, as heartbeats; None: no limit is asked
 State = namedtuple('State', 'name run limit policies engine before', defaults=(('open',), {}, None))
 ALL = 'open', 'closed', 'open-known'
 STATES = [
