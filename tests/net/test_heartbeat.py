@@ -4,6 +4,7 @@ frames cross unseen go on and are inspected again."""
 import hashlib
 import os
 import random
+import select
 import signal
 import threading
 import time
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no worke
 
 MB = 1 << 20
 DROP = 'drop tcp any any -> any any (msg:"marker"; flow:established; content:"a-marker-to-drop"; sid:7;)\n'
+# what these tests send is more than a busy machine's worker gets done, and is not to be waved through for that
+SHED_NOTHING = {'overload': {'policy': 'off'}}
 
 
 class Connection:
@@ -57,6 +60,17 @@ class Connection:
         assert self.digest.hexdigest() == hashlib.sha256(data).hexdigest()
 
 
+def drops_the_marker(sender, receiver):
+    """The rule holds. Where a busy machine kept the worker from its work for so long, the fail policy had the marker: again."""
+    def once():
+        sender.sendall(b'and a-marker-to-drop')
+        if not select.select([receiver], [], [], 1 * SLOW)[0]:
+            return True
+        receiver.recv(1 << 16)
+        return False
+    wait_until(once, 'the marker to be dropped')
+
+
 def stand_still(d, seconds):
     d.process.send_signal(signal.SIGSTOP)
     try:
@@ -68,7 +82,7 @@ def stand_still(d, seconds):
 @pytest.mark.lab(fail_open=True)
 def test_a_transfer_goes_on_over_a_worker_that_stands_still(lab):
     """The transfer completes while and after the daemon stands still, twice, and the drop rule still holds for it."""
-    d = lab.ipsd(DROP, fail='open', heartbeat=20)
+    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=20)
     c = Connection(lab)
     data = random.Random(5).randbytes(32 * MB)
     c.begin(data)
@@ -86,18 +100,15 @@ def test_a_transfer_goes_on_over_a_worker_that_stands_still(lab):
     assert len(said) <= 2, 'one in ten seconds'
     c.server.sendall(b'harmless')
     assert c.client.recv(100) == b'harmless'
-    c.server.sendall(b'and a-marker-to-drop')
+    drops_the_marker(c.server, c.client)
     drop = d.wait_events('drop')[0]
     assert drop['alert']['signature_id'] == 7 and drop['dest_ip' if drop['src_port'] == 9000 else 'src_ip'] == '10.9.0.1'
-    c.client.settimeout(1)
-    with pytest.raises(TimeoutError):
-        c.client.recv(100)
 
 
 @pytest.mark.lab(fail_open=True)
 def test_both_directions_at_once(lab):
     """Both ends send without a pause while the daemon stands still again and again."""
-    d = lab.ipsd(DROP, fail='open', heartbeat=20)
+    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=20)
     c = Connection(lab)
     data = random.Random(6).randbytes(24 * MB)
     up = random.Random(7).randbytes(24 * MB)
@@ -124,14 +135,14 @@ def test_both_directions_at_once(lab):
     assert digest.hexdigest() == hashlib.sha256(up).hexdigest()
     s = d.stats()
     assert s['flow.taken_up_again'] >= 1 and s['steer.fail_open'] > 0, s
-    c.client.sendall(b'and a-marker-to-drop')
+    drops_the_marker(c.client, c.server)
     d.wait_events('drop')
 
 
 @pytest.mark.lab(fail_open=True, queues=2)
 def test_flows_of_two_workers(lab):
     """Flows that one worker receives and the other owns: what one of them learns of a gap, both know."""
-    d = lab.ipsd(DROP, fail='open', heartbeat=20)
+    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=20)
     many = [Connection(lab, 9000 + i) for i in range(6)]
     data = random.Random(10).randbytes(4 * MB)
     for c in many:
@@ -145,13 +156,13 @@ def test_flows_of_two_workers(lab):
     assert s['steer.fail_open'] > 0 and s['flow.taken_up_again'] >= len(many), s
     assert s['frames.handed_off'] > 0, 'no flow was handed over'
     for c in many:
-        c.server.sendall(b'and a-marker-to-drop')
+        drops_the_marker(c.server, c.client)
     d.wait_events('drop', len(many))
 
 
 @pytest.mark.lab(fail_open=True)
 def test_fail_closed_lets_nothing_cross(lab):
-    d = lab.ipsd(DROP, fail='closed', heartbeat=20)
+    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='closed', heartbeat=20)
     c = Connection(lab)
     data = random.Random(8).randbytes(16 * MB)
     c.begin(data)
@@ -165,7 +176,7 @@ def test_fail_closed_lets_nothing_cross(lab):
 
 @pytest.mark.lab(fail_open=True)
 def test_no_heartbeat_no_fail_policy(lab):
-    d = lab.ipsd(DROP, fail='open', heartbeat=0)
+    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=0)
     c = Connection(lab)
     data = random.Random(9).randbytes(16 * MB)
     c.begin(data)
