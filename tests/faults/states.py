@@ -73,7 +73,8 @@ def daemon_stopped(run):
 
 
 def thread_stopped(run):
-    for i in run.rounds():
+    """Each worker in its turn: frames arrive at the queue of one, and belong to flows of both."""
+    for i in run.rounds(max(2, run.opts.rounds)):
         workers = run.engine.workers()
         n = len(run.engine.starts)
         with run.fault():
