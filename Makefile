@@ -165,7 +165,8 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	@PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name $(*F)_bpf > $@.tmp && mv $@.tmp $@
 
 .PRECIOUS: $(BUILD)/%.bpf.o
-$(BUILD)/ips/io/xdp.o $(BUILD)/ips/io/xdp_pin.o $(BPF_BIN:=.o) $(STEER_LAB): $(BPF_SKEL)
+# whoever includes the skeleton needs it made first; after that the .d files know
+$(LIB_OBJ) $(BPF_BIN:=.o) $(BENCH_BIN:=.o) $(STEER_LAB): | $(BPF_SKEL)
 $(BUILD)/tests/bench/bench_flood.o: $(BUILD)/tests/bench/flood.skel.h
 
 $(LIB): $(LIB_OBJ)

@@ -32,7 +32,8 @@
     X(ETH_P_IP)                                                                                \
     X(ETH_P_IPV6)                                                                              \
     X(ETH_P_8021Q)                                                                             \
-    X(ETH_P_8021AD) X(ETH_P_QINQ1) X(ETH_P_MPLS_UC) X(ETH_P_MPLS_MC) X(ETH_P_PPP_SES)          \
+    X(ETH_P_8021AD)                                                                            \
+    X(ETH_P_QINQ1) X(ETH_P_MPLS_UC) X(ETH_P_MPLS_MC) X(ETH_P_PPP_SES)                          \
         X(0x880b) /* PPP */ X(0x88e7) /* 802.1ah */ X(0x8926) /* VN-Tag */ X(0x894f) /* NSH */ \
         X(ETH_P_TEB)
 

@@ -339,8 +339,13 @@ void print_blocks(const json_t *result)
 
         table_cell(t, "%s", text(row, "side"));
         table_cell(t, "%lld", num(row, "frames"));
-        table_cell(t, timed ? "%lld s" : "", num(row, "left_s"));
-        table_cell(t, timed ? "%lld" : "", num(row, "sid"));
+        if (timed) {
+            table_cell(t, "%lld s", num(row, "left_s"));
+            table_cell(t, "%lld", num(row, "sid"));
+        } else {
+            table_cell(t, "%s", "");
+            table_cell(t, "%s", "");
+        }
     }
     table_print(t, "", stdout);
 }

@@ -67,7 +67,7 @@ struct app_lab {
     struct {
         uint64_t tx, next;
     } goes_on[BUF_N][512]; /* by transaction: several may grow in turn */
-    char logged[65536];   /* EVE's members as text: event object{key=value,...}\n */
+    char logged[65536];    /* EVE's members as text: event object{key=value,...}\n */
     uint32_t logged_len;
 };
 
