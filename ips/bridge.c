@@ -304,7 +304,10 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
     w->limits = &b->limits;
     w->cfg.fail = (enum steer_fail_policy)b->cfg->fail;
     w->cfg.ring_size = b->cfg->ring_size;
-    w->pulse = (struct pulse){.beat = &b->memory.beats[index], .escaped_ns = &b->escaped_ns};
+    w->pulse = (struct pulse){.beat = &b->memory.beats[index],
+                              .beats = b->memory.beats,
+                              .heartbeat_ns = *b->cfg->heartbeat_ms * NS_PER_MS,
+                              .escaped_ns = &b->escaped_ns};
     return w;
 }
 

@@ -352,6 +352,8 @@ static int ops_config_apply(void *arg, const struct config *fresh, struct live *
             enum steer_fail_policy fail = (enum steer_fail_policy)fresh->bridges[i].fail;
 
             __atomic_store_n(&worker->cfg.fail, fail, __ATOMIC_RELAXED);
+            __atomic_store_n(&worker->pulse.heartbeat_ns, *fresh->bridges[i].heartbeat_ms * NS_PER_MS,
+                             __ATOMIC_RELAXED);
             flow_table_note_known(worker->flows, fail == STEER_FAIL_OPEN_KNOWN);
         }
     }

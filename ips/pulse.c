@@ -10,6 +10,9 @@
  * Flows may be another worker's, so the time is the bridge's: all its workers read it once a round. It is said when the
  * count moves, too, because a frame can cross while the program's word is on its way.
  *
+ * Where frames are handed to their flow's owner, another worker meets his silence first: it judges by the same sign, and
+ * counts what it lets cross in the same place.
+ *
  * Worker thread, but for pulse_start(), pulse_hold() and pulse_escaped(). Owns nothing.
  */
 #include "ips/pulse.h"
@@ -87,6 +90,26 @@ void pulse_touch(struct pulse *p, uint64_t now_ns)
 {
     if (p->beat)
         sign(p, now_ns);
+}
+
+bool pulse_lives(const struct pulse *p, uint32_t queue, uint64_t now_ns)
+{
+    uint64_t heartbeat_ns = __atomic_load_n(&p->heartbeat_ns, __ATOMIC_RELAXED), ns = STEER_ASLEEP;
+
+    if (!p->beats || heartbeat_ns == 0)
+        return true;
+    /* who sleeps is woken by the frame: from now on he has time for a sign */
+    if (__atomic_load_n(&p->beats[queue].beat_ns, __ATOMIC_ACQUIRE) == STEER_ASLEEP &&
+        __atomic_compare_exchange_n(&p->beats[queue].beat_ns, &ns, now_ns, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        return true;
+    ns = __atomic_load_n(&p->beats[queue].beat_ns, __ATOMIC_ACQUIRE);
+    return ns == STEER_ASLEEP || (int64_t)(now_ns - ns) <= (int64_t)heartbeat_ns;
+}
+
+void pulse_escape(const struct pulse *p, uint32_t queue)
+{
+    __atomic_fetch_add(&p->beats[queue].escaped, 1, __ATOMIC_ACQ_REL);
 }
 
 void pulse_sleep(struct pulse *p)

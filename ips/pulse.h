@@ -9,11 +9,13 @@
 #include "ips/io/port.h"
 
 struct pulse {
-    struct steer_beat *beat; /* of the worker's queue, in the program's map; NULL: no program looks */
-    uint64_t *escaped_ns;    /* of the bridge: frames crossed unseen until then */
-    uint64_t escaped;        /* frames, when they were last counted */
-    uint32_t queued[2];      /* frames in the RX rings that came before those that crossed unseen */
-    bool gap;                /* there are some, or were in this round */
+    struct steer_beat *beat;  /* of the worker's queue, in the program's map; NULL: no program looks */
+    struct steer_beat *beats; /* of all queues */
+    uint64_t heartbeat_ns;    /* of the bridge; 0: nobody looks. Changes live: atomic */
+    uint64_t *escaped_ns;     /* of the bridge: frames crossed unseen until then */
+    uint64_t escaped;         /* frames, when they were last counted */
+    uint32_t queued[2];       /* frames in the RX rings that came before those that crossed unseen */
+    bool gap;                 /* there are some, or were in this round */
 };
 
 /* Alive, for those who look before the first round. Control thread. */
@@ -32,6 +34,9 @@ static inline unsigned pulse_burst(const struct pulse *p, unsigned in_port)
 void pulse_received(struct pulse *p, unsigned in_port, unsigned n);
 /* In the middle of a round that takes long. */
 void pulse_touch(struct pulse *p, uint64_t now_ns);
+/* Whether another queue's worker gives signs of life, judged as the program does; and that a frame of its crossed unseen. */
+bool pulse_lives(const struct pulse *p, uint32_t queue, uint64_t now_ns);
+void pulse_escape(const struct pulse *p, uint32_t queue);
 /* Around poll: the first frame that comes starts the clock. */
 void pulse_sleep(struct pulse *p);
 void pulse_wake(struct pulse *p);

@@ -61,40 +61,6 @@ static void stamp(struct worker *w, unsigned n)
     }
 }
 
-uint32_t worker_owner_of(const struct worker *w, struct packet *p)
-{
-    struct packet *in = packet_innermost(p);
-
-    /* NICs that hash bring fragments to where the rest of the flow is, and see no further than the outermost addresses. */
-    if (!w->handoff || (w->cfg.rss && p == in && !p->outer))
-        return w->cfg.index;
-    uint32_t hash = flow_hash(in);
-    return hash ? hash % w->cfg.n_workers : w->cfg.index;
-}
-
-/* Sends away the frames that other workers own; closes the gaps; returns how many stay. */
-unsigned worker_hand_off(struct worker *w, unsigned n)
-{
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        struct packet *p = &w->pkts[i];
-        uint32_t owner = worker_owner_of(w, p);
-
-        if (owner == w->cfg.index) {
-            if (kept != i)
-                packet_move(&w->pkts[kept], p);
-            kept++;
-        } else if (handoff_send(w->handoff, w->cfg.index, owner, p)) {
-            counter_add(&w->counters, CTR_HANDED_OFF, 1);
-        } else {
-            counter_drop(&w->counters, DROP_HANDOFF_FULL);
-            port_free_burst(w->port[p->in_port], &p, 1);
-        }
-    }
-    return kept;
-}
-
 /* What the configuration says of frames that cannot be inspected, before anything else looks at them. */
 void worker_apply_decode_policy(struct worker *w, struct packet *pkts, unsigned n)
 {

@@ -3,18 +3,21 @@
 #define SLUICE_WORKER_PARTS_H
 /*
  * Between the files of the spine, in the worker's thread:
- *   worker.c       the burst loop
- *   worker_load.c  what a worker does when it has more to do than it can, and what it notices of its own slowness
+ *   worker.c          the burst loop
+ *   worker_handoff.c  frames that another worker owns
+ *   worker_load.c     what a worker does when it has more to do than it can, and what it notices of its own slowness
  */
 #include "ips/worker.h"
 
 /* --- worker.c --- */
 /* Up to max frames into w->pkts, counted and stamped, not decoded. */
 unsigned worker_receive(struct worker *w, unsigned in_port, unsigned max);
-/* Decoded frames that another worker owns go there; how many stay. */
-unsigned worker_hand_off(struct worker *w, unsigned n);
 void worker_apply_decode_policy(struct worker *w, struct packet *pkts, unsigned n);
 void worker_leave(struct worker *w, struct packet *frames, unsigned n);
+
+/* --- worker_handoff.c --- */
+/* Decoded frames that another worker owns go there; how many stay, with the gaps closed. */
+unsigned worker_hand_off(struct worker *w, unsigned n);
 
 /* --- worker_load.c --- */
 /* A round begins; only for a worker with w->limits. */

@@ -19,6 +19,8 @@
     X(CTR_TX_FRAMES, "frames.tx", "frames handed to a TX ring towards the other interface")                  \
     X(CTR_TX_BYTES, "frames.tx_bytes", "bytes of the frames handed to a TX ring")                            \
     X(CTR_HANDED_OFF, "frames.handed_off", "frames whose descriptor went to the flow's owner")               \
+    X(CTR_OWNER_SILENT, "frames.owner_silent",                                                               \
+      "frames forwarded uninspected: their flow's owner gave no sign of life")                               \
     X(CTR_INJECTED, "frames.injected", "frames made by the engine: RST and ICMP unreachable")                \
     X(CTR_INJECT_FAILED, "frames.inject_failed", "RST or ICMP frames not sent: no free frame or TX full")    \
     X(CTR_TX_KICKS, "io.tx_kicks", "system calls that asked the kernel to transmit")                         \
@@ -193,6 +195,8 @@
     X(DROP_TX_FULL, "tx ring full", "the TX ring stayed full after one kick")                              \
     X(DROP_LINK_DOWN, "link down", "the interface it was to leave by has no link, or is gone")             \
     X(DROP_HANDOFF_FULL, "handoff ring full", "the flow owner's handoff ring was full")                    \
+    X(DROP_OWNER_SILENT, "owner silent",                                                                   \
+      "the flow's worker gave no sign of life, and the fail policy is to drop")                            \
     X(DROP_OVERLOAD, "overload",                                                                           \
       "the worker was overloaded, and the fail policy or overload.policy is to drop")                      \
     X(DROP_SHUTDOWN, "shutdown", "the frame was in hand when the worker stopped")

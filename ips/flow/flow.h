@@ -179,6 +179,8 @@ void flow_remember(struct flow_table *t, const struct packet *p, const struct fl
                    struct counters *c);
 /* The flow of a packet if there is one (after flow_prefetch_burst(), or without): changes nothing. */
 struct flow *flow_find(struct flow_table *t, struct packet *p);
+/* What the verdict cache says of the packet's flow, which may be another worker's: enum steer_kind, 0 for nothing. */
+uint32_t flow_cached_kind(const struct flow_table *t, const struct packet *p);
 /* A packet of this flow alone went on unseen: likewise, with its next packet. */
 static inline void flow_hole(struct flow *f, uint64_t now_ns)
 {

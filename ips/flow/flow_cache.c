@@ -206,6 +206,22 @@ void flow_recall(struct flow_table *t, struct flow *f, const struct packet *p, s
         counter_add(c, CTR_FLOW_RECALLED, 1);
 }
 
+uint32_t flow_cached_kind(const struct flow_table *t, const struct packet *p)
+{
+    struct flowcache_entry e;
+    struct steer_key k;
+    struct flow_key as;
+
+    if (!t->cache || !flow_key_of(p, &as))
+        return 0;
+    const struct flow f = {.addr = {as.addr[0], as.addr[1]},
+                           .port = {as.port[0], as.port[1]},
+                           .vlans = as.vlans,
+                           .proto = as.proto,
+                           .ip_version = as.ip_version};
+    return key_of(&f, &k) && flowcache_get(t->cache, &k, p->now_ns, &e) ? e.verdict.kind : 0;
+}
+
 void flow_changed(struct flow_table *t, struct flow *f, uint64_t now_ns, struct counters *c)
 {
     struct flowcache_entry e;

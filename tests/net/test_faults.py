@@ -19,7 +19,7 @@ RATE = int(5000 / SLOW)
 HEARTBEATS = 10  # lost by one fault at most; asked on an idle machine is one
 OPTIONS = rows.Options(rate=RATE, rounds=1, calm_s=1, reload_s=3, overload_s=2, upgrades=3, flaps=1, heavy=1)
 CASES = [('nothing', 'closed'), ('kill -9', 'open'), ('kill -9', 'closed'), ('kill -9', 'open-known'), ('daemon stopped 0.5 s', 'open'),
-         ('daemon stopped 0.5 s', 'closed'), ('one thread stopped 0.5 s', 'closed'), ('endless loop in a rule', 'open'),
+         ('daemon stopped 0.5 s', 'closed'), ('one thread stopped 0.5 s', 'open'), ('one thread stopped 0.5 s', 'closed'), ('endless loop in a rule', 'open'),
          ('upgrades', 'open'), ('upgrades', 'closed'), ('carrier flaps', 'closed'), ('stop and start', 'open')]
 UNHURT = 'nothing', 'upgrades'
 

@@ -133,6 +133,30 @@ static void nobody_looks(void **state)
     assert_int_equal(pulse_escaped(&bench.pulse), 0);
 }
 
+/* Another queue's worker is judged as the program judges it. */
+static void the_others(void **state)
+{
+    struct steer_beat beats[2] = {{.beat_ns = 0}, {.beat_ns = 0}};
+    struct pulse p = {.beat = &beats[0], .beats = beats, .heartbeat_ns = 20};
+
+    assert_false(pulse_lives(&p, 1, 1000)); /* never a sign */
+    beats[1].beat_ns = 1000;
+    assert_true(pulse_lives(&p, 1, 1020));
+    assert_false(pulse_lives(&p, 1, 1021));
+    beats[1].beat_ns = 5000; /* held by one who hands over */
+    assert_true(pulse_lives(&p, 1, 1021));
+    beats[1].beat_ns = STEER_ASLEEP; /* the first frame starts the clock */
+    assert_true(pulse_lives(&p, 1, 2000));
+    assert_true(beats[1].beat_ns == 2000);
+    assert_true(pulse_lives(&p, 1, 2020));
+    assert_false(pulse_lives(&p, 1, 2021));
+    p.heartbeat_ns = 0;
+    assert_true(pulse_lives(&p, 1, 9999));
+    pulse_escape(&p, 1);
+    assert_int_equal(beats[1].escaped, 1);
+    assert_int_equal(beats[0].escaped, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +166,7 @@ int main(void)
         cmocka_unit_test_setup(a_gap_in_a_gap, setup),
         cmocka_unit_test_setup(all_workers_hear_it, setup),
         cmocka_unit_test_setup(nobody_looks, setup),
+        cmocka_unit_test(the_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
