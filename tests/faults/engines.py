@@ -164,7 +164,8 @@ class Sluice(Service):
         self.s.setblocking(False)
         lab.sockets.append(self.s)
         self.n_ready = 0
-        self.options = dict(rules=rules, config=config or {}, fail=policy, shutdown='fail', heartbeat=heartbeat_ms, **bridge)
+        config = {'overload': {'policy': 'auto'}, **(config or {})}  # as shipped, not as tests of other things have it
+        self.options = dict(rules=rules, config=config, fail=policy, shutdown='fail', heartbeat=heartbeat_ms, **bridge)
         self.d = None
 
     def start_process(self):

@@ -460,8 +460,10 @@ class Ipsd:
         bridges = bridges or [{'name': 'br0', 'interfaces': ['in0', 'in1']}]
         # shutdown: what a test leaves attached is another test's surprise; tests of the other ends say so
         # heartbeat: on a slow machine a worker may not run for a while, and only tests of that want to see it
+        # overload: what one slow machine can do is too much for another; tests of shedding ask for it
         self.config = merged({'bridges': [merged(merged({'shutdown': 'detach', 'heartbeat': 2000}, b), bridge_keys) for b in bridges],
                               'pin_dir': str(lab.pins),
+                              'overload': {'policy': 'off'},
                               'rules': {'files': [str(self.rules)]},
                               'log': {'dir': str(self.dir / 'log')},
                               'control': {'socket': str(self.socket)}}, config or {})

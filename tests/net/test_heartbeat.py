@@ -17,8 +17,6 @@ pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no worke
 
 MB = 1 << 20
 DROP = 'drop tcp any any -> any any (msg:"marker"; flow:established; content:"a-marker-to-drop"; sid:7;)\n'
-# what these tests send is more than a busy machine's worker gets done, and is not to be waved through for that
-SHED_NOTHING = {'overload': {'policy': 'off'}}
 
 
 class Connection:
@@ -82,7 +80,7 @@ def stand_still(d, seconds):
 @pytest.mark.lab(fail_open=True)
 def test_a_transfer_goes_on_over_a_worker_that_stands_still(lab):
     """The transfer completes while and after the daemon stands still, twice, and the drop rule still holds for it."""
-    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=20)
+    d = lab.ipsd(DROP, fail='open', heartbeat=20)
     c = Connection(lab)
     data = random.Random(5).randbytes(32 * MB)
     c.begin(data)
@@ -108,7 +106,7 @@ def test_a_transfer_goes_on_over_a_worker_that_stands_still(lab):
 @pytest.mark.lab(fail_open=True)
 def test_both_directions_at_once(lab):
     """Both ends send without a pause while the daemon stands still again and again."""
-    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=20)
+    d = lab.ipsd(DROP, fail='open', heartbeat=20)
     c = Connection(lab)
     data = random.Random(6).randbytes(24 * MB)
     up = random.Random(7).randbytes(24 * MB)
@@ -142,7 +140,7 @@ def test_both_directions_at_once(lab):
 @pytest.mark.lab(fail_open=True, queues=2)
 def test_flows_of_two_workers(lab):
     """Flows that one worker receives and the other owns: what one of them learns of a gap, both know."""
-    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=20)
+    d = lab.ipsd(DROP, fail='open', heartbeat=20)
     many = [Connection(lab, 9000 + i) for i in range(6)]
     data = random.Random(10).randbytes(4 * MB)
     for c in many:
@@ -162,7 +160,7 @@ def test_flows_of_two_workers(lab):
 
 @pytest.mark.lab(fail_open=True)
 def test_fail_closed_lets_nothing_cross(lab):
-    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='closed', heartbeat=20)
+    d = lab.ipsd(DROP, fail='closed', heartbeat=20)
     c = Connection(lab)
     data = random.Random(8).randbytes(16 * MB)
     c.begin(data)
@@ -176,7 +174,7 @@ def test_fail_closed_lets_nothing_cross(lab):
 
 @pytest.mark.lab(fail_open=True)
 def test_no_heartbeat_no_fail_policy(lab):
-    d = lab.ipsd(DROP, config=SHED_NOTHING, fail='open', heartbeat=0)
+    d = lab.ipsd(DROP, fail='open', heartbeat=0)
     c = Connection(lab)
     data = random.Random(9).randbytes(16 * MB)
     c.begin(data)

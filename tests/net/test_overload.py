@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from lab import CLIENT4, FAULTS, SERVER4, SLOW, STANDIN, wait_until
+from lab import CLIENT4, FAULTS, SERVER4, SLOW, STANDIN, merged, wait_until
 
 pytestmark = [pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no daemon'),
               pytest.mark.lab(fail_open=True)]  # flows that pass do so in the kernel
@@ -74,6 +74,11 @@ def flood(lab, seconds, *words, ports=50, rate=RATE):
     return sent, got['words'], got['delays']
 
 
+def shedding(lab, rules, config=None, **kw):
+    """A daemon whose rules can be made slow, and that sheds as it is shipped."""
+    return lab.ipsd(rules, program=FAULTS, config=merged({'overload': {'policy': 'auto'}}, config or {}), **kw)
+
+
 def overloads(d):
     return [e['engine'] for e in d.events('engine') if e['engine']['event'] == 'overload']
 
@@ -90,7 +95,7 @@ def slow_rule(action, us):
 
 
 def test_the_costliest_rule_is_left_out_and_comes_back(lab):
-    d = lab.ipsd(slow_rule('alert', 400) + 'drop udp any any -> any 9 (msg:"cheap"; content:"forbidden"; sid:11;)', program=FAULTS)
+    d = shedding(lab, slow_rule('alert', 400) + 'drop udp any any -> any 9 (msg:"cheap"; content:"forbidden"; sid:11;)')
     sent, words, delays = flood(lab, 4, 'slow', 'forbidden')
     s = d.stats()
     assert s['overload.rules_skipped'] > 0 and s['overload.step'] < 3
@@ -103,7 +108,7 @@ def test_the_costliest_rule_is_left_out_and_comes_back(lab):
 
 def test_open_forwards_what_is_too_much_and_nobody_waits(lab):
     # pass rules are never left out, so there is no step but the last that helps
-    d = lab.ipsd(slow_rule('pass', 400) + 'drop udp any any -> any 9 (msg:"cheap"; content:"forbidden"; sid:11;)', program=FAULTS)
+    d = shedding(lab, slow_rule('pass', 400) + 'drop udp any any -> any 9 (msg:"cheap"; content:"forbidden"; sid:11;)')
     sent, words, delays = flood(lab, 5, 'slow')
     s = d.stats()
     assert s['overload.forwarded'] > 1000, s
@@ -119,7 +124,7 @@ def test_a_transfer_survives_being_shed(lab):
     """Segments of it cross uninspected, and what comes behind them is no impossible TCP."""
     content = os.urandom(4 << 20)
     lab.web_server({'big': content})
-    d = lab.ipsd(slow_rule('pass', 400), program=FAULTS)
+    d = shedding(lab, slow_rule('pass', 400))
     out = lab.dir / 'got'
     curl = lab.client.start(['curl', '-sS', '--noproxy', '*', '--limit-rate', '1M', '-o', out, f'http://{SERVER4}/big'])
     flood(lab, 4, 'slow')
@@ -130,7 +135,7 @@ def test_a_transfer_survives_being_shed(lab):
 
 
 def test_closed_drops_what_is_too_much_and_nothing_crosses_uninspected(lab):
-    d = lab.ipsd(slow_rule('alert', 400) + 'drop udp any any -> any 9 (msg:"cheap"; content:"forbidden"; sid:11;)', program=FAULTS,
+    d = shedding(lab, slow_rule('alert', 400) + 'drop udp any any -> any 9 (msg:"cheap"; content:"forbidden"; sid:11;)',
                  fail='closed')
     sent, words, delays = flood(lab, 4, 'slow', 'slow', 'slow forbidden', ports=51)
     s = d.stats()
@@ -143,7 +148,7 @@ def test_closed_drops_what_is_too_much_and_nothing_crosses_uninspected(lab):
 
 def test_open_keeps_dropped_flows_dropped(lab):
     """What a flow was dropped for before holds while nothing is inspected."""
-    d = lab.ipsd(slow_rule('pass', 400) + 'drop udp any 20000 -> any 9 (msg:"flow"; sid:12;)', program=FAULTS,
+    d = shedding(lab, slow_rule('pass', 400) + 'drop udp any 20000 -> any 9 (msg:"flow"; sid:12;)',
                  flow_cache='off')  # the kernel would not even ask
     # one of two flows is dropped with its first datagram
     sent, words, delays = flood(lab, 4, 'slow bad', 'slow good', ports=2)
@@ -154,7 +159,7 @@ def test_open_keeps_dropped_flows_dropped(lab):
 
 
 def test_an_elephant_passes_when_it_was_inspected_far_enough(lab):
-    d = lab.ipsd(slow_rule('pass', 400), program=FAULTS, config={'overload': {'elephant_depth': 100000}})
+    d = shedding(lab, slow_rule('pass', 400), config={'overload': {'elephant_depth': 100000}})
     sent, words, delays = flood(lab, 4, 'slow' + 'x' * 400, ports=1)
     s = d.stats()
     assert s['overload.bypassed_flows'] == 1
@@ -163,7 +168,7 @@ def test_an_elephant_passes_when_it_was_inspected_far_enough(lab):
 
 
 def test_off_sheds_nothing(lab):
-    d = lab.ipsd(slow_rule('pass', 400), program=FAULTS, set=['overload.policy=off'])
+    d = shedding(lab, slow_rule('pass', 400), set=['overload.policy=off'])
     flood(lab, 2, 'slow')
     s = d.stats()
     assert s['overload.forwarded'] == s['drop.overload'] == 0 and not overloads(d)
@@ -172,7 +177,7 @@ def test_off_sheds_nothing(lab):
 
 def test_the_policy_changes_while_it_runs(lab):
     """From off, and a bridge that fails open, to one that must drop: not a frame is forwarded uninspected."""
-    d = lab.ipsd(slow_rule('pass', 400), program=FAULTS, config={'overload': {'policy': 'off'}})
+    d = shedding(lab, slow_rule('pass', 400), config={'overload': {'policy': 'off'}})
     c = json.loads(d.yaml.read_text())
     c['overload'] = {'policy': 'auto', 'high': 40}
     c['bridges'][0]['fail'] = 'closed'
@@ -186,7 +191,7 @@ def test_the_policy_changes_while_it_runs(lab):
 
 
 def test_a_slow_packet_is_named(lab):
-    d = lab.ipsd(slow_rule('alert', 30000), program=FAULTS)
+    d = shedding(lab, slow_rule('alert', 30000))
     flood(lab, 1, 'slow', rate=20, ports=1)
     e = wait_until(lambda: [e['engine'] for e in d.events('engine') if e['engine']['event'] == 'packet_slow'], 'packet_slow')
     assert (e[0]['gid'], e[0]['sid'], e[0]['dest_port']) == (1, SLOW_SID + 30000, 9) and e[0]['us'] >= 30000
