@@ -88,7 +88,7 @@ static void choose_rules(struct worker *w, uint32_t step_before)
         if (w->now_ns - w->costs_ns < COSTS_EVERY_NS)
             return;
         w->costs_ns = w->now_ns;
-        detect_leave_out(w->detect, rs);
+        detect_leave_out(w->detect, rs, fail_policy(w) == STEER_FAIL_OPEN_KNOWN);
     } else if (step_before >= OVERLOAD_RULES) {
         detect_leave_none_out(w->detect, rs);
     }

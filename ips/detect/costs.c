@@ -5,7 +5,7 @@
  * Of the packets that the meter is on for, every try of a rule is timed and added to the rule's row, which belongs to the
  * ruleset's part of this worker; the rows are halved now and then, so that they tell of the last while. When a worker
  * is overloaded, the rules that together make up half of it are left out: those that only alert first, then those that
- * drop or remember something for others; a pass rule never, since without it others would drop. At most COSTLY_MAX
+ * drop or remember something for others, unless what is new must not cross unseen (open-known); a pass rule never, since without it others would drop. At most COSTLY_MAX
  * of them, found in one pass over the rows. If that is not enough there is the next step of overload; all come back together.
  *
  * Worker thread; the names of what is left out are for any.
@@ -64,7 +64,7 @@ static void leave_out(struct detect *d, const struct ruleset *rs, uint32_t rule)
     __atomic_store_n(&d->costly.n, n + 1, __ATOMIC_RELEASE);
 }
 
-void detect_leave_out(struct detect *d, const struct ruleset *rs)
+void detect_leave_out(struct detect *d, const struct ruleset *rs, bool only_alerts)
 {
     const uint32_t *spent = rs ? rs->workers[d->worker].spent_ns : NULL;
     struct costly alert = {.n = 0}, other = {.n = 0};
@@ -78,8 +78,12 @@ void detect_leave_out(struct detect *d, const struct ruleset *rs)
         const struct rule *r = &rs->rules[i];
 
         total += spent[i];
-        if (spent[i] > 0 && r->action != ACTION_PASS)
-            put(r->action == ACTION_ALERT && r->n_post == 0 ? &alert : &other, spent, i);
+        if (spent[i] == 0 || r->action == ACTION_PASS)
+            continue;
+        if (r->action == ACTION_ALERT && r->n_post == 0)
+            put(&alert, spent, i);
+        else if (!only_alerts)
+            put(&other, spent, i);
     }
     for (uint32_t i = 0; i < alert.n && out < total / 2; i++) {
         out += spent[alert.rule[i]];

@@ -56,7 +56,7 @@ static void the_costliest_half_goes(void **state)
 {
     (void)state;
     spend(100, 300, 50, 10, 10, 10);
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     assert_string_equal(left_out(), "2 ");
     datagram("one two three");
     assert_int_equal(lane.alerts, 2);
@@ -66,13 +66,13 @@ static void the_costliest_half_goes(void **state)
     assert_int_equal(lane.c.v[CTR_OVERLOAD_RULES], 1);
 
     spend(1000, 0, 0, 0, 0, 0); /* once is enough, until all came back */
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     assert_string_equal(left_out(), "2 ");
     detect_leave_none_out(lane.det, lane.rs);
     assert_string_equal(left_out(), "");
     datagram("one two three");
     assert_int_equal(lane.alerts, 7);
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     assert_string_equal(left_out(), "1 ");
 }
 
@@ -81,14 +81,18 @@ static void what_drops_goes_last(void **state)
 {
     (void)state;
     spend(30, 20, 10, 40, 60, 0);
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     assert_string_equal(left_out(), "1 2 3 5 ");
     detect_leave_none_out(lane.det, lane.rs);
     spend(0, 0, 0, 40, 30, 500);
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     assert_string_equal(left_out(), "4 5 ");
     assert_true(datagram("four"));
     assert_true(datagram("six"));
+    detect_leave_none_out(lane.det, lane.rs);
+    spend(20, 0, 0, 40, 30, 500);
+    detect_leave_out(lane.det, lane.rs, true);
+    assert_string_equal(left_out(), "1 ");
     detect_leave_none_out(lane.det, lane.rs);
     assert_false(datagram("four"));
 }
@@ -96,9 +100,9 @@ static void what_drops_goes_last(void **state)
 static void nothing_is_known(void **state)
 {
     (void)state;
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     assert_string_equal(left_out(), "");
-    detect_leave_out(lane.det, NULL);
+    detect_leave_out(lane.det, NULL, false);
     detect_leave_none_out(lane.det, NULL);
     datagram("one two");
     assert_int_equal(lane.alerts, 2);
@@ -111,7 +115,7 @@ static void after_a_reload(void **state)
 
     (void)state;
     spend(100, 0, 0, 0, 0, 0);
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     datagram("one");
     assert_int_equal(lane.alerts, 0);
     lane.rs = rules_lab_load(rules, DIALECT_SURICATA);
@@ -120,7 +124,7 @@ static void after_a_reload(void **state)
     datagram("one");
     assert_int_equal(lane.alerts, 1);
     spend(0, 0, 7, 0, 0, 0);
-    detect_leave_out(lane.det, lane.rs);
+    detect_leave_out(lane.det, lane.rs, false);
     assert_string_equal(left_out(), "3 ");
 }
 
