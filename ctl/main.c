@@ -261,7 +261,8 @@ static const struct command {
     [CMD_SHUTDOWN].print = print_stopping,
 };
 
-#define EXIT_USAGE 2 /* proto.h: a bad request */
+#define EXIT_USAGE 2  /* proto.h: a bad request */
+#define LEFT_WIDTH 44 /* of the list of commands */
 
 static void print_usage(FILE *out, const struct command *only)
 {
@@ -272,10 +273,13 @@ static void print_usage(FILE *out, const struct command *only)
     }
     fputs("usage: ipsctl [--socket PATH] [--json] COMMAND [ARGUMENTS]\n\n", out);
     for (int i = 0; i < CMD_N; i++) {
-        char left[80];
+        char left[120];
+        int n = snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
 
-        snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
-        fprintf(out, "  %-44s %s\n", left, commands[i].help);
+        fprintf(out, "  %-*s", LEFT_WIDTH, left);
+        if (n > LEFT_WIDTH) /* the help has a line of its own */
+            fprintf(out, "\n  %*s", LEFT_WIDTH, "");
+        fprintf(out, " %s\n", commands[i].help);
     }
     fputs("\n  --socket PATH  the daemon's control.socket (default " PROTO_SOCKET_DEFAULT ")\n"
           "  --json         print JSON instead of tables\n"
