@@ -27,15 +27,22 @@
 /* The coarse clock is late by a tick at most, and no tick is longer (HZ=100). */
 #define TICK_NS 10000000ull
 
-/* Ethertypes that workers look behind and may find IP there, which this program does not see. */
-#define LEADS_TO_IP(X)                                                                         \
-    X(ETH_P_IP)                                                                                \
-    X(ETH_P_IPV6)                                                                              \
-    X(ETH_P_8021Q)                                                                             \
-    X(ETH_P_8021AD)                                                                            \
-    X(ETH_P_QINQ1) X(ETH_P_MPLS_UC) X(ETH_P_MPLS_MC) X(ETH_P_PPP_SES)                          \
-        X(0x880b) /* PPP */ X(0x88e7) /* 802.1ah */ X(0x8926) /* VN-Tag */ X(0x894f) /* NSH */ \
-        X(ETH_P_TEB)
+/* Ethertypes that workers look behind and may find IP there, which this program does not see. Those without a name: PPP,
+ * 802.1ah, VN-Tag, NSH. */
+#define LEADS_TO_IP(X) \
+    X(ETH_P_IP)        \
+    X(ETH_P_IPV6)      \
+    X(ETH_P_8021Q)     \
+    X(ETH_P_8021AD)    \
+    X(ETH_P_QINQ1)     \
+    X(ETH_P_MPLS_UC)   \
+    X(ETH_P_MPLS_MC)   \
+    X(ETH_P_PPP_SES)   \
+    X(0x880b)          \
+    X(0x88e7)          \
+    X(0x8926)          \
+    X(0x894f)          \
+    X(ETH_P_TEB)
 
 static __always_inline int leave(__u32 port, enum steer_counter counter, enum xdp_action action)
 {

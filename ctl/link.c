@@ -63,7 +63,7 @@ static json_t *exits_json(const struct pins_state *s)
 
     for (unsigned i = 0; i < STEER_CTR_N; i++)
         json_object_set_new(o, pins_counter_name(i),
-                            json_integer((json_int_t)(s->exits[0][i] + s->exits[1][i])));
+                            json_integer((json_int_t)s->exits[0][i] + (json_int_t)s->exits[1][i]));
     return o;
 }
 

@@ -60,7 +60,10 @@ static void print_ports(const json_t *ports)
     {
         if (json_array_size(json_object_get(port, "queues")) == 0)
             print_queue(t, port, NULL);
-        json_array_foreach(json_object_get(port, "queues"), j, queue) print_queue(t, port, queue);
+        json_array_foreach(json_object_get(port, "queues"), j, queue)
+        {
+            print_queue(t, port, queue);
+        }
     }
     table_print(t, "  ", stdout);
 }

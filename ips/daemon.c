@@ -376,7 +376,7 @@ static int load_live(struct ipsd *d, struct err *e)
         err_remedy(e, "correct them; nothing was attached");
     }
     err_list_fini(&errs);
-    if (rc == 0 && d->live->lists[XDP_LIST_BLOCK].n + d->live->lists[XDP_LIST_ALLOW].n > 0)
+    if (d->live && d->live->lists[XDP_LIST_BLOCK].n + d->live->lists[XDP_LIST_ALLOW].n > 0)
         log_notice("guard", "%zu prefixes on the configuration's block list, %zu on its allow list",
                    d->live->lists[XDP_LIST_BLOCK].n, d->live->lists[XDP_LIST_ALLOW].n);
     return rc;

@@ -270,6 +270,6 @@ int handover_state_read(const void *state, size_t bytes, uint32_t n_frames, uint
         return err_set(e, -EPROTO, "the state of the frames that was handed over contradicts itself");
     if (r.n_seen + with_kernel != n_frames)
         return err_set(e, -EPROTO, "%llu frames were handed over, and the bridge has %u",
-                       (unsigned long long)(r.n_seen + with_kernel), n_frames);
+                       (unsigned long long)r.n_seen + with_kernel, n_frames);
     return 0;
 }

@@ -164,9 +164,9 @@ int policy_line_block(struct policy_line *l, struct span text, struct err *e)
     uint8_t who = RULE_BLOCK_NOBODY;
 
     text_split(&rest, ' ', &side);
-    for (uint8_t i = RULE_BLOCK_SRC; i < N_OF(block_sides); i++)
+    for (size_t i = RULE_BLOCK_SRC; i < N_OF(block_sides); i++)
         if (span_eq_str(side, block_sides[i]))
-            who = i;
+            who = (uint8_t)i;
     if (who == RULE_BLOCK_NOBODY || !read_time(text_trim(rest), &l->report.block_s)) {
         err_set(e, -EINVAL, "block cannot be '%.*s'", (int)(text.len < 60 ? text.len : 60),
                 (const char *)text.p);

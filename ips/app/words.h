@@ -27,7 +27,7 @@ static inline bool word_begins(struct span s, const char *with)
 {
     uint32_t i = 0;
 
-    while (with[i] != '\0' && i < s.len && word_lower(s.p[i]) == word_lower((uint8_t)with[i]))
+    while (i < s.len && with[i] != '\0' && word_lower(s.p[i]) == word_lower((uint8_t)with[i]))
         i++;
     return with[i] == '\0';
 }
@@ -42,7 +42,7 @@ static inline bool word_may_begin(struct span s, const char *with)
 {
     uint32_t i = 0;
 
-    while (with[i] != '\0' && i < s.len) {
+    while (i < s.len && with[i] != '\0') {
         if (word_lower(s.p[i]) != word_lower((uint8_t)with[i]))
             return false;
         i++;

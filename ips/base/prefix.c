@@ -90,9 +90,9 @@ int prefix_parse(const char *text, struct prefix *p, struct err *e)
 
 bool prefix_side_read(const char *word, uint8_t *side)
 {
-    for (uint8_t i = PREFIX_SRC; i < N_SIDES; i++)
+    for (size_t i = PREFIX_SRC; i < N_SIDES; i++)
         if (strcmp(side_names[i], word) == 0) {
-            *side = i;
+            *side = (uint8_t)i;
             return true;
         }
     return false;

@@ -122,7 +122,7 @@ static int add_source(const char *bridge, const struct flowcache_entry *e, uint6
     memcpy(p.addr, e->key.addr[0], sizeof(p.addr));
     return json_array_append_new(
         arg, json_pack("{s:s, s:s, s:I, s:s, s:I, s:I}", "prefix", prefix_format(&p, text), "side", "src",
-                       "frames", (json_int_t)(e->pkts[0] + e->pkts[1]), "bridge", bridge, "left_s",
+                       "frames", (json_int_t)e->pkts[0] + (json_int_t)e->pkts[1], "bridge", bridge, "left_s",
                        (json_int_t)(left_ns / NS_PER_S), "sid", (json_int_t)e->verdict.sid));
 }
 

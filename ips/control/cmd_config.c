@@ -91,7 +91,7 @@ static int refuse(struct command_call *call, const struct config_changes *change
 int cmd_config_reload(struct command_call *call)
 {
     const struct ruleset *now = *call->cfg->ruleset;
-    struct config_changes changes;
+    struct config_changes changes = {.n_of = {0}};
     struct load_job job = {.generation = now != NULL ? ruleset_generation(now) + 1 : 1};
     int code = compare(call, &job.config, &changes);
 

@@ -39,6 +39,7 @@ static int find_bridge(struct command_call *call, struct control_bridge *out)
 
 static int begin(struct command_call *call, struct steering *s)
 {
+    memset(s, 0, sizeof(*s));
     int code = find_bridge(call, &s->bridge);
 
     if (code != PROTO_OK)

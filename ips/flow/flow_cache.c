@@ -256,7 +256,7 @@ void flow_used(struct flow_table *t, struct flow *f, uint64_t now_ns)
 
 void flow_forget(struct flow_table *t, struct flow *f, enum flow_end why)
 {
-    struct flowcache_entry e;
+    struct flowcache_entry e = {.last_ns = 0};
     struct steer_key k;
 
     if (!key_of(f, &k))

@@ -61,7 +61,7 @@ static void give(struct way w, uint64_t tag)
 static void read_info(struct way w, struct flowcache_entry *e)
 {
     struct steer_key_info info;
-    uint64_t words[sizeof(info) / 8];
+    uint64_t words[sizeof(info) / 8] = {0};
     const uint64_t *from = (const uint64_t *)(const void *)w.info;
 
     _Static_assert(sizeof(info) % 8 == 0, "whole words");

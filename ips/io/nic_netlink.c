@@ -40,8 +40,12 @@ static int on_family_attr(const struct nlattr *attr, void *arg)
 
     if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
         nl->family = mnl_attr_get_u16(attr);
-    else if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GROUPS)
-        mnl_attr_for_each_nested(group, attr) take_group(group, nl);
+    if (mnl_attr_get_type(attr) != CTRL_ATTR_MCAST_GROUPS)
+        return MNL_CB_OK;
+    mnl_attr_for_each_nested(group, attr)
+    {
+        take_group(group, nl);
+    }
     return MNL_CB_OK;
 }
 

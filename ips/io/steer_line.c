@@ -261,9 +261,9 @@ static int unknown_word(const char *word, bool last, struct err *e)
 
 static bool read_action(const char *word, struct steer_line *l)
 {
-    for (uint8_t i = 0; i < N_OF(actions); i++)
+    for (size_t i = 0; i < N_OF(actions); i++)
         if (strcmp(actions[i], word) == 0) {
-            l->action = i;
+            l->action = (uint8_t)i;
             return true;
         }
     return false;
@@ -324,7 +324,7 @@ static int check(struct steer_line *l, struct err *e)
 int steer_line_parse(const char *text, const char *const ifname[STEER_PORTS], struct steer_line *l,
                      struct err *e)
 {
-    char copy[STEER_LINE_TEXT_MAX], *rest, *word, *next;
+    char copy[STEER_LINE_TEXT_MAX], *rest, *word, *next = NULL;
     struct reading r = {.l = l, .ifname = ifname, .e = e};
     int rc = 0;
 

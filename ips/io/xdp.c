@@ -430,9 +430,10 @@ void xdp_close(struct xdp *x)
 
 static int attach_port(struct xdp *x, int port, struct err *e)
 {
-    LIBBPF_OPTS(bpf_link_create_opts, opts,
-                .flags = x->mode == XDP_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+    LIBBPF_OPTS(bpf_link_create_opts, opts);
     int code;
+
+    opts.flags = x->mode == XDP_MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 
     if (x->dispatched[port]) {
         if (x->link_taken[port] && !xdp_dispatch_same(x, port))

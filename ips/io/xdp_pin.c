@@ -334,7 +334,7 @@ static void take_links(struct xdp *x)
 bool xdp_pin_same_build(const struct xdp *x, int fd, uint32_t *id)
 {
     struct bpf_prog_info theirs = {0}, ours = {0};
-    uint32_t size = sizeof(ours), ids[2 * MAP_N], map_size = sizeof(struct bpf_map_info);
+    uint32_t size = sizeof(ours), ids[2 * MAP_N] = {0}, map_size = sizeof(struct bpf_map_info);
     struct bpf_map_info config = {0};
     bool same = false;
 
