@@ -20,9 +20,9 @@
 #include <string.h>
 
 #include "bpf/tag.h"
+#include "ips/base/clock.h"
 
 #define CLAIM_TRIES 4 /* that other writers may spoil */
-#define NS_PER_MS   UINT64_C(1000000)
 
 #define LOAD(x)     __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define STORE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
@@ -126,36 +126,36 @@ static bool way_over(struct way w, uint64_t now_ns)
 
 /* --- one key ------------------------------------------------------------------------------------------------------- */
 
-/* The way whose tag this is; STEER_WAYS when there is none. */
-static unsigned find(const struct flowcache *c, uint64_t tag)
+/* The way with this tag; false when there is none. */
+static bool find(const struct flowcache *c, uint64_t tag, struct way *w)
 {
-    const struct steer_bucket *b = &c->buckets[tag & c->mask];
-    unsigned i = 0;
-
-    while (i < STEER_WAYS && __atomic_load_n(&b->way[i].tag, __ATOMIC_SEQ_CST) != tag)
-        i++;
-    return i;
+    for (unsigned i = 0; i < STEER_WAYS; i++) {
+        *w = way_at(c, tag & c->mask, i);
+        if (__atomic_load_n(&w->flow->tag, __ATOMIC_SEQ_CST) == tag)
+            return true;
+    }
+    return false;
 }
 
 bool flowcache_get(const struct flowcache *c, const struct steer_key *k, uint64_t now_ns,
                    struct flowcache_entry *out)
 {
     uint64_t tag = steer_tag(k, c->secret);
-    unsigned i = find(c, tag);
+    struct way w;
 
-    if (i == STEER_WAYS)
+    if (!find(c, tag, &w))
         return false;
-    struct way w = way_at(c, tag & c->mask, i);
     read_entry(w, out);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return LOAD(w.flow->tag) == tag && !entry_over(out, now_ns);
 }
 
-/* The way that gives its place: a free one, one whose time is over, or the one that was idle longest; its tag then. */
-static unsigned victim(const struct flowcache *c, uint64_t bucket, uint64_t now_ns, uint64_t *tag)
+/* The way that gives its place: a free one, one whose time is over, or the one that was idle longest; its tag then. False
+ * when writers have them all. */
+static bool victim(const struct flowcache *c, uint64_t bucket, uint64_t now_ns, struct way *out,
+                   uint64_t *tag)
 {
     uint64_t oldest_ns = UINT64_MAX;
-    unsigned best = STEER_WAYS;
 
     for (unsigned i = 0; i < STEER_WAYS; i++) {
         struct way w = way_at(c, bucket, i);
@@ -167,11 +167,11 @@ static unsigned victim(const struct flowcache *c, uint64_t bucket, uint64_t now_
             last_ns = 0;
         if (last_ns >= oldest_ns)
             continue;
-        best = i;
+        *out = w;
         *tag = t;
         oldest_ns = last_ns;
     }
-    return best;
+    return oldest_ns != UINT64_MAX;
 }
 
 /* Two that put the same key at once have each taken a way: the lower one stays. */
@@ -196,14 +196,11 @@ bool flowcache_put(struct flowcache *c, const struct steer_key *k, const struct 
     uint64_t tag = steer_tag(k, c->secret), had = tag;
 
     for (unsigned tries = 0; tries < CLAIM_TRIES; tries++) {
-        unsigned i = find(c, tag);
+        struct way w;
 
         had = tag;
-        if (i == STEER_WAYS)
-            i = victim(c, tag & c->mask, now_ns, &had);
-        if (i == STEER_WAYS)
+        if (!find(c, tag, &w) && !victim(c, tag & c->mask, now_ns, &w, &had))
             return false;
-        struct way w = way_at(c, tag & c->mask, i);
         if (!claim(w, had))
             continue;
         if (had != tag)
@@ -220,17 +217,21 @@ bool flowcache_put(struct flowcache *c, const struct steer_key *k, const struct 
     return false;
 }
 
+/* Reads the entry and claims it; false when there is none, or it is another's to remove or to write anew. */
+static bool claim_entry(struct flowcache *c, uint64_t tag, struct way *w, struct flowcache_entry *out)
+{
+    if (!find(c, tag, w) || !claim(*w, tag))
+        return false;
+    read_entry(*w, out);
+    return true;
+}
+
 bool flowcache_remove(struct flowcache *c, const struct steer_key *k, struct flowcache_entry *out)
 {
-    uint64_t tag = steer_tag(k, c->secret);
-    unsigned i = find(c, tag);
+    struct way w;
 
-    if (i == STEER_WAYS)
+    if (!claim_entry(c, steer_tag(k, c->secret), &w, out))
         return false;
-    struct way w = way_at(c, tag & c->mask, i);
-    if (!claim(w, tag))
-        return false; /* it is another's to remove, or to write anew */
-    read_entry(w, out);
     give(w, STEER_TAG_FREE);
     return true;
 }
@@ -238,14 +239,10 @@ bool flowcache_remove(struct flowcache *c, const struct steer_key *k, struct flo
 bool flowcache_take_counts(struct flowcache *c, const struct steer_key *k, struct flowcache_entry *out)
 {
     uint64_t tag = steer_tag(k, c->secret);
-    unsigned i = find(c, tag);
+    struct way w;
 
-    if (i == STEER_WAYS)
+    if (!claim_entry(c, tag, &w, out))
         return false;
-    struct way w = way_at(c, tag & c->mask, i);
-    if (!claim(w, tag))
-        return false;
-    read_entry(w, out);
     clear_counts(w);
     give(w, tag);
     return true;
@@ -253,11 +250,10 @@ bool flowcache_take_counts(struct flowcache *c, const struct steer_key *k, struc
 
 void flowcache_touch(struct flowcache *c, const struct steer_key *k, uint64_t now_ns)
 {
-    uint64_t tag = steer_tag(k, c->secret);
-    unsigned i = find(c, tag);
+    struct way w;
 
-    if (i < STEER_WAYS)
-        STORE(c->buckets[tag & c->mask].way[i].last_ns, now_ns);
+    if (find(c, steer_tag(k, c->secret), &w))
+        STORE(w.flow->last_ns, now_ns);
 }
 
 /* --- all of it ------------------------------------------------------------------------------------------------------ */
