@@ -242,32 +242,34 @@ static void unmap_memories(struct xdp *x)
         munmap(x->memory.keys, n * STEER_WAYS * sizeof(struct steer_key_info));
 }
 
-int xdp_push_config(struct xdp *x, struct err *e)
+int xdp_push_config(struct xdp *x, const struct steer_config *to, struct err *e)
 {
     uint32_t zero = 0;
 
-    if (bpf_map_update_elem(x->map.config, &zero, &x->config, BPF_ANY) == 0)
-        return 0;
-    return err_sys(e, -errno, "cannot write the steering program's configuration");
+    if (bpf_map_update_elem(x->map.config, &zero, to, BPF_ANY) != 0)
+        return err_sys(e, -errno, "cannot write the steering program's configuration");
+    x->config = *to;
+    return 0;
 }
 
 /* New maps get a secret of their own; of those taken over, what lives as long as they do is kept. */
 static int fill_config(struct xdp *x, const struct xdp_config *cfg, struct err *e)
 {
-    uint32_t zero = 0, flow_buckets = x->config.flow_buckets;
+    struct steer_config to = x->config;
+    uint32_t zero = 0;
 
-    if (x->maps_taken && bpf_map_lookup_elem(x->map.config, &zero, &x->config) != 0)
+    if (x->maps_taken && bpf_map_lookup_elem(x->map.config, &zero, &to) != 0)
         return err_sys(e, -errno, "cannot read the steering program's configuration");
-    if (!x->maps_taken && getrandom(x->config.key, sizeof(x->config.key), 0) != sizeof(x->config.key))
+    if (!x->maps_taken && getrandom(to.key, sizeof(to.key), 0) != sizeof(to.key))
         return err_sys(e, -errno, "cannot draw the verdict cache's secret");
-    x->config.abi = STEER_ABI;
-    x->config.fail_policy = cfg->fail_policy;
-    x->config.heartbeat_ns = cfg->heartbeat_ns;
-    x->config.flow_buckets = flow_buckets;
+    to.abi = STEER_ABI;
+    to.fail_policy = cfg->fail_policy;
+    to.heartbeat_ns = cfg->heartbeat_ns;
+    to.flow_buckets = x->config.flow_buckets;
     for (int port = 0; port < STEER_PORTS; port++)
-        x->config.ifindex[port] = x->ifindex[port];
-    memcpy(x->memory.secret, x->config.key, sizeof(x->memory.secret));
-    return xdp_push_config(x, e);
+        to.ifindex[port] = x->ifindex[port];
+    memcpy(x->memory.secret, to.key, sizeof(x->memory.secret));
+    return xdp_push_config(x, &to, e);
 }
 
 /* Another daemon still serves the bridge: look, and touch nothing. */
@@ -534,31 +536,26 @@ void xdp_memory(const struct xdp *x, struct xdp_memory *out)
 
 int xdp_set_fail_policy(struct xdp *x, enum steer_fail_policy policy, struct err *e)
 {
-    x->config.fail_policy = policy;
-    return xdp_push_config(x, e);
+    struct steer_config to = x->config;
+
+    to.fail_policy = policy;
+    return xdp_push_config(x, &to, e);
 }
 
 int xdp_set_heartbeat(struct xdp *x, uint64_t heartbeat_ns, struct err *e)
 {
-    uint64_t before = x->config.heartbeat_ns;
-    int code;
+    struct steer_config to = x->config;
 
-    x->config.heartbeat_ns = heartbeat_ns;
-    code = before != heartbeat_ns ? xdp_push_config(x, e) : 0;
-    if (code != 0)
-        x->config.heartbeat_ns = before;
-    return code;
+    to.heartbeat_ns = heartbeat_ns;
+    return xdp_push_config(x, &to, e);
 }
 
 int xdp_set_flags(struct xdp *x, uint32_t mask, uint32_t on, struct err *e)
 {
-    uint32_t before = x->config.flags;
+    struct steer_config to = x->config;
 
-    x->config.flags = (before & ~mask) | (on & mask);
-    int code = x->config.flags == before ? 0 : xdp_push_config(x, e);
-    if (code != 0)
-        x->config.flags = before;
-    return code;
+    to.flags = (to.flags & ~mask) | (on & mask);
+    return to.flags == x->config.flags ? 0 : xdp_push_config(x, &to, e);
 }
 
 int xdp_was_read(struct xdp *x, uint32_t port, struct steer_was *out)

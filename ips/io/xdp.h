@@ -112,10 +112,6 @@ int xdp_list_page(struct xdp *x, enum xdp_list list, struct xdp_cursor *c, uint3
                   const struct xdp_visit *visit);
 uint64_t xdp_list_frames(struct xdp *x, enum xdp_list list,
                          const struct prefix *p); /* of one entry on one side */
-/* One, as text. */
-enum xdp_block_side { XDP_BLOCK_SRC = PREFIX_SRC, XDP_BLOCK_DST = PREFIX_DST, XDP_BLOCK_BOTH = PREFIX_BOTH };
-int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e);
-int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e); /* -ENOENT */
 
 /* The guard's switches and limits (xdp_guard.c); an interval of 0 is no limit. */
 struct xdp_guard {

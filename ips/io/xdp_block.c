@@ -63,15 +63,7 @@ static void key_read(const struct key *k, int family, struct prefix *p)
 
 static int push_enabled(struct xdp *x, enum xdp_list list, bool enabled, struct err *e)
 {
-    uint32_t before = x->config.flags;
-
-    x->config.flags = enabled ? before | lists[list].flag : before & ~lists[list].flag;
-    if (x->config.flags == before)
-        return 0;
-    int code = xdp_push_config(x, e);
-    if (code != 0)
-        x->config.flags = before;
-    return code;
+    return xdp_set_flags(x, lists[list].flag, enabled ? lists[list].flag : 0, e);
 }
 
 static bool trie_is_empty(int map)
@@ -206,32 +198,6 @@ int xdp_list_clear(struct xdp *x, enum xdp_list list, size_t max, size_t *n_remo
             }
         }
     return list_is_empty(x, list) ? push_enabled(x, list, false, e) : 0;
-}
-
-/* --- one at a time ---------------------------------------------------------------------------------------- */
-
-int xdp_block_add(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e)
-{
-    struct prefix p;
-    int code = prefix_parse(prefix, &p, e);
-
-    p.sides = (uint8_t)side;
-    return code == 0 ? xdp_list_add(x, XDP_LIST_BLOCK, &p, 1, true, e) : code;
-}
-
-int xdp_block_del(struct xdp *x, const char *prefix, enum xdp_block_side side, struct err *e)
-{
-    struct prefix p;
-    size_t n = 0;
-    int code = prefix_parse(prefix, &p, e);
-
-    p.sides = (uint8_t)side;
-    if (code == 0)
-        code = xdp_list_del(x, XDP_LIST_BLOCK, &p, 1, &n, e);
-    if (code != 0 || n > 0)
-        return code;
-    err_set(e, -ENOENT, "%s is not on the block list", prefix);
-    return err_remedy(e, "`ipsctl block list` shows the prefixes as they must be given"), -ENOENT;
 }
 
 /* --- reading ---------------------------------------------------------------------------------------------- */

@@ -82,20 +82,16 @@ const char *xdp_rate_format(const struct steer_limit *l, char *buf)
 
 int xdp_guard_set(struct xdp *x, const struct xdp_guard *g, struct err *e)
 {
-    struct steer_config before = x->config;
-    int rc;
+    struct steer_config to = x->config;
 
-    x->config.flags &= ~(uint32_t)STEER_DROP_BROKEN;
-    x->config.flags |= g->broken ? STEER_DROP_BROKEN : 0;
+    to.flags &= ~(uint32_t)STEER_DROP_BROKEN;
+    to.flags |= g->broken ? STEER_DROP_BROKEN : 0;
     for (int i = 0; i < STEER_RATE_N; i++) {
-        x->config.limit[i] = g->limit[i];
-        x->config.flags &= ~limit_flags[i];
-        x->config.flags |= g->limit[i].interval_ns > 0 ? limit_flags[i] : 0;
+        to.limit[i] = g->limit[i];
+        to.flags &= ~limit_flags[i];
+        to.flags |= g->limit[i].interval_ns > 0 ? limit_flags[i] : 0;
     }
-    rc = xdp_push_config(x, e);
-    if (rc < 0)
-        x->config = before;
-    return rc;
+    return xdp_push_config(x, &to, e);
 }
 
 void xdp_guard_get(const struct xdp *x, struct xdp_guard *g)

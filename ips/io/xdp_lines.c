@@ -119,8 +119,8 @@ static int write_half(struct xdp *x, uint32_t first, const struct xdp_line *v, u
 int xdp_lines_set(struct xdp *x, struct xdp_line *v, uint32_t n, struct err *e)
 {
     struct xdp_line old[STEER_LINES_MAX];
-    uint32_t n_old, before = x->config.lines;
-    uint32_t first = STEER_LINES_FIRST(before) == 0 ? STEER_LINES_MAX : 0;
+    struct steer_config to = x->config;
+    uint32_t n_old, first = STEER_LINES_FIRST(to.lines) == 0 ? STEER_LINES_MAX : 0;
     int rc;
 
     if (n > STEER_LINES_MAX) {
@@ -136,9 +136,6 @@ int xdp_lines_set(struct xdp *x, struct xdp_line *v, uint32_t n, struct err *e)
     rc = write_half(x, first, v, n, e);
     if (rc < 0)
         return rc;
-    x->config.lines = STEER_LINES(first, n);
-    rc = xdp_push_config(x, e);
-    if (rc < 0)
-        x->config.lines = before;
-    return rc;
+    to.lines = STEER_LINES(first, n);
+    return xdp_push_config(x, &to, e);
 }

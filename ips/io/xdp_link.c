@@ -37,12 +37,14 @@ void xdp_detach_port(struct xdp *x, uint32_t port)
 
 int xdp_replace_port(struct xdp *x, uint32_t port, const char *ifname, uint32_t ifindex, struct err *e)
 {
+    struct steer_config to = x->config;
+
     snprintf(x->ifname[port], sizeof(x->ifname[port]), "%s", ifname);
     if (x->ifindex[port] == ifindex && xdp_port_known(x, port))
         return 0;
     xdp_detach_port(x, port);
-    x->ifindex[port] = x->config.ifindex[port] = ifindex;
+    x->ifindex[port] = to.ifindex[port] = ifindex;
     if (bpf_map_update_elem(x->map.peer, &port, &ifindex, BPF_ANY) != 0)
         return err_sys(e, -errno, "cannot forward frames to %s", ifname);
-    return xdp_push_config(x, e);
+    return xdp_push_config(x, &to, e);
 }

@@ -69,8 +69,8 @@ struct xdp {
     bool crashed;                         /* the one before */
 };
 
-/* Writes x->config to the map. */
-int xdp_push_config(struct xdp *x, struct err *e);
+/* The one way in which x->config changes: the map has it, or both are as before. */
+int xdp_push_config(struct xdp *x, const struct steer_config *to, struct err *e);
 
 /* --- xdp_life.c --- */
 

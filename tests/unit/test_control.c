@@ -396,7 +396,11 @@ static void block_list(void **state)
     assert_int_equal(json_array_size(at(r, "result", "entries")), 1);
     json_decref(r);
     expect(fd, "{\"command\":\"block del\",\"args\":{\"prefix\":\"192.0.2.0/24\"}}", 200);
-    expect(fd, "{\"command\":\"block del\",\"args\":{\"prefix\":\"192.0.2.0/24\"}}", 404);
+    r = ask(fd, "{\"command\":\"block del\",\"args\":{\"prefix\":\"192.0.2.0/24\"}}");
+    assert_int_equal(json_integer_value(json_object_get(r, "code")), 404);
+    assert_string_equal(json_string_value(json_object_get(r, "error")),
+                        "192.0.2.0/24 is not on the block list");
+    json_decref(r);
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"bad\"}}", 400);
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"::1\",\"side\":\"up\"}}", 400);
     expect(fd, "{\"command\":\"block add\",\"args\":{\"prefix\":\"::1\",\"side\":3}}", 400);
