@@ -21,12 +21,12 @@
  * decides by what they say.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
+#include "ips/base/thread.h"
 #include "ips/io/nic_watch.h"
 #include "ips/link.h"
 #include "ips/log/engine.h"
@@ -491,8 +491,6 @@ static void *links_run(void *arg)
 struct links *links_start(struct bridge *bridges, unsigned n, pthread_mutex_t *hands, struct err *e)
 {
     struct links *l = calloc(1, sizeof(*l));
-    sigset_t all, old;
-    int rc;
 
     if (!l) {
         err_set(e, -ENOMEM, "no memory to watch interfaces");
@@ -505,17 +503,9 @@ struct links *links_start(struct bridge *bridges, unsigned n, pthread_mutex_t *h
     l->watch = nic_watch_new(e);
     if (!l->watch)
         goto fail;
-    /* signals are the main thread's business */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     look_at_all(l); /* here, so that whoever asks for the status finds it known */
-    rc = pthread_create(&l->thread, NULL, links_run, l);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc == 0) {
-        pthread_setname_np(l->thread, "link");
+    if (thread_start(&l->thread, "link", links_run, l, e) == 0)
         return l;
-    }
-    err_sys(e, -rc, "cannot start the thread that watches interfaces");
 fail:
     nic_watch_free(l->watch);
     pthread_mutex_destroy(&l->looking);

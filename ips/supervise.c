@@ -29,6 +29,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
+#include "ips/base/thread.h"
 #include "ips/inquiry.h"
 #include "ips/load_events.h"
 #include "ips/log/engine.h"
@@ -277,8 +278,6 @@ static void *run(void *arg)
 
 int supervise_start(uint32_t stall_ms, struct err *e)
 {
-    sigset_t all, old;
-
     if (inquiry_init(e) < 0)
         return e->code;
     sup.stall_ms = stall_ms;
@@ -286,17 +285,11 @@ int supervise_start(uint32_t stall_ms, struct err *e)
     sup.wake_fd = eventfd(0, EFD_CLOEXEC);
     if (sup.wake_fd < 0)
         return err_sys(e, -errno, "cannot make an eventfd for the supervisor");
-    sigfillset(&all); /* signals are the main thread's business */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(&sup.thread, NULL, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc) {
+    int rc = thread_start(&sup.thread, "supervisor", run, NULL, e);
+    if (rc)
         close(sup.wake_fd);
-        return err_sys(e, -rc, "cannot start the supervisor's thread");
-    }
-    pthread_setname_np(sup.thread, "supervisor");
-    sup.runs = true;
-    return 0;
+    sup.runs = rc == 0;
+    return rc;
 }
 
 void supervise_stop(void)

@@ -11,11 +11,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "ips/base/thread.h"
 
 #define LOADER_NICE 19
 
@@ -92,8 +93,6 @@ static void *loader_run(void *arg)
 struct loader *loader_new(const struct config *cfg, uint32_t n_workers, int wake_fd, struct err *e)
 {
     struct loader *l = calloc(1, sizeof(*l));
-    sigset_t all, old;
-    int rc;
 
     if (l == NULL) {
         err_set(e, -ENOMEM, "no memory for the loader");
@@ -104,17 +103,10 @@ struct loader *loader_new(const struct config *cfg, uint32_t n_workers, int wake
     l->wake_fd = wake_fd;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->asked, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&l->thread, NULL, loader_run, l);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0) {
-        err_sys(e, -rc, "cannot start the loader thread");
-        free(l);
-        return NULL;
-    }
-    pthread_setname_np(l->thread, "loader");
-    return l;
+    if (thread_start(&l->thread, "loader", loader_run, l, e) == 0)
+        return l;
+    free(l);
+    return NULL;
 }
 
 void loader_free(struct loader *l)

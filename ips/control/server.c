@@ -16,7 +16,6 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -27,6 +26,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
+#include "ips/base/thread.h"
 #include "ips/control/command.h"
 #include "ips/control/socket.h"
 
@@ -456,22 +456,12 @@ int control_fd(const struct control_server *s)
 
 int control_start(struct control_server *s, uint32_t n_workers, struct err *e)
 {
-    sigset_t all, old;
-    int rc;
-
     s->loader = loader_new(s->cfg.config, n_workers, s->wake_fd, e);
     if (s->loader == NULL)
         return e->code;
-    /* signals are the main thread's business */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&s->thread, NULL, server_run, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0)
-        return err_sys(e, -rc, "cannot start the control thread");
-    pthread_setname_np(s->thread, "control");
-    s->running = true;
-    return 0;
+    int rc = thread_start(&s->thread, "control", server_run, s, e);
+    s->running = rc == 0;
+    return rc;
 }
 
 void control_stop(struct control_server *s)

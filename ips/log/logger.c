@@ -29,6 +29,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/base/log.h"
+#include "ips/base/thread.h"
 #include "ips/log/engine.h"
 #include "ips/log/eve.h"
 #include "ips/log/filestore.h"
@@ -354,20 +355,10 @@ static void *logger_run(void *arg)
 
 int logger_start(struct logger *l, struct err *e)
 {
-    sigset_t all, old;
-    int rc;
-
     l->next_stats_ns = clock_mono_ns() + l->cfg.stats_interval_s * NS_PER_S;
-    /* signals are the main thread's business */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&l->thread, NULL, logger_run, l);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc != 0)
-        return err_sys(e, -rc, "cannot start the logger thread");
-    pthread_setname_np(l->thread, "logger");
-    l->running = true;
-    return 0;
+    int rc = thread_start(&l->thread, "logger", logger_run, l, e);
+    l->running = rc == 0;
+    return rc;
 }
 
 static void logger_wake(struct logger *l)
