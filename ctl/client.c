@@ -134,19 +134,38 @@ json_t *client_ask(struct ctl *c, const char *command, json_t *args, struct err 
     return reply;
 }
 
-int client_no_daemon(const struct ctl *c, const struct err *e)
+void client_print_json(const json_t *o)
+{
+    json_dumpf(o, stdout, JSON_INDENT(2));
+    putchar('\n');
+}
+
+int client_end(int status)
+{
+    if (fflush(stdout) == 0)
+        return status;
+    perror("ipsctl: cannot write the answer");
+    return 1;
+}
+
+int client_failed(const struct ctl *c, const struct err *e, int code)
 {
     char line[900];
 
     if (c->json) {
         json_t *o =
-            json_pack("{s:b, s:i, s:s, s:s}", "ok", 0, "code", 0, "error", e->text, "remedy", e->remedy);
+            json_pack("{s:b, s:i, s:s, s:s}", "ok", 0, "code", code, "error", e->text, "remedy", e->remedy);
 
-        json_dumpf(o, stdout, JSON_INDENT(2));
-        putchar('\n');
+        client_print_json(o);
         json_decref(o);
     }
     fprintf(stderr, "ipsctl: %s\n", err_format(e, line, sizeof(line)));
+    return client_exit_status(code);
+}
+
+int client_no_daemon(const struct ctl *c, const struct err *e)
+{
+    client_failed(c, e, 0);
     return e->code == -EACCES ? client_exit_status(PROTO_DENIED) : PROTO_EXIT_NO_DAEMON;
 }
 
@@ -156,8 +175,7 @@ int client_refused(const struct ctl *c, const json_t *reply)
     const char *what = json_string_value(json_object_get(reply, "error"));
 
     if (c->json) {
-        json_dumpf(reply, stdout, JSON_INDENT(2));
-        putchar('\n');
+        client_print_json(reply);
     } else {
         print_errors(stderr, json_object_get(reply, "errors"));
     }

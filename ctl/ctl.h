@@ -36,13 +36,32 @@ struct ctl {
     int fd; /* the daemon, -1: not connected */
 };
 
+#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Members of a reply; 0 and "" for what is not there, or is something else. */
+static inline long long num(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static inline const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s != NULL ? s : "";
+}
+
 /* --- client.c: replies are new references; NULL means that nobody answered, and e says why. */
 json_t *client_ask(struct ctl *c, const char *command, json_t *args, struct err *e); /* takes args */
 void client_close(struct ctl *c);
 /* Say on stderr (and as JSON) that nobody answered, or that the daemon would not; the exit status. */
 int client_no_daemon(const struct ctl *c, const struct err *e);
+int client_failed(const struct ctl *c, const struct err *e,
+                  int code); /* the same of something else; code: proto.h's */
 int client_refused(const struct ctl *c, const json_t *reply);
 int client_exit_status(int code); /* of a reply's code, by proto.h's table */
+void client_print_json(const json_t *o);
+int client_end(int status); /* the exit status, unless what was printed cannot be written */
 
 /* --- offline.c: commands that are given rule files, in this process; the exit status. */
 int offline_check(struct ctl *c);

@@ -8,20 +8,6 @@
 
 #include "ctl/ctl.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s != NULL ? s : "";
-}
-
-static long long num(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
-
 json_t *args_flows_list(struct ctl *c)
 {
     char *end = "";

@@ -17,21 +17,11 @@ static const char *const fail_words[] = {
 
 static int failed(const struct ctl *c, const struct err *e)
 {
-    char line[900];
-    int code = e->code == -ENOENT                        ? PROTO_NOT_FOUND
-               : e->code == -EBUSY                       ? PROTO_CONFLICT
-               : e->code == -EACCES || e->code == -EPERM ? PROTO_DENIED
-                                                         : PROTO_FAILED;
-
-    if (c->json) {
-        json_t *o =
-            json_pack("{s:b, s:i, s:s, s:s}", "ok", 0, "code", code, "error", e->text, "remedy", e->remedy);
-        json_dumpf(o, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(o);
-    }
-    fprintf(stderr, "ipsctl: %s\n", err_format(e, line, sizeof(line)));
-    return client_exit_status(code);
+    return client_failed(c, e,
+                         e->code == -ENOENT                        ? PROTO_NOT_FOUND
+                         : e->code == -EBUSY                       ? PROTO_CONFLICT
+                         : e->code == -EACCES || e->code == -EPERM ? PROTO_DENIED
+                                                                   : PROTO_FAILED);
 }
 
 static int wrong(const char *usage)
@@ -42,17 +32,9 @@ static int wrong(const char *usage)
 
 static int done(const struct ctl *c, json_t *result, void (*print)(const json_t *))
 {
-    if (c->json) {
-        json_dumpf(result, stdout, JSON_INDENT(2));
-        putchar('\n');
-    } else {
-        print(result);
-    }
+    (c->json ? client_print_json : print)(result);
     json_decref(result);
-    if (fflush(stdout) == 0)
-        return 0;
-    perror("ipsctl: cannot write the answer");
-    return 1;
+    return client_end(0);
 }
 
 /* --- status --- */
@@ -124,22 +106,19 @@ static void print_links(const json_t *result)
 
     json_array_foreach(json_object_get(result, "bridges"), i, b)
     {
-        long long pid = json_integer_value(json_object_get(b, "pid"));
-
-        printf("%s", json_string_value(json_object_get(b, "bridge")));
+        printf("%s", text(b, "bridge"));
         json_array_foreach(json_object_get(b, "ports"), j, port)
         {
-            printf("  %s %s", json_string_value(json_object_get(port, "interface")),
+            printf("  %s %s", text(port, "interface"),
                    json_is_true(json_object_get(port, "attached")) ? "attached" : "NOT ATTACHED");
         }
-        printf("\n  fail %s, bypass %s, ", json_string_value(json_object_get(b, "fail")),
+        printf("\n  fail %s, bypass %s, ", text(b, "fail"),
                json_is_true(json_object_get(b, "bypass")) ? "ON: nothing is inspected" : "off");
         if (json_is_true(json_object_get(b, "daemon")))
-            printf("daemon %lld runs", pid);
+            printf("daemon %lld runs", num(b, "pid"));
         else
             printf("no daemon runs");
-        printf(", %lld starts, %lld crashes\n", (long long)json_integer_value(json_object_get(b, "starts")),
-               (long long)json_integer_value(json_object_get(b, "crashes")));
+        printf(", %lld starts, %lld crashes\n", num(b, "starts"), num(b, "crashes"));
         json_object_foreach(json_object_get(b, "exits"), key, n)
         {
             if (json_integer_value(n) != 0)
@@ -172,7 +151,7 @@ static void print_done(const json_t *result)
 
     json_array_foreach(json_object_get(result, "bridges"), i, b)
     {
-        printf("%s: %s\n", json_string_value(b), json_string_value(json_object_get(result, "done")));
+        printf("%s: %s\n", json_string_value(b), text(result, "done"));
     }
 }
 

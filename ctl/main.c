@@ -478,19 +478,12 @@ static int run(struct ctl *c, const struct command *cmd)
         status = client_refused(c, reply);
     } else if (cmd->rest != NULL && cmd->rest(c, cmd->name, result, &e) < 0) {
         status = client_no_daemon(c, &e);
-    } else if (c->json) {
-        json_dumpf(result, stdout, JSON_INDENT(2));
-        putchar('\n');
     } else {
-        choose_print(c, cmd)(result);
+        (c->json ? client_print_json : choose_print(c, cmd))(result);
     }
     json_decref(reply);
     client_close(c);
-    if (fflush(stdout) != 0) {
-        perror("ipsctl: cannot write the answer");
-        return 1;
-    }
-    return status;
+    return client_end(status);
 }
 
 int main(int argc, char **argv)

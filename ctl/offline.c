@@ -71,8 +71,7 @@ static int source_init(struct source *s, const struct ctl *c, unsigned first)
 
 static void print_json(json_t *o)
 {
-    json_dumpf(o, stdout, JSON_INDENT(2));
-    putchar('\n');
+    client_print_json(o);
     json_decref(o);
 }
 

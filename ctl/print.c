@@ -9,18 +9,11 @@
 
 #include "ctl/ctl.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static long long num(const json_t *o, const char *key)
+static const char *shown(const json_t *o, const char *key)
 {
-    return (long long)json_integer_value(json_object_get(o, key));
-}
+    const char *s = text(o, key);
 
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s != NULL && s[0] != '\0' ? s : "-";
+    return s[0] != '\0' ? s : "-";
 }
 
 static const char *word(const json_t *o, const char *key, const char *yes, const char *no)
@@ -32,17 +25,17 @@ static const char *word(const json_t *o, const char *key, const char *yes, const
 
 static void print_queue(struct table *t, const json_t *port, const json_t *queue)
 {
-    table_cell(t, "%s", text(port, "interface"));
-    table_cell(t, "%s", text(port, "driver"));
+    table_cell(t, "%s", shown(port, "interface"));
+    table_cell(t, "%s", shown(port, "driver"));
     table_cell(t, "%lld", num(port, "mtu"));
-    table_cell(t, "%s", text(port, "state"));
+    table_cell(t, "%s", shown(port, "state"));
     table_cell(t, "%lld", num(port, "carrier_changes"));
     table_cell(t, "%s", word(port, "symmetric_rss", "symmetric", "handoff"));
     if (queue)
         table_cell(t, "%lld", num(queue, "queue"));
     else
         table_cell(t, "none");
-    table_cell(t, "%s", text(queue, "mode"));
+    table_cell(t, "%s", shown(queue, "mode"));
     table_cell(t, "%s", word(queue, "zero_copy", "zero-copy", "copied"));
     table_cell(t, "%s", word(queue, "need_wakeup", "yes", "no"));
     table_cell(t, "%s", word(queue, "busy_poll", "yes", "no"));
@@ -74,7 +67,7 @@ static void print_load(struct table *t, const json_t *o)
     bool sheds = num(o, "step") > 0;
 
     table_cell(t, "%lld %%, peak %lld %%%s%s", num(o, "occupancy_permille") / 10,
-               num(o, "peak_permille") / 10, sheds ? ", overload: " : "", sheds ? text(o, "sheds") : "");
+               num(o, "peak_permille") / 10, sheds ? ", overload: " : "", sheds ? shown(o, "sheds") : "");
 }
 
 static void print_workers(const json_t *workers)
@@ -120,7 +113,7 @@ void print_status(const json_t *result)
     size_t i;
     json_t *b;
 
-    printf("ipsd %s, pid %lld, up %lldd %lldh %lldm %llds\n", text(result, "version"), num(result, "pid"),
+    printf("ipsd %s, pid %lld, up %lldd %lldh %lldm %llds\n", shown(result, "version"), num(result, "pid"),
            up / 86400, up / 3600 % 24, up / 60 % 60, up % 60);
     if (json_is_object(rules))
         printf("rules: generation %lld, %lld loaded (%lld of them dormant), %lld rejected, %lld patterns, "
@@ -132,8 +125,9 @@ void print_status(const json_t *result)
                num(rules, "load_ms"));
     json_array_foreach(json_object_get(result, "bridges"), i, b)
     {
-        printf("\nbridge %s: %s, fail %s, shutdown %s, %s, frames in %s\n", text(b, "name"), text(b, "state"),
-               text(b, "fail"), text(b, "shutdown"), word(b, "pinned", "pinned", "NOT PINNED"),
+        printf("\nbridge %s: %s, fail %s, shutdown %s, %s, frames in %s\n", shown(b, "name"),
+               shown(b, "state"), shown(b, "fail"), shown(b, "shutdown"),
+               word(b, "pinned", "pinned", "NOT PINNED"),
                word(b, "hugepages", "hugepages", "ordinary pages"));
         print_ports(json_object_get(b, "ports"));
         print_workers(json_object_get(b, "workers"));
@@ -178,9 +172,9 @@ void print_drops(const json_t *result)
 
     json_array_foreach(json_object_get(result, "reasons"), i, row)
     {
-        table_cell(t, "%s", text(row, "reason"));
+        table_cell(t, "%s", shown(row, "reason"));
         table_cell(t, "%lld", num(row, "count"));
-        table_cell(t, "%s", text(row, "help"));
+        table_cell(t, "%s", shown(row, "help"));
     }
     table_cell(t, "total");
     table_cell(t, "%lld", num(result, "total"));
@@ -200,9 +194,9 @@ void print_disabled_rules(const json_t *result)
         table_cell(t, "%lld", num(r, "sid"));
         table_cell(t, "%lld", num(r, "gid"));
         table_cell(t, "%lld", num(r, "rev"));
-        table_cell(t, "%s:%lld", text(r, "file"), num(r, "line"));
-        table_cell(t, "%s", text(r, "msg"));
-        table_cell(t, "%s", text(r, "why"));
+        table_cell(t, "%s:%lld", shown(r, "file"), num(r, "line"));
+        table_cell(t, "%s", shown(r, "msg"));
+        table_cell(t, "%s", shown(r, "why"));
     }
     table_print(t, "", stdout);
 }
@@ -219,9 +213,9 @@ void print_dormant_rules(const json_t *result)
         table_cell(t, "%lld", num(r, "sid"));
         table_cell(t, "%lld", num(r, "gid"));
         table_cell(t, "%lld", num(r, "rev"));
-        table_cell(t, "%s", text(r, "dormant"));
-        table_cell(t, "%s:%lld", text(r, "file"), num(r, "line"));
-        table_cell(t, "%s", text(r, "msg"));
+        table_cell(t, "%s", shown(r, "dormant"));
+        table_cell(t, "%s:%lld", shown(r, "file"), num(r, "line"));
+        table_cell(t, "%s", shown(r, "msg"));
     }
     table_print(t, "", stdout);
 }
@@ -238,10 +232,10 @@ void print_rules(const json_t *result)
         table_cell(t, "%lld", num(r, "sid"));
         table_cell(t, "%lld", num(r, "gid"));
         table_cell(t, "%lld", num(r, "rev"));
-        table_cell(t, "%s", text(r, "action"));
+        table_cell(t, "%s", shown(r, "action"));
         table_cell(t, "%lld", num(r, "priority"));
-        table_cell(t, "%s:%lld", text(r, "file"), num(r, "line"));
-        table_cell(t, "%s", text(r, "msg"));
+        table_cell(t, "%s:%lld", shown(r, "file"), num(r, "line"));
+        table_cell(t, "%s", shown(r, "msg"));
     }
     table_print(t, "", stdout);
 }
@@ -256,12 +250,12 @@ static void print_places(FILE *out, const json_t *errors, const char *before)
         const char *remedy = json_string_value(json_object_get(e, "remedy"));
 
         fputs(before, out);
-        print_clean(out, text(e, "file"));
+        print_clean(out, shown(e, "file"));
         fprintf(out, ":%lld:", num(e, "line"));
         if (num(e, "column") > 0)
             fprintf(out, "%lld:", num(e, "column"));
         fputc(' ', out);
-        print_clean(out, text(e, "what"));
+        print_clean(out, shown(e, "what"));
         if (remedy != NULL && remedy[0] != '\0') {
             fputs("; ", out);
             print_clean(out, remedy);
@@ -291,7 +285,7 @@ void print_profile(const json_t *result)
         table_cell(t, "%lld", num(r, "matches"));
         table_cell(t, "%lld", num(r, "ns") / 1000);
         table_cell(t, "%lld", checks > 0 ? num(r, "ns") / checks : 0);
-        table_cell(t, "%s", text(r, "msg"));
+        table_cell(t, "%s", shown(r, "msg"));
     }
     table_print(t, "", stdout);
 }
@@ -337,10 +331,10 @@ void print_blocks(const json_t *result)
 
     json_array_foreach(json_object_get(result, "entries"), i, row)
     {
-        table_cell(t, "%s", text(row, "prefix"));
+        table_cell(t, "%s", shown(row, "prefix"));
         bool timed = json_object_get(row, "left_s") != NULL;
 
-        table_cell(t, "%s", text(row, "side"));
+        table_cell(t, "%s", shown(row, "side"));
         table_cell(t, "%lld", num(row, "frames"));
         if (timed) {
             table_cell(t, "%lld s", num(row, "left_s"));
@@ -365,7 +359,7 @@ void print_strikes(const json_t *result)
         if (json_object_get(row, "sid") != NULL)
             table_cell(t, "rule %lld:%lld", num(row, "gid"), num(row, "sid"));
         else
-            table_cell(t, "parser %s", text(row, "parser"));
+            table_cell(t, "parser %s", shown(row, "parser"));
         table_cell(t, "%lld", num(row, "count"));
         table_cell(t, "%s", json_is_true(json_object_get(row, "off")) ? "switched off" : "in use");
     }
@@ -380,7 +374,7 @@ void print_forgiven(const json_t *result)
 
 void print_blocked(const json_t *result)
 {
-    printf("done: %s\n", text(result, "prefix"));
+    printf("done: %s\n", shown(result, "prefix"));
 }
 
 void print_cleared(const json_t *result)
@@ -403,10 +397,10 @@ void print_changes(const json_t *result)
     t = table_new(heads, N_OF(heads));
     json_array_foreach(changes, i, row)
     {
-        table_cell(t, "%s", text(row, "key"));
-        table_cell(t, "%.60s", text(row, "running"));
-        table_cell(t, "%.60s", text(row, "file"));
-        table_cell(t, "%s", text(row, "how"));
+        table_cell(t, "%s", shown(row, "key"));
+        table_cell(t, "%.60s", shown(row, "running"));
+        table_cell(t, "%.60s", shown(row, "file"));
+        table_cell(t, "%s", shown(row, "how"));
     }
     table_print(t, "", stdout);
 }
@@ -422,10 +416,10 @@ void print_steering(const json_t *result)
     {
         table_cell(t, "%lld", num(row, "number"));
         table_cell(t, "%lld", num(row, "frames"));
-        table_cell(t, "%s", text(row, "line"));
+        table_cell(t, "%s", shown(row, "line"));
     }
     table_print(t, "", stdout);
-    printf("bridge %s, all other frames: %s\n", text(result, "bridge"), text(result, "default"));
+    printf("bridge %s, all other frames: %s\n", shown(result, "bridge"), shown(result, "default"));
 }
 
 void print_guard(const json_t *result)
@@ -438,20 +432,20 @@ void print_guard(const json_t *result)
 
     printf("broken                %s\n", json_is_true(json_object_get(result, "broken")) ? "on" : "off");
     for (i = 0; i < N_OF(settings); i++)
-        printf("%-21s %s\n", settings[i], text(result, settings[i]));
+        printf("%-21s %s\n", settings[i], shown(result, settings[i]));
     json_array_foreach(json_object_get(result, "counters"), i, row)
     {
-        table_cell(t, "%s", text(row, "counter"));
+        table_cell(t, "%s", shown(row, "counter"));
         table_cell(t, "%lld", num(row, "frames"));
-        table_cell(t, "%s", text(row, "help"));
+        table_cell(t, "%s", shown(row, "help"));
     }
     table_print(t, "", stdout);
 }
 
 void print_upgraded(const json_t *result)
 {
-    const char *was = text(result, "old_version");
-    const char *is = text(result, "new_version");
+    const char *was = shown(result, "old_version");
+    const char *is = shown(result, "new_version");
 
     if (json_is_true(json_object_get(result, "checked"))) {
         printf("version %s can take over from version %s; nothing was changed\n", is, was);

@@ -7,20 +7,6 @@
 
 #include "ctl/ctl.h"
 
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-
-    return s != NULL ? s : "";
-}
-
-static long long num(const json_t *o, const char *key)
-{
-    return (long long)json_integer_value(json_object_get(o, key));
-}
-
 void print_policy(const json_t *result)
 {
     static const char *const heads[] = {"LINE", "ACTION", "MATCHED", "DECIDED", "OFF", "KEPT", "RULES"};
