@@ -20,10 +20,16 @@
 /* Slot of a socket in the XSKMAP `xsks`. */
 #define STEER_XSK_SLOT(port, queue) ((port)*STEER_QUEUES_MAX + (queue))
 
+/* What becomes of a frame with no worker behind its queue: forwarded through the other port; dropped; forwarded when its
+ * flow was judged clean or it is not IP, and else dropped. X(id, value, "the operator's word") */
+#define STEER_FAIL_TABLE(X)           \
+    X(STEER_FAIL_OPEN, 0, "open")     \
+    X(STEER_FAIL_CLOSED, 1, "closed") \
+    X(STEER_FAIL_OPEN_KNOWN, 2, "open-known")
 enum steer_fail_policy {
-    STEER_FAIL_OPEN = 0,       /* no worker behind the queue: forward through the other port */
-    STEER_FAIL_CLOSED = 1,     /* drop */
-    STEER_FAIL_OPEN_KNOWN = 2, /* flows that were judged clean, and what is not IP: forward; others: drop */
+#define X(id, value, word) id = value,
+    STEER_FAIL_TABLE(X)
+#undef X
 };
 
 enum steer_flag { /* what there is to look at: spares the lookups that would find nothing */

@@ -12,8 +12,10 @@
 #include "ips/io/pins.h"
 
 static const char *const fail_words[] = {
-    [STEER_FAIL_OPEN] = "open", [STEER_FAIL_CLOSED] = "closed", [STEER_FAIL_OPEN_KNOWN] = "open-known"};
-#define N_FAIL_WORDS (sizeof(fail_words) / sizeof(fail_words[0]))
+#define X(id, value, word) [id] = word,
+    STEER_FAIL_TABLE(X)
+#undef X
+};
 
 static int failed(const struct ctl *c, const struct err *e)
 {
@@ -74,7 +76,7 @@ static json_t *bridge_json(const struct pins_state *s)
                                                "attached", s->attached[port]));
     return json_pack(
         "{s:s, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:s, s:o, s:o}", "bridge", s->bridge, "ports", ports,
-        "fail", s->config.fail_policy < N_FAIL_WORDS ? fail_words[s->config.fail_policy] : "?", "bypass",
+        "fail", s->config.fail_policy < N_OF(fail_words) ? fail_words[s->config.fail_policy] : "?", "bypass",
         s->switches.bypass != 0, "daemon", s->daemon, "pid", (json_int_t)(s->daemon ? l->pid : 0), "starts",
         (json_int_t)l->starts, "crashes", (json_int_t)l->crashes, "version", l->version, "workers",
         workers_json(s), "exits", exits_json(s));

@@ -159,7 +159,10 @@ void bridge_use(struct bridge *b, struct bridge_use *sum)
 }
 
 static const char *const fail_words[] = {
-    [STEER_FAIL_OPEN] = "open", [STEER_FAIL_CLOSED] = "closed", [STEER_FAIL_OPEN_KNOWN] = "open-known"};
+#define X(id, value, word) [id] = word,
+    STEER_FAIL_TABLE(X)
+#undef X
+};
 static const char *const shutdown_words[] = {
     [SHUTDOWN_FAIL] = "fail", [SHUTDOWN_BRIDGE] = "bridge", [SHUTDOWN_DETACH] = "detach"};
 

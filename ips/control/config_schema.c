@@ -83,7 +83,10 @@ static const cyaml_strval_t mode_words[] = {
 static const cyaml_strval_t busy_words[] = {
     {"auto", BUSY_POLL_AUTO}, {"on", BUSY_POLL_ON}, {"off", BUSY_POLL_OFF}};
 static const cyaml_strval_t fail_words[] = {
-    {"open", STEER_FAIL_OPEN}, {"closed", STEER_FAIL_CLOSED}, {"open-known", STEER_FAIL_OPEN_KNOWN}};
+#define X(id, value, word) {word, id},
+    STEER_FAIL_TABLE(X)
+#undef X
+};
 static const cyaml_strval_t shutdown_words[] = {
     {"fail", SHUTDOWN_FAIL}, {"bridge", SHUTDOWN_BRIDGE}, {"detach", SHUTDOWN_DETACH}};
 static const cyaml_strval_t dialect_words[] = {{"auto", DIALECT_AUTO},
