@@ -129,11 +129,8 @@ static void say(const struct look *k, const char *what, json_t *more)
 
     json_object_update(fields, more);
     json_decref(more);
-    char *text = json_dumps(fields, JSON_COMPACT);
-    log_write(json_object_get(fields, "error") ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "io",
-              "bridge %s: %s %s", k->b->cfg->name, what, text ? text : "");
-    free(text);
-    engine_event(what, k->b->cfg->name, fields);
+    engine_say(json_object_get(fields, "error") ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "io", what,
+               k->b->cfg->name, fields);
 }
 
 static json_t *outcome(int code, const char *done, const char *remedy)

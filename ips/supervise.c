@@ -99,11 +99,7 @@ static json_t *story(const struct worker *w, uint64_t ms, const struct inquiry_a
 
 static void say(enum log_level level, const char *event, const struct worker *w, json_t *fields)
 {
-    char *text = json_dumps(fields, JSON_COMPACT);
-
-    log_write(level, "main", "bridge %s: %s %s", bridge_name(w), event, text ? text : "");
-    free(text);
-    engine_event(event, bridge_name(w), fields);
+    engine_say(level, "main", event, bridge_name(w), fields);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------- */

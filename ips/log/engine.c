@@ -71,6 +71,16 @@ void engine_event(const char *what, const char *bridge, json_t *fields)
         free(text);
 }
 
+void engine_say(enum log_level level, const char *subsystem, const char *what, const char *bridge,
+                json_t *fields)
+{
+    char *text = json_dumps(fields, JSON_COMPACT);
+
+    log_write(level, subsystem, "bridge %s: %s %s", bridge, what, text ? text : "");
+    free(text);
+    engine_event(what, bridge, fields);
+}
+
 char *engine_take(uint64_t *real_ns)
 {
     char *text = NULL;
