@@ -134,29 +134,8 @@ static const char *const block_sides[] = {[RULE_BLOCK_SRC] = "src",
                                           [RULE_BLOCK_DST] = "dst",
                                           [RULE_BLOCK_CLIENT] = "client",
                                           [RULE_BLOCK_SERVER] = "server"};
-static const struct {
-    char letter;
-    uint32_t seconds;
-} block_units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}}; /* the longest first */
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static bool read_time(struct span text, uint32_t *seconds)
-{
-    uint32_t each = 1; /* a number alone is seconds */
-    uint64_t n;
-
-    for (size_t i = 0; i < N_OF(block_units) && text.len > 0; i++)
-        if (text.p[text.len - 1] == (uint8_t)block_units[i].letter) {
-            each = block_units[i].seconds;
-            text = span_sub(text, 0, text.len - 1);
-            break;
-        }
-    if (!text_u64(text, RULE_BLOCK_MAX_S / each, &n) || n == 0)
-        return false;
-    *seconds = (uint32_t)n * each;
-    return true;
-}
 
 int policy_line_block(struct policy_line *l, struct span text, struct err *e)
 {
@@ -167,7 +146,7 @@ int policy_line_block(struct policy_line *l, struct span text, struct err *e)
     for (size_t i = RULE_BLOCK_SRC; i < N_OF(block_sides); i++)
         if (span_eq_str(side, block_sides[i]))
             who = (uint8_t)i;
-    if (who == RULE_BLOCK_NOBODY || !read_time(text_trim(rest), &l->report.block_s)) {
+    if (who == RULE_BLOCK_NOBODY || !text_seconds(text_trim(rest), RULE_BLOCK_MAX_S, &l->report.block_s)) {
         err_set(e, -EINVAL, "block cannot be '%.*s'", (int)(text.len < 60 ? text.len : 60),
                 (const char *)text.p);
         err_remedy(e, "write src, dst, client or server and a time from 1s to %ud, as in src 10m",
@@ -180,15 +159,11 @@ int policy_line_block(struct policy_line *l, struct span text, struct err *e)
 
 const char *policy_block_name(uint8_t side, uint32_t seconds, char *buf, size_t size)
 {
-    size_t unit = 0;
+    char time[TEXT_SECONDS_MAX];
 
     buf[0] = '\0';
-    if (side == RULE_BLOCK_NOBODY || side >= N_OF(block_sides))
-        return buf;
-    while (seconds % block_units[unit].seconds != 0)
-        unit++;
-    snprintf(buf, size, "%s %u%c", block_sides[side], seconds / block_units[unit].seconds,
-             block_units[unit].letter);
+    if (side != RULE_BLOCK_NOBODY && side < N_OF(block_sides))
+        snprintf(buf, size, "%s %s", block_sides[side], text_seconds_format(seconds, time));
     return buf;
 }
 

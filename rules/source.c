@@ -22,6 +22,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -446,4 +447,36 @@ bool text_u64(struct span s, uint64_t max, uint64_t *v)
     }
     *v = n;
     return n <= max;
+}
+
+static const struct {
+    char letter;
+    uint32_t seconds;
+} time_units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}}; /* the longest first */
+
+bool text_seconds(struct span s, uint32_t max, uint32_t *seconds)
+{
+    uint32_t each = 1; /* a number alone is seconds */
+    uint64_t n;
+
+    for (size_t i = 0; i < sizeof(time_units) / sizeof(time_units[0]) && s.len > 0; i++)
+        if (s.p[s.len - 1] == (uint8_t)time_units[i].letter) {
+            each = time_units[i].seconds;
+            s = span_sub(s, 0, s.len - 1);
+            break;
+        }
+    if (!text_u64(s, max / each, &n) || n == 0)
+        return false;
+    *seconds = (uint32_t)n * each;
+    return true;
+}
+
+const char *text_seconds_format(uint32_t seconds, char buf[TEXT_SECONDS_MAX])
+{
+    size_t unit = 0;
+
+    while (seconds % time_units[unit].seconds != 0)
+        unit++;
+    snprintf(buf, TEXT_SECONDS_MAX, "%u%c", seconds / time_units[unit].seconds, time_units[unit].letter);
+    return buf;
 }

@@ -23,6 +23,11 @@ enum prefix_side { PREFIX_SRC = 1, PREFIX_DST = 2, PREFIX_BOTH = 3 };
 #define PREFIX_LIST_MAX 4194304 /* prefixes of one list */
 #define PREFIX_ERRS_MAX 10      /* mistakes of one file that are named; the others are counted */
 
+static inline bool prefix_is_host(const struct prefix *p)
+{
+    return p->bits == (p->family ? 128 : 32);
+}
+
 /* "10.0.0.0/8" or "2001:db8::/32"; an address alone is a host; bits behind the length are cleared. -EINVAL. */
 int prefix_parse(const char *text, struct prefix *p, struct err *e);
 /* The same with "src", "dst" or "both" behind it, which may be left out (side then holds). */

@@ -72,10 +72,9 @@ static int list_add(struct command_call *call, enum xdp_list list)
 /* A rule may have blocked the address for a time: that is in the verdict cache. */
 static bool unblock(struct command_call *call, const struct prefix *p)
 {
-    struct steer_key k = {.version = p->family == 0 ? 4 : 6};
+    struct steer_key k = flowcache_source(p->family, p->addr);
 
-    memcpy(k.addr[0], p->addr, sizeof(p->addr));
-    return (p->sides & PREFIX_SRC) && p->bits == (p->family == 0 ? 32 : 128) &&
+    return (p->sides & PREFIX_SRC) && prefix_is_host(p) &&
            call->cfg->ops->flows_unblock(call->cfg->ops->arg, &k);
 }
 

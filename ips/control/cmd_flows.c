@@ -17,6 +17,7 @@
 #include "ips/base/log.h"
 #include "ips/base/prefix.h"
 #include "ips/control/command.h"
+#include "rules/source.h"
 
 #define LIMIT_DEFAULT 100
 #define NOTE_S        60 /* how long a flow's worker finds the note that it is to forget */
@@ -211,30 +212,15 @@ static int read_key(struct command_call *call, struct steer_key *k)
     return PROTO_OK;
 }
 
-/* "90", "90s", "10m", "2h", "1d" in seconds; 0 when it is none of them, or too long. */
-static uint64_t read_time(const char *text)
-{
-    static const struct {
-        char unit;
-        uint32_t seconds;
-    } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-    char *last = NULL;
-    unsigned long n = text && text[0] >= '0' && text[0] <= '9' ? strtoul(text, &last, 10) : 0;
-
-    for (size_t i = 0; last != NULL && i < sizeof(units) / sizeof(units[0]); i++)
-        if (*last == units[i].unit && (*last == '\0' || last[1] == '\0') && n <= FOR_MAX_S / units[i].seconds)
-            return n * units[i].seconds;
-    return 0;
-}
-
 /* Without a time it ends as a flow does, by silence. */
 static int read_verdict(struct command_call *call, uint8_t proto, struct flowcache_verdict *v)
 {
-    const json_t *time = json_object_get(call->args, "for");
+    const json_t *asked = json_object_get(call->args, "for");
+    const char *time = json_string_value(asked);
     const struct config *cfg = call->cfg->config;
-    uint64_t seconds = time ? read_time(json_string_value(time)) : 0;
+    uint32_t seconds = 0;
 
-    if (time != NULL && seconds == 0)
+    if (asked != NULL && (time == NULL || !text_seconds(span_str(time), FOR_MAX_S, &seconds)))
         return command_fail(call, PROTO_BAD_REQUEST, "give a number with s, m, h or d, at most 30d",
                             "flows: that is no time");
     v->why = FLOWCACHE_BY_OPERATOR;
@@ -283,14 +269,12 @@ int cmd_flows_drop(struct command_call *call)
 /* An address that is blocked for a time is free again. */
 static int forget_source(struct command_call *call, const char *address)
 {
-    struct steer_key k = {.version = 0};
     struct prefix p;
 
     if (prefix_parse(address, &p, &call->err) < 0)
         return PROTO_BAD_REQUEST;
-    k.version = p.family ? 6 : 4;
-    memcpy(k.addr[0], p.addr, p.family ? 16 : 4);
-    if (!call->cfg->ops->flows_unblock(call->cfg->ops->arg, &k))
+    struct steer_key k = flowcache_source(p.family, p.addr);
+    if (!prefix_is_host(&p) || !call->cfg->ops->flows_unblock(call->cfg->ops->arg, &k))
         return command_fail(call, PROTO_NOT_FOUND, "`ipsctl flows list blocked` shows who is",
                             "%.64s is not blocked for a time", address);
     log_notice("control", "flows: %s is not blocked any more", address);

@@ -36,14 +36,13 @@ void sources_block(struct detect *d, const struct rule_info *info)
                                   .expires_ns = p->now_ns + info->block_s * NS_PER_S,
                                   .sid = info->sid,
                                   .why = FLOWCACHE_BY_RULE};
-    struct steer_key k = {.version = p->ip_version};
     struct flowcache_entry before;
 
     if (info->block_side == RULE_BLOCK_NOBODY || !d->sources || p->outer || !(p->flags & PKT_HAS_IP))
         return;
     bool destination = is_destination(p, info->block_side);
     const struct addr *a = destination ? &p->dst : &p->src;
-    memcpy(k.addr[0], p->ip_version == 4 ? a->b + 12 : a->b, p->ip_version == 4 ? 4 : 16);
+    struct steer_key k = p->ip_version == 4 ? flowcache_source(0, a->b + 12) : flowcache_source(1, a->b);
     bool known = flowcache_get(d->sources, &k, p->now_ns, &before);
     if (known && before.verdict.expires_ns > v.expires_ns)
         return; /* for longer already */

@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include "bpf/shared.h"
 
 enum flowcache_why { /* steer_key_info.why: who decided */
@@ -51,6 +52,15 @@ void flowcache_init(struct flowcache *c, struct steer_bucket *buckets, struct st
 void flowcache_take_over(struct flowcache *c, uint64_t now_ns, uint64_t grace_ns);
 /* The same at an upgrade, when workers run already: of what was known before since_ns. */
 void flowcache_inherit(struct flowcache *c, uint64_t since_ns, uint64_t grace_ns);
+
+/* What a blocked source is entered as. family: 0 IPv4 (4 bytes), 1 IPv6 (16). */
+static inline struct steer_key flowcache_source(uint8_t family, const uint8_t *addr)
+{
+    struct steer_key k = {.version = family ? 6 : 4};
+
+    memcpy(k.addr[0], addr, family ? 16 : 4);
+    return k;
+}
 
 /* False when there is none, or its time is over. */
 bool flowcache_get(const struct flowcache *c, const struct steer_key *k, uint64_t now_ns,
