@@ -59,11 +59,6 @@ void bridge_xdp_config(const struct bridge *b, const struct config *cfg, struct 
                               .crash_limit = cfg->force ? 0 : cfg->crash_limit};
 }
 
-int bridge_use_cache(struct bridge *b, struct err *e)
-{
-    return xdp_set_flags(b->xdp, STEER_USE_FLOWS, b->cfg->flow_cache_off ? 0 : STEER_USE_FLOWS, e);
-}
-
 static int open_xdp(struct bridge *b, const struct config *cfg, const struct bridge_heirloom *heirloom,
                     struct err *e)
 {
@@ -80,8 +75,6 @@ static int open_xdp(struct bridge *b, const struct config *cfg, const struct bri
     xdp_memory(b->xdp, &b->memory);
     flowcache_init(&b->cache, b->memory.flows, b->memory.keys, b->memory.flow_buckets, b->memory.secret);
     b->cache_grace_ns = cfg->flow.udp_established_s * NS_PER_S;
-    if (!heirloom && bridge_use_cache(b, e))
-        return e->code;
     struct steer_strike strikes[STEER_STRIKES_MAX];
     int n = xdp_strikes(b->xdp, strikes, e);
     if (n > 0)
@@ -292,8 +285,7 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
                                  .rss = bridge_flows_arrive_at_owner(b),
                                  .inline_mode = true,
                                  .expect = b->expect,
-                                 .cache = &b->cache,
-                                 .note_known = b->cfg->fail == STEER_FAIL_OPEN_KNOWN};
+                                 .cache = &b->cache};
     struct worker *w = worker_new(&place, cfg, e);
 
     if (!w)
@@ -302,13 +294,25 @@ static struct worker *open_worker(struct bridge *b, const struct config *cfg, ui
     w->order = &b->order;
     w->wake_fd = b->wake_fd;
     w->limits = &b->limits;
-    w->cfg.fail = (enum steer_fail_policy)b->cfg->fail;
     w->cfg.ring_size = b->cfg->ring_size;
-    w->pulse = (struct pulse){.beat = &b->memory.beats[index],
-                              .beats = b->memory.beats,
-                              .heartbeat_ns = *b->cfg->heartbeat_ms * NS_PER_MS,
-                              .escaped_ns = &b->escaped_ns};
+    w->pulse = (struct pulse){
+        .beat = &b->memory.beats[index], .beats = b->memory.beats, .escaped_ns = &b->escaped_ns};
     return w;
+}
+
+/* What may change while workers run, each a word that they read. */
+void bridge_configure(struct bridge *b, const struct config *cfg)
+{
+    const struct bridge_config *is = &cfg->bridges[b->index];
+
+    overload_configure(&b->limits, &cfg->overload);
+    for (uint32_t i = 0; i < b->n_workers; i++) {
+        struct worker *w = b->workers[i];
+
+        __atomic_store_n(&w->cfg.fail, (enum steer_fail_policy)is->fail, __ATOMIC_RELAXED);
+        __atomic_store_n(&w->pulse.heartbeat_ns, *is->heartbeat_ms * NS_PER_MS, __ATOMIC_RELAXED);
+        flow_table_note_known(w->flows, is->fail == STEER_FAIL_OPEN_KNOWN);
+    }
 }
 
 static void close_workers(struct bridge *b)
@@ -326,6 +330,7 @@ static int open_workers(struct bridge *b, const struct config *cfg, struct err *
         if (!b->workers[i])
             return e->code;
     }
+    bridge_configure(b, cfg);
     return 0;
 }
 
@@ -344,7 +349,6 @@ int bridge_open(struct bridge *b, const struct config *cfg, const struct bridge_
     memset(b, 0, sizeof(*b));
     pthread_mutex_init(&b->lock, NULL);
     b->cfg = &cfg->bridges[place->index];
-    b->limits = cfg->overload;
     b->index = place->index;
     b->first_worker = place->first_worker;
     b->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -97,6 +97,9 @@ int bridge_rebuild(struct bridge *b, const char *const fresh[2], struct err *e);
 json_t *bridge_facts(const struct bridge *b);
 /* 0, or -ESTALE: the configuration wants something else, and a restart is needed. */
 int bridge_facts_same(const struct bridge_config *cfg, const json_t *facts, struct err *e);
+/* Takes what a configuration reload may change of the workers; cfg has as many bridges, with the same names. */
+void bridge_configure(struct bridge *b, const struct config *cfg);
+
 /* Can it be handed over as it is now? */
 int bridge_may_leave(const struct bridge *b, struct err *e);
 /* The workers stop at a round's end; the program keeps steering to them for WORKER_PAUSE_NS. */
@@ -115,7 +118,6 @@ int bridge_run_workers(struct bridge *b, struct err *e);
 
 /* For bridge_handover.c and bridge_rebuild.c. */
 void bridge_join_workers(struct bridge *b, enum worker_order order);
-int bridge_use_cache(struct bridge *b, struct err *e); /* the program does, as the configuration says */
 void bridge_xdp_config(const struct bridge *b, const struct config *cfg, struct xdp_config *xc);
 int bridge_open_nic(struct bridge *b, int side, struct nic_config *nc, struct err *e);
 int bridge_start_workers(struct bridge *b,

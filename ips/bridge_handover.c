@@ -219,7 +219,7 @@ int bridge_succeed(struct bridge *b, const struct config *cfg, uint64_t since_ns
     b->started = true;
     supervise_add(b);
     bridge_xdp_config(b, cfg, &xc);
-    if (xdp_succeed(b->xdp, &xc, e) || bridge_use_cache(b, e) || xdp_attach(b->xdp, e))
+    if (xdp_succeed(b->xdp, &xc, e) || xdp_attach(b->xdp, e))
         return e->code;
     flowcache_inherit(&b->cache, since_ns, b->cache_grace_ns);
     return 0;

@@ -334,7 +334,7 @@ static struct xdp *const *bridges_xdp(const struct ipsd *d, struct xdp *v[BRIDGE
     return v;
 }
 
-/* Maps, and what workers have of it. Whether they note flows that were judged clean is a matter of the fail policy. */
+/* Maps, and what workers have of it. */
 static int ops_config_apply(void *arg, const struct config *fresh, struct live *live, struct err *e)
 {
     struct ipsd *d = arg;
@@ -345,18 +345,8 @@ static int ops_config_apply(void *arg, const struct config *fresh, struct live *
         return rc;
     live_free(d->live);
     d->live = live;
-    for (unsigned i = 0; i < d->n_bridges; i++) {
-        overload_configure(&d->bridges[i].limits, &fresh->overload);
-        for (uint32_t w = 0; w < d->bridges[i].n_workers; w++) {
-            struct worker *worker = d->bridges[i].workers[w];
-            enum steer_fail_policy fail = (enum steer_fail_policy)fresh->bridges[i].fail;
-
-            __atomic_store_n(&worker->cfg.fail, fail, __ATOMIC_RELAXED);
-            __atomic_store_n(&worker->pulse.heartbeat_ns, *fresh->bridges[i].heartbeat_ms * NS_PER_MS,
-                             __ATOMIC_RELAXED);
-            flow_table_note_known(worker->flows, fail == STEER_FAIL_OPEN_KNOWN);
-        }
-    }
+    for (unsigned i = 0; i < d->n_bridges; i++)
+        bridge_configure(&d->bridges[i], fresh);
     return 0;
 }
 

@@ -189,7 +189,7 @@ static int equip(struct worker *w, const struct worker_place *place, const struc
         return e->code;
     fill_stream_config(&sc, cfg, place);
     if (place->cache)
-        flow_table_use_cache(w->flows, place->cache, place->note_known, !logs_transactions(cfg->log.events));
+        flow_table_use_cache(w->flows, place->cache, !logs_transactions(cfg->log.events));
     w->to_remember = flow_to_remember(w->flows);
     w->streams = stream_table_new(&sc, w->flows, e);
     if (!w->streams)

@@ -21,7 +21,6 @@ struct worker_place {
     bool one_port;           /* capture mode */
     struct expect *expect;   /* of the bridge; outlives the worker */
     struct flowcache *cache; /* likewise; NULL: none */
-    bool note_known;         /* flows that were judged clean are to be known in it */
 };
 
 /* Flow table, defragmentation, event ring, detector, counters; ports, handoff, order and ruleset are the caller's to set. */

@@ -162,12 +162,12 @@ void flow_expire(struct flow_table *t, uint64_t now_ns, unsigned budget, struct 
  */
 void flow_escaped(struct flow_table *t, uint64_t before_ns);
 /*
- * From here on flows that begin ask the verdict cache, and their entries go when they end. known: flows that were judged
- * clean are noted (fail: open-known). passed: flows that a pass rule let through need not be parsed either. Control
- * thread, before the worker starts; c outlives the table.
+ * From here on flows that begin ask the verdict cache, and their entries go when they end. passed: flows that a pass
+ * rule let through need not be parsed either. Control thread, before the worker starts; c outlives the table.
  */
-void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool known, bool passed);
-void flow_table_note_known(struct flow_table *t, bool known); /* likewise, later: any thread */
+void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool passed);
+/* Flows that were judged clean are noted in it (fail: open-known), or not, as at the start. Any thread. */
+void flow_table_note_known(struct flow_table *t, bool known);
 /* By a flow's standing: whether flow_remember() has anything to do when the packet was judged. */
 const bool *flow_to_remember(const struct flow_table *t);
 struct flow_facts {    /* what other rooms know of it */

@@ -42,11 +42,11 @@ void flow_table_note_known(struct flow_table *t, bool known)
             }
 }
 
-void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool known, bool passed)
+void flow_table_use_cache(struct flow_table *t, struct flowcache *c, bool passed)
 {
     t->cache = c;
     t->cache_passed = passed;
-    flow_table_note_known(t, known);
+    flow_table_note_known(t, false);
 }
 
 const bool *flow_to_remember(const struct flow_table *t)

@@ -84,7 +84,8 @@ static inline void lane_daemon_starts(enum lane_mode mode)
 
     lane.flows = flow_table_new(&fc, &e);
     if (mode != LANE_PLAIN)
-        flow_table_use_cache(lane.flows, &lane.cache, mode == LANE_KNOWN, true);
+        flow_table_use_cache(lane.flows, &lane.cache, true);
+    flow_table_note_known(lane.flows, mode == LANE_KNOWN);
     lane.streams = stream_table_new(&sc, lane.flows, &e);
     lane.app = app_new(&ac, lane.flows, lane.streams, &e);
     const struct detect_config dc = {
