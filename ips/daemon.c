@@ -182,8 +182,12 @@ static int ops_list_del(void *arg, enum xdp_list list, const struct prefix *v, s
     int rc = 0;
 
     *n_removed = 0;
-    for (unsigned i = 0; i < d->n_bridges && rc == 0; i++)
-        rc = xdp_list_del(d->bridges[i].xdp, list, v, n, n_removed, e);
+    for (unsigned i = 0; i < d->n_bridges && rc == 0; i++) {
+        size_t here;
+
+        rc = xdp_list_del(d->bridges[i].xdp, list, v, n, &here, e);
+        *n_removed = here > *n_removed ? here : *n_removed;
+    }
     return rc;
 }
 
@@ -194,10 +198,10 @@ static int ops_list_clear(void *arg, enum xdp_list list, size_t max, size_t *n_r
 
     *n_removed = 0;
     for (unsigned i = 0; i < d->n_bridges && rc == 0; i++) {
-        size_t n;
+        size_t here;
 
-        rc = xdp_list_clear(d->bridges[i].xdp, list, max, &n, e);
-        *n_removed = n > *n_removed ? n : *n_removed;
+        rc = xdp_list_clear(d->bridges[i].xdp, list, max, &here, e);
+        *n_removed = here > *n_removed ? here : *n_removed;
     }
     return rc;
 }

@@ -376,7 +376,7 @@ static uint64_t upgrade_deadline_ns(void *arg)
     return ((struct upgrade *)arg)->deadline_ns;
 }
 
-/* The main thread does the rest: see leave() in daemon.c. */
+/* The main thread does the rest: see daemon_leave(). */
 static void ask_to_leave(void *arg)
 {
     (void)arg;

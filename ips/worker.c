@@ -399,15 +399,20 @@ unsigned worker_receive(struct worker *w, unsigned in_port, unsigned max)
     return n;
 }
 
+void worker_decode(struct worker *w, unsigned n)
+{
+    beacon_stage(&w->beacon, STAGE_DECODE);
+    w->inner->used = 0;
+    decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+}
+
 unsigned worker_burst(struct worker *w, unsigned in_port)
 {
     unsigned n = worker_receive(w, in_port, BURST_MAX), mine = n;
 
     if (n == 0)
         return 0;
-    w->inner->used = 0;
-    beacon_stage(&w->beacon, STAGE_DECODE);
-    decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+    worker_decode(w, n);
     beacon_stage(&w->beacon, STAGE_HANDOFF);
     if (w->handoff)
         mine = worker_hand_off(w, n);
@@ -422,9 +427,7 @@ unsigned worker_take_handed(struct worker *w)
     unsigned n = handoff_receive(w->handoff, w->cfg.index, w->pkts, BURST_MAX);
 
     if (n) {
-        beacon_stage(&w->beacon, STAGE_DECODE);
-        w->inner->used = 0;
-        decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+        worker_decode(w, n);
         process(w, n);
     }
     return n;
@@ -510,8 +513,7 @@ static void take_adopted(struct worker *w)
         while (n < BURST_MAX && at < w->n_adopted)
             w->pkts[n++] = w->adopted[at++];
         stamp(w, n);
-        w->inner->used = 0;
-        decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+        worker_decode(w, n);
         process(w, n);
     }
     w->n_adopted = 0;

@@ -160,8 +160,7 @@ static void shed(struct worker *w, unsigned n)
         worker_leave(w, w->pkts, n);
         return;
     }
-    w->inner->used = 0;
-    decode_burst(w->pkts, n, &w->cfg.decode, &w->counters);
+    worker_decode(w, n);
     if (w->handoff)
         n = worker_hand_off(w, n);
     worker_apply_decode_policy(w, w->pkts, n);

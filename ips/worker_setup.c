@@ -84,13 +84,8 @@ static uint64_t protocols_off(const char *list)
 {
     uint64_t off = 0;
 
-    for (const char *at = list; *at != '\0';) {
-        size_t n = strcspn(at, ", ");
-
-        off |= service_apps(span_of(at, n));
-        at += n;
-        at += strspn(at, ", ");
-    }
+    for (struct span word; span_next_word(&list, &word);)
+        off |= service_apps(word);
     return off;
 }
 
@@ -139,14 +134,9 @@ static bool logs_transactions(const char *events)
 /* `all` is all transactions: a record for each flow of a flood must be asked for. */
 static bool names_flow(const char *events)
 {
-    for (const char *at = events; *at != '\0';) {
-        size_t n = strcspn(at, ", ");
-
-        if (span_eq_str(span_of(at, n), "flow"))
+    for (struct span word; span_next_word(&events, &word);)
+        if (span_eq_str(word, "flow"))
             return true;
-        at += n;
-        at += strspn(at, ", ");
-    }
     return false;
 }
 

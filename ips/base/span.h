@@ -26,6 +26,15 @@ static inline struct span span_str(const char *s)
     return span_of(s, strlen(s));
 }
 
+/* Cuts the next word off a list like "a, b c"; false at its end. */
+static inline bool span_next_word(const char **list, struct span *word)
+{
+    *list += strspn(*list, ", ");
+    *word = span_of(*list, strcspn(*list, ", "));
+    *list += word->len;
+    return word->len > 0;
+}
+
 /* Bytes [off, off + len) of s; both ends are clamped, so the result is always inside s. */
 static inline struct span span_sub(struct span s, uint32_t off, uint32_t len)
 {

@@ -93,16 +93,11 @@ static void logger_end_torn_line(struct logger *l)
 
 bool logger_wants(const struct logger_config *cfg, struct span event_type)
 {
-    const char *at = cfg->events ? cfg->events : "all";
+    const char *list = cfg->events ? cfg->events : "all";
 
-    while (*at != '\0') {
-        size_t n = strcspn(at, ", ");
-
-        if (span_eq(span_of(at, n), event_type) || span_eq_str(span_of(at, n), "all"))
+    for (struct span word; span_next_word(&list, &word);)
+        if (span_eq(word, event_type) || span_eq_str(word, "all"))
             return true;
-        at += n;
-        at += strspn(at, ", ");
-    }
     return false;
 }
 
