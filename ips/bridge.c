@@ -306,6 +306,7 @@ void bridge_configure(struct bridge *b, const struct config *cfg)
     const struct bridge_config *is = &cfg->bridges[b->index];
 
     overload_configure(&b->limits, &cfg->overload);
+    __atomic_store_n(&b->link_pass, is->link_pass, __ATOMIC_RELAXED);
     for (uint32_t i = 0; i < b->n_workers; i++) {
         struct worker *w = b->workers[i];
 

@@ -67,6 +67,7 @@ struct bridge {
     enum worker_order order;        /* read by the workers */
     int wake_fd;                    /* an eventfd in every worker's poll: look at `order` */
     struct overload_config limits;  /* read by the workers; changed by overload_configure() only */
+    bool link_pass;                 /* read by the link thread; atomic */
     uint64_t escaped_ns; /* frames crossed that no worker saw until then; written and read by the workers */
     /* Held while the link thread replaces the workers' ports and the NICs, and by whoever else looks at them; never for
      * longer than a look takes. */

@@ -338,7 +338,7 @@ static struct xdp *const *bridges_xdp(const struct ipsd *d, struct xdp *v[BRIDGE
     return v;
 }
 
-/* Maps, and what workers have of it. */
+/* Maps, and what threads have of it. */
 static int ops_config_apply(void *arg, const struct config *fresh, struct live *live, struct err *e)
 {
     struct ipsd *d = arg;
@@ -351,6 +351,9 @@ static int ops_config_apply(void *arg, const struct config *fresh, struct live *
     d->live = live;
     for (unsigned i = 0; i < d->n_bridges; i++)
         bridge_configure(&d->bridges[i], fresh);
+    supervise_stall(fresh->supervisor.stall_ms);
+    strikes_limit(fresh->supervisor.strikes);
+    logger_stats_every(d->logger, fresh->log.stats_interval_s);
     return 0;
 }
 

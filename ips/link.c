@@ -460,8 +460,11 @@ static void look_at_all(struct links *l)
         for (int side = 0; side < 2; side++)
             look_at_side(l, b, side);
         tell_ports(b);
-        for (int side = 0; b->cfg->link_pass && side < 2; side++)
-            pass_on(l, b, side);
+        for (int side = 0; side < 2; side++)
+            if (__atomic_load_n(&b->link_pass, __ATOMIC_RELAXED))
+                pass_on(l, b, side);
+            else if (b->side[side].passed) /* switched off meanwhile */
+                hold(l, b, side, false);
         mend(l, b);
         for (int side = 0; side < 2; side++)
             if (!b->side[side].known)

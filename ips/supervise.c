@@ -272,11 +272,18 @@ static void *run(void *arg)
 
 /* --- start and end ------------------------------------------------------------------------------------------------- */
 
+void supervise_stall(uint32_t ms)
+{
+    pthread_mutex_lock(&sup.lock);
+    sup.stall_ms = ms;
+    pthread_mutex_unlock(&sup.lock);
+}
+
 int supervise_start(uint32_t stall_ms, struct err *e)
 {
     if (inquiry_init(e) < 0)
         return e->code;
-    sup.stall_ms = stall_ms;
+    supervise_stall(stall_ms);
     sup.watchdog_ns = notify_watchdog_ns() / 2;
     sup.wake_fd = eventfd(0, EFD_CLOEXEC);
     if (sup.wake_fd < 0)

@@ -22,7 +22,7 @@ static unsigned n_off, enough;
 
 void strikes_limit(unsigned limit)
 {
-    enough = limit;
+    __atomic_store_n(&enough, limit, __ATOMIC_RELAXED);
 }
 
 static bool same(const struct steer_strike *a, const struct steer_strike *b)
@@ -47,10 +47,12 @@ static bool add(const struct steer_strike *s)
 
 void strikes_learn(const struct steer_strike *v, unsigned n)
 {
+    unsigned limit = __atomic_load_n(&enough, __ATOMIC_RELAXED);
+
     for (unsigned i = 0; i < n; i++) {
         const struct steer_strike *s = &v[i];
 
-        if (enough == 0 || s->count < enough || !add(s))
+        if (limit == 0 || s->count < limit || !add(s))
             continue;
         if (s->parser[0] != '\0') {
             log_warning("main",

@@ -54,7 +54,7 @@ struct logger {
     struct json_writer fileinfo; /* of the file in hand */
     bool mid_line;               /* the file ends inside a line whose rest is at the start of `out` */
     int write_error;             /* of the last try: 0 or -errno */
-    uint64_t retry_ns, next_stats_ns, start_ns;
+    uint64_t retry_ns, stats_ns, start_ns;
     struct log_rate complaint;
     pthread_t thread;
     bool running;
@@ -319,6 +319,18 @@ static void logger_wait(struct logger *l, int timeout_ms)
         complain(l, "cannot read the wake-up for", errno);
 }
 
+static bool stats_are_due(const struct logger *l, uint64_t now_ns)
+{
+    uint64_t every_s = __atomic_load_n(&l->cfg.stats_interval_s, __ATOMIC_RELAXED);
+
+    return every_s > 0 && now_ns - l->stats_ns >= every_s * NS_PER_S;
+}
+
+void logger_stats_every(struct logger *l, uint32_t seconds)
+{
+    __atomic_store_n(&l->cfg.stats_interval_s, seconds, __ATOMIC_RELAXED);
+}
+
 static void *logger_run(void *arg)
 {
     struct logger *l = arg;
@@ -331,8 +343,8 @@ static void *logger_run(void *arg)
         logger_engine(l);
         if (__atomic_exchange_n(&l->reopen, false, __ATOMIC_ACQ_REL))
             logger_do_reopen(l);
-        if (l->cfg.stats_interval_s > 0 && now >= l->next_stats_ns) {
-            l->next_stats_ns = now + l->cfg.stats_interval_s * NS_PER_S;
+        if (stats_are_due(l, now)) {
+            l->stats_ns = now;
             if (l->out.len < PENDING_MAX)
                 logger_stats(l);
         }
@@ -350,7 +362,7 @@ static void *logger_run(void *arg)
 
 int logger_start(struct logger *l, struct err *e)
 {
-    l->next_stats_ns = clock_mono_ns() + l->cfg.stats_interval_s * NS_PER_S;
+    l->stats_ns = clock_mono_ns();
     int rc = thread_start(&l->thread, "logger", logger_run, l, e);
     l->running = rc == 0;
     return rc;

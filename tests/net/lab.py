@@ -500,6 +500,12 @@ class Ipsd:
     def ctl_json(self, *args):
         return json.loads(self.ctl('--json', *args).stdout)
 
+    def rewrite(self, change):
+        """The configuration file, changed by change(dict)."""
+        c = json.loads(self.yaml.read_text())
+        change(c)
+        self.yaml.write_text(json.dumps(c))
+
     def status(self):
         return self.ctl_json('status')
 

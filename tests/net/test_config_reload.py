@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """ipsctl config reload: what can change while frames cross does, in one step; what cannot says so and changes nothing."""
-import json
 import threading
 import time
 
@@ -12,13 +11,6 @@ from test_steer import UDP_PORT, arrived, udp4
 pytestmark = pytest.mark.skipif(bool(STANDIN), reason='the stand-in has no configuration')
 
 RULE = 'drop udp any any -> any any (msg:"marker"; content:"{}"; sid:{};)\n'
-
-
-def rewrite(d, change):
-    """The configuration file, changed by change(dict)."""
-    c = json.loads(d.yaml.read_text())
-    change(c)
-    d.yaml.write_text(json.dumps(c))
 
 
 def changes(d, command='reload'):
@@ -46,7 +38,7 @@ def test_live_keys(lab):
         c['guard'] = {'block': [str(blocked)], 'broken': 'on', 'source_rate': '1000/s'}
         c['rules']['files'] = [str(other)]
         c['log']['level'] = 'info'
-    rewrite(d, change)
+    d.rewrite(change)
     wanted = {'bridges[0].fail': ('open', 'closed', 'live'), 'bridges[0].heartbeat': ('2000', '3000', 'live'),
               'bridges[0].steer': ('[]', '[vlan 7 drop, src 10.9.3.0/24 drop]', 'live'),
               'bridges[0].flow_cache': ('on', 'off', 'live'),
@@ -64,6 +56,11 @@ def test_live_keys(lab):
     [e] = d.wait_events('engine', where=lambda e: e['engine']['event'] == 'config' and e['engine']['changes'])
     assert {c['key'] for c in e['engine']['changes']} == set(wanted)
 
+    d.rewrite(lambda c: c['log'].update(stats_interval=1))
+    before = len(d.events('stats'))
+    assert changes(d) == {'log.stats_interval': ('60', '1', 'live')}
+    d.wait_events('stats', before + 2)
+
     # a file's content alone: entries go and come by difference, what was added by hand stays
     d.ctl('block', 'add', '10.9.4.0/24')
     d.ctl('steer', 'add', 'vlan 9 drop')
@@ -79,7 +76,7 @@ def test_what_cannot_change_changes_nothing(lab):
     before = d.yaml.read_text()
 
     def refused(change, *says):
-        rewrite(d, change)
+        d.rewrite(change)
         p = d.ctl('config', 'reload', check=False)
         assert p.returncode == 1, p.stdout
         for word in (*says, 'nothing was changed'):
@@ -131,7 +128,7 @@ def test_what_cannot_change_changes_nothing(lab):
 def test_the_command_line_is_read_again_too(lab):
     d = lab.ipsd(set=['bridges[0].fail=closed', 'flow.max=4096'])
     assert changes(d, 'diff') == {}
-    rewrite(d, lambda c: c['bridges'][0].update(fail='open-known'))
+    d.rewrite(lambda c: c['bridges'][0].update(fail='open-known'))
     assert changes(d, 'diff') == {}  # --set stands over the file
 
 
@@ -157,7 +154,7 @@ def test_no_frame_is_lost(lab):
                 c['bridges'][0].update(steer=[f'vlan {n} drop' for n in range(1, 2 + i)], fail='open' if i % 2 else 'closed')
                 c['guard'] = {'block': [f'10.9.{i + 1}.0/24'], 'allow': [f'{CLIENT4}/32'] if i % 3 else []}
                 c['rules']['vars'] = [{'name': 'HOME_NET', 'value': f'10.9.{i}.0/24'}]
-            rewrite(d, change)
+            d.rewrite(change)
             assert 'guard.block' in changes(d)
     finally:
         stop.set()

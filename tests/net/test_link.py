@@ -152,6 +152,21 @@ def test_link_pass(lab):
     assert 'UP' in link(lab.appliance, 'in1')['flags'], 'ipsd left in1 down'
 
 
+def test_link_pass_switched_while_it_holds(lab):
+    """Off: what is held down is set up. On: what lost its link is handed on."""
+    d = lab.ipsd(link_pass='on')
+    lab.server.ip('link', 'set', 'lan0', 'down')
+    wait_until(lambda: not has_carrier(lab.client, 'wan0'), 'the client to lose its link')
+    d.rewrite(lambda c: c['bridges'][0].update(link_pass='off'))
+    d.ctl('config', 'reload')
+    wait_until(lambda: has_carrier(lab.client, 'wan0'), 'the client to find its link again')
+    d.rewrite(lambda c: c['bridges'][0].update(link_pass='on'))
+    d.ctl('config', 'reload')
+    wait_until(lambda: not has_carrier(lab.client, 'wan0'), 'the client to lose its link once more')
+    lab.server.ip('link', 'set', 'lan0', 'up')
+    crosses(lab, 'after')
+
+
 def test_link_pass_at_start(lab):
     """A daemon that starts with one cable out hands that on, and takes it back when the cable is in."""
     lab.server.ip('link', 'set', 'lan0', 'down')

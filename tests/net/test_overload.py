@@ -178,10 +178,11 @@ def test_off_sheds_nothing(lab):
 def test_the_policy_changes_while_it_runs(lab):
     """From off, and a bridge that fails open, to one that must drop: not a frame is forwarded uninspected."""
     d = shedding(lab, slow_rule('pass', 400), config={'overload': {'policy': 'off'}})
-    c = json.loads(d.yaml.read_text())
-    c['overload'] = {'policy': 'auto', 'high': 40}
-    c['bridges'][0]['fail'] = 'closed'
-    d.yaml.write_text(json.dumps(c))
+
+    def change(c):
+        c['overload'] = {'policy': 'auto', 'high': 40}
+        c['bridges'][0]['fail'] = 'closed'
+    d.rewrite(change)
     changed = {x['key']: x['how'] for x in d.ctl_json('config', 'reload')['changes']}
     assert changed == {k: 'live' for k in ('overload.policy', 'overload.high', 'bridges[0].fail')}
     flood(lab, 3, 'slow')

@@ -84,6 +84,22 @@ def test_a_rule_that_stalls_twice_is_left_out(lab):
     assert d.ctl('rules', 'list', str(STALL_SID)).stdout.count('stalls') == 1
 
 
+def test_who_is_judged_may_change(lab):
+    """stall 0: nobody is; from the moment that the configuration says otherwise a worker that hung before is, too."""
+    d = lab.ipsd(RULES, program=FAULTS, config={'supervisor': {'stall': 0, 'strikes': 0}})
+    assert udp(lab, b'wedge') == set()
+    time.sleep(1.5)
+    assert d.process.poll() is None and not engine(d, 'worker_stalled')
+    d.rewrite(lambda c: c['supervisor'].update(stall=500, strikes=1))
+    d.ctl('config', 'reload')
+    assert d.wait_exit() == -signal.SIGABRT, d.said()
+    assert engine(d, 'worker_stalled')[0]['sid'] == STALL_SID
+    d.kill()
+    d = lab.ipsd(RULES, program=FAULTS, config={'supervisor': {'strikes': 1}})
+    assert [e['sid'] for e in engine(d, 'rule_switched_off')] == [STALL_SID]
+    d.stop()
+
+
 def test_a_parser_that_stalls_is_named(lab):
     d = lab.ipsd(RULES, program=FAULTS, config={'supervisor': {'stall': 300}})
     there = lab.server.socket(2, 2, (SERVER4, 53))
