@@ -8,6 +8,7 @@
 
 #include "ips/base/clock.h"
 #include "ips/flow/flow.h"
+#include "tests/bench/figures.h"
 #include "tests/unit/packets.h"
 
 #define ROUNDS  5
@@ -15,28 +16,6 @@
 #define N_FLOWS (1u << 20)
 
 static struct counters ctr;
-static uint64_t rng = 88172645463325252ull;
-
-static uint32_t draw(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 16);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *v)
-{
-    qsort(v, ROUNDS, sizeof(*v), by_value);
-    return v[ROUNDS / 2];
-}
 
 /* The packet of flow i, as decode would leave it. */
 static void aim(struct packet *p, uint32_t i, uint64_t now_ns)
@@ -62,7 +41,7 @@ static double lookups(struct flow_table *t, uint64_t *now_ns)
     for (uint32_t b = 0; b < BURSTS; b++) {
         *now_ns += 10000;
         for (uint32_t i = 0; i < BURST_MAX; i++)
-            aim(&pkts[i], draw() & (N_FLOWS - 1), *now_ns);
+            aim(&pkts[i], draw32() & (N_FLOWS - 1), *now_ns);
         uint64_t t0 = clock_mono_ns();
         flow_track(t, pkts, BURST_MAX, &ctr);
         flow_expire(t, *now_ns, 64, &ctr);
@@ -94,7 +73,7 @@ static void bench_flow(void)
            flow_table_count(t));
     for (unsigned r = 0; r < ROUNDS; r++)
         v[r] = lookups(t, &now_ns);
-    printf("flow_lookup ns_per_packet=%.1f\n", median(v));
+    printf("flow_lookup ns_per_packet=%.1f\n", median(v, ROUNDS));
     flow_table_free(t);
 }
 
@@ -122,7 +101,7 @@ static void aim_tcp(struct packet *p, uint32_t i, uint8_t flags, bool to_client,
 
 static void aim_flood(struct packet *p, uint64_t now_ns)
 {
-    uint32_t a = draw(), b = draw();
+    uint32_t a = draw32(), b = draw32();
 
     aim_tcp(p, 0, 2, false, now_ns);
     memcpy(p->src.b + 12, &a, 4);
@@ -139,7 +118,7 @@ static double kept_traffic(struct flow_table *t, unsigned flood, uint64_t *now_n
     for (uint32_t b = 0; b < PACKETS / BURST_MAX; b++) {
         *now_ns += 10000;
         for (unsigned i = 0; i < BURST_MAX; i++)
-            aim_tcp(&kept[i], draw() % N_KEPT, 0x10, false, *now_ns);
+            aim_tcp(&kept[i], draw32() % N_KEPT, 0x10, false, *now_ns);
         uint64_t t0 = clock_mono_ns();
         flow_track(t, kept, BURST_MAX, &ctr);
         spent += clock_mono_ns() - t0;
@@ -214,14 +193,14 @@ static void bench_decode(uint32_t payload_len, bool verify)
         uint64_t spent = 0;
         for (uint32_t b = 0; b < BURSTS / 4; b++) {
             for (uint32_t i = 0; i < BURST_MAX; i++)
-                pkts[i] = (struct packet){.data = area + (size_t)(draw() % N) * STRIDE + 256, .len = f.len};
+                pkts[i] = (struct packet){.data = area + (size_t)(draw32() % N) * STRIDE + 256, .len = f.len};
             uint64_t t0 = clock_mono_ns();
             decode_burst(pkts, BURST_MAX, &cfg, &ctr);
             spent += clock_mono_ns() - t0;
         }
         v[r] = (double)spent / (BURSTS / 4) / BURST_MAX;
     }
-    printf("decode ns_per_packet=%.1f frame_bytes=%u checksums=%s\n", median(v), f.len,
+    printf("decode ns_per_packet=%.1f frame_bytes=%u checksums=%s\n", median(v, ROUNDS), f.len,
            verify ? "on" : "off");
     free(area);
 }

@@ -6,32 +6,10 @@
  * the clock's own cost in it: compare it with that of the row "off". One line on standard output per figure, medians of
  * five. Needs root.
  */
+#include "tests/bench/figures.h"
 #include "tests/bpf/steer_lab.h"
 
 enum { ROUNDS = 5, REPEAT = 1000000, COLD = 20000, PREFIXES = 1000000, BATCH = 4096, CACHED = 1 << 16 };
-
-static uint64_t rng = 88172645463325252ull;
-
-static uint32_t draw(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 16);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *v)
-{
-    qsort(v, ROUNDS, sizeof(*v), by_value);
-    return v[ROUNDS / 2];
-}
 
 /* Mean ns a run; the verdict must be the expected one. */
 static uint32_t run_ns(const struct steer_lab *l, const uint8_t *frame, uint32_t len, uint32_t repeat,
@@ -63,15 +41,15 @@ static void measure(struct steer_lab *l, const char *name, const struct frame *f
     for (int r = 0; r < ROUNDS; r++) {
         uint64_t sum_ns = 0;
         for (int i = 0; i < COLD; i++) {
-            uint32_t addr = draw();
+            uint32_t addr = draw32();
             if (vary)
                 memcpy(frame + vary, &addr, 3);
             sum_ns += run_ns(l, frame, len, 1, expect);
         }
         cold[r] = (double)sum_ns / COLD;
     }
-    double ns = median(hot);
-    printf("steer_%s ns=%.0f cold_ns=%.0f mfps=%.1f\n", name, ns, median(cold), 1e3 / ns);
+    double ns = median(hot, ROUNDS);
+    printf("steer_%s ns=%.0f cold_ns=%.0f mfps=%.1f\n", name, ns, median(cold, ROUNDS), 1e3 / ns);
     fflush(stdout);
 }
 
