@@ -51,6 +51,12 @@ class Connection:
         for t in self.threads:
             t.start()
 
+    def begin_and_wait(self, seed):
+        data = random.Random(seed).randbytes(16 * MB)
+        self.begin(data)
+        wait_until(lambda: self.got > len(data) // 4, 'the transfer to be under way')
+        return data
+
     def finish(self, data, seconds=60):
         for t in self.threads:
             t.join(seconds * SLOW)
@@ -162,9 +168,7 @@ def test_flows_of_two_workers(lab):
 def test_fail_closed_lets_nothing_cross(lab):
     d = lab.ipsd(DROP, fail='closed', heartbeat=20)
     c = Connection(lab)
-    data = random.Random(8).randbytes(16 * MB)
-    c.begin(data)
-    wait_until(lambda: c.got > len(data) // 4, 'the transfer to be under way')
+    data = c.begin_and_wait(8)
     stand_still(d, 0.4)
     c.finish(data)
     s = d.stats()
@@ -176,9 +180,7 @@ def test_fail_closed_lets_nothing_cross(lab):
 def test_no_heartbeat_no_fail_policy(lab):
     d = lab.ipsd(DROP, fail='open', heartbeat=0)
     c = Connection(lab)
-    data = random.Random(9).randbytes(16 * MB)
-    c.begin(data)
-    wait_until(lambda: c.got > len(data) // 4, 'the transfer to be under way')
+    data = c.begin_and_wait(9)
     stand_still(d, 0.3)
     c.finish(data)
     s = d.stats()
