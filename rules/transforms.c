@@ -295,11 +295,11 @@ void eval_unpublish(struct eval *e)
 
 void eval_look_at(struct eval *e, struct span payload, int64_t origin, uint32_t fresh_at)
 {
+    e->fresh_at = fresh_at;
     if (payload.p == e->buf[BUF_PAYLOAD].p && payload.len == e->buf[BUF_PAYLOAD].len && e->origin == origin)
         return;
     eval_buffer_set(e, BUF_PAYLOAD, payload);
     e->origin = origin;
-    e->fresh_at = fresh_at;
 }
 
 struct span eval_buffer_make(struct eval *e, uint16_t slot)

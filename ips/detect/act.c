@@ -259,8 +259,6 @@ void act_tally(struct detect *d)
     if (t->dropped++ > 0)
         return;
     t->drop_reason = p->drop_reason;
-    if (d->rs && d->has_drop) {
+    if (d->rs && d->has_drop)
         t->drop_sid = d->rs->info[d->drop.rule].sid;
-        t->action = d->drop.action;
-    }
 }

@@ -228,9 +228,15 @@ static void fill_facts(struct detect *d, const struct packet *p)
         d->facts.flags |= FACT_STREAM_SIZE;
 }
 
+/* As many as the bytes call for; more bytes than STEPS_TIMES allows for get no more steps. */
+static uint32_t steps_times(const struct detect *d)
+{
+    return 1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES;
+}
+
 uint32_t detect_steps(const struct detect *d)
 {
-    uint32_t times = 1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES;
+    uint32_t times = steps_times(d);
 
     return d->steps_max * (times < STEPS_TIMES ? times : STEPS_TIMES);
 }
@@ -246,16 +252,14 @@ static bool try(struct detect *d, const struct ruleset *rs, const struct rule *r
 
         sight_window(s);
         eval_look_at(&d->eval, s->window, s->origin, anew ? 0 : s->fresh_at);
-        d->eval.fresh_at = anew ? 0 : s->fresh_at;
     } else {
         eval_look_at(&d->eval, packet_payload(s->p), 0, 0);
     }
-    uint32_t times = 1 + d->eval.buf[BUF_PAYLOAD].len / STEPS_BYTES;
     d->eval.steps_left = detect_steps(d);
     if (eval_rule(rs, r, &d->eval))
         return true;
     /* more bytes than the steps are meant for must not hide what a rule would block */
-    d->unfinished |= d->eval.hit_step_limit && times > STEPS_TIMES &&
+    d->unfinished |= d->eval.hit_step_limit && steps_times(d) > STEPS_TIMES &&
                      (r->action == ACTION_DROP || r->action == ACTION_REJECT);
     return false;
 }

@@ -51,7 +51,6 @@ struct tally { /* of a flow, for its event */
     uint32_t dropped;    /* packets */
     uint32_t drop_sid;   /* of the first one; 0: by a policy */
     uint8_t drop_reason; /* enum drop_reason, of the first one */
-    uint8_t action;      /* enum rule_action, of the first rule that dropped one */
 };
 
 struct detect {

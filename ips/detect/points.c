@@ -154,7 +154,6 @@ static void look_at_payload(struct detect *d)
     } else {
         eval_look_at(&d->eval, packet_payload(d->p), 0, 0);
     }
-    d->eval.fresh_at = 0;
 }
 
 static bool evaluate(struct detect *d, uint32_t index)

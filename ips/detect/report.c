@@ -71,6 +71,15 @@ static void write_references(const struct rule_info *rule, uint8_t *out, uint32_
     }
 }
 
+static void fill_counts(struct event *ev, const struct flow *f)
+{
+    ev->exceptions = f->exceptions;
+    ev->pkts_to_server = f->pkts[0];
+    ev->pkts_to_client = f->pkts[1];
+    ev->bytes_to_server = f->bytes[0];
+    ev->bytes_to_client = f->bytes[1];
+}
+
 static void fill_flow(struct event *ev, const struct packet *p)
 {
     const struct flow *f = p->flow;
@@ -81,11 +90,7 @@ static void fill_flow(struct event *ev, const struct packet *p)
     ev->to_client = (p->flags & PKT_TO_CLIENT) != 0;
     ev->flow_id = f->id;
     ev->flow_start_ns = f->start_ts_ns;
-    ev->exceptions = f->exceptions;
-    ev->pkts_to_server = f->pkts[0];
-    ev->pkts_to_client = f->pkts[1];
-    ev->bytes_to_server = f->bytes[0];
-    ev->bytes_to_client = f->bytes[1];
+    fill_counts(ev, f);
 }
 
 static void fill_packet(struct event *ev, const struct packet *p)
@@ -392,11 +397,7 @@ void report_flow(const struct report *r, const struct flow *f, const struct tall
     if (!ev)
         return;
     fill_ends(ev, f);
-    ev->exceptions = f->exceptions;
-    ev->pkts_to_server = f->pkts[0];
-    ev->pkts_to_client = f->pkts[1];
-    ev->bytes_to_server = f->bytes[0];
-    ev->bytes_to_client = f->bytes[1];
+    fill_counts(ev, f);
     ev->ts_ns = r->ts_ns;
     ev->flow_age_ns = r->ts_ns > f->start_ts_ns ? last_seen(r, f) - f->start_ts_ns : 0;
     event_ring_commit(r->ring, ev);
