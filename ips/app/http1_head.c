@@ -374,7 +374,8 @@ static enum app_probe begins_message(const struct http1_run *r)
         memcpy(room, r->w->kept.p, n);
         if (more > sizeof(room) - n)
             more = (uint32_t)sizeof(room) - n;
-        memcpy(room + n, r->in.p, more);
+        if (more > 0) /* an end that comes alone has no bytes */
+            memcpy(room + n, r->in.p, more);
         s = span_of(room, n + more);
     }
     return r->dir == APP_TO_SERVER ? http1_request_probe(s) : http1_response_probe(s);

@@ -424,6 +424,18 @@ static void five_codings(void **state)
     lab_free(l);
 }
 
+/* The end comes alone, behind half a line: of what waits nothing is new. */
+static void ends_amid_a_line(void **state)
+{
+    struct app_lab *l = talk(CLIENT("GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+                             SERVER("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), CLIENT("GET /half HT"),
+                             CLIENT_ENDS(""), SERVER("HTTP/1.1 2"), SERVER_ENDS(""));
+
+    assert_true(lab_event(l, AN_HTTP_REQUEST_LINE_INCOMPLETE));
+    assert_true(lab_saw(l, BUF_HTTP_URI, "/half"));
+    lab_free(l);
+}
+
 static void the_ordinary_is_not_odd(void **state)
 {
     struct app_lab *l = talk(
@@ -466,6 +478,7 @@ int main(void)
         cmocka_unit_test(every_oddity),
         cmocka_unit_test(the_ordinary_is_not_odd),
         cmocka_unit_test(five_codings),
+        cmocka_unit_test(ends_amid_a_line),
         cmocka_unit_test(long_lines),
     };
 
