@@ -196,39 +196,24 @@ static uint32_t *sort_rules(struct builder *b, uint32_t *n_out)
 }
 
 /* What is made only for those who ask. */
-static void place_asks(struct ruleset *rs)
+static const uint8_t asks_of[BUF_N] = {
+    [BUF_FILE_GROWN] = ASK_GROWN,   [BUF_FILE_MD5] = ASK_MD5,    [BUF_FILE_SHA1] = ASK_SHA1,
+    [BUF_FILE_SHA256] = ASK_SHA256, [BUF_JA3_HASH] = ASK_JA3,    [BUF_JA3_STRING] = ASK_JA3,
+    [BUF_JA3S_HASH] = ASK_JA3,      [BUF_JA3S_STRING] = ASK_JA3, [BUF_JA4_HASH] = ASK_JA4,
+};
+
+static void place_asks(const struct builder *b, struct ruleset *rs)
 {
     for (uint32_t i = 0; i < rs->n_rules; i++) {
         const struct rule *r = &rs->rules[i];
 
         rs->asks |= rs->info[i].filestore ? ASK_STORE : 0;
         rs->asks |= rs->info[i].block_side != RULE_BLOCK_NOBODY ? ASK_SOURCES : 0;
-        for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++)
-            switch (rs->steps[r->first_step + k].buffer) {
-            case BUF_FILE_GROWN:
-                rs->asks |= ASK_GROWN;
-                break;
-            case BUF_FILE_MD5:
-                rs->asks |= ASK_MD5;
-                break;
-            case BUF_FILE_SHA1:
-                rs->asks |= ASK_SHA1;
-                break;
-            case BUF_FILE_SHA256:
-                rs->asks |= ASK_SHA256;
-                break;
-            case BUF_JA3_HASH:
-            case BUF_JA3_STRING:
-            case BUF_JA3S_HASH:
-            case BUF_JA3S_STRING:
-                rs->asks |= ASK_JA3;
-                break;
-            case BUF_JA4_HASH:
-                rs->asks |= ASK_JA4;
-                break;
-            default:
-                break;
-            }
+        for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++) {
+            uint32_t slot = rs->steps[r->first_step + k].buffer;
+
+            rs->asks |= asks_of[slot < BUF_N ? slot : b->transformed[slot - BUF_N].base];
+        }
     }
 }
 
@@ -259,7 +244,7 @@ static bool place_rules(struct builder *b, struct ruleset *rs, const uint32_t *o
     rs->info = info;
     rs->steps = steps;
     rs->n_steps = n_steps;
-    place_asks(rs);
+    place_asks(b, rs);
     return true;
 }
 

@@ -169,6 +169,29 @@ static void trap25_lower_case(void **state)
     unload(&l);
 }
 
+/* What is made only for rules that ask: of the buffer itself, or of what a transformation makes of it. */
+static void who_asks(void **state)
+{
+    static const struct {
+        const char *protocol, *options;
+        uint8_t asks;
+    } rows[] = {
+        {"tls", "tls.sni; content:\"a\";", 0},
+        {"tls", "ja3.hash; content:\"abc\";", ASK_JA3},
+        {"tls", "ja3s.string; to_uppercase; content:\"ABC\";", ASK_JA3},
+        {"tls", "ja4.hash; content:\"abc\";", ASK_JA4},
+        {"http", "http.uri; to_lowercase; content:\"abc\"; filestore;", ASK_STORE},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct loaded l = load_options_as(rows[i].protocol, rows[i].options, DIALECT_SURICATA);
+
+        assert_int_equal(l.errs.n, 0);
+        assert_int_equal(ruleset_asks(l.rs), rows[i].asks);
+        unload(&l);
+    }
+}
+
 static void empty_buffers(void **state)
 {
     assert_options_refused("http.uri;", "nothing looks into the buffer http.uri");
@@ -322,6 +345,7 @@ int main(void)
         cmocka_unit_test(pcre_letters),
         cmocka_unit_test(directions),
         cmocka_unit_test(trap25_lower_case),
+        cmocka_unit_test(who_asks),
         cmocka_unit_test(empty_buffers),
         cmocka_unit_test(trap32_instances),
         cmocka_unit_test(snort3_arguments),
