@@ -68,7 +68,7 @@ void app_begin(struct app *a, struct packet *p, struct counters *c);
 void app_parse(struct app *a, struct packet *p, struct counters *c);
 void app_end(struct app *a, struct packet *p);
 
-/* Before app_parse(): what the rules ask about files (ruleset_asks()); it stays. */
+/* Before app_parse(): what is made only for rules that ask (ruleset_asks()); it stays. */
 void app_set_asks(struct app *a, uint8_t asks);
 
 /* In an inspect hook: a rule has matched in the view, and its files are to be remembered with that, or kept (enum filestore). */
