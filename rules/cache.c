@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "ips/base/log.h"
+#include "ips/base/piece.h"
 
 #define MAGIC          "SluiceDB"
 #define FORMAT_VERSION 1
@@ -173,7 +174,7 @@ static bool read_all(int fd, void *p, size_t n)
     uint8_t *at = p;
 
     while (n > 0) {
-        ssize_t got = read(fd, at, n);
+        ssize_t got = read(fd, at, piece_of(n));
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -253,7 +254,7 @@ static bool write_all(int fd, const void *p, size_t n)
     const uint8_t *at = p;
 
     while (n > 0) {
-        ssize_t put = write(fd, at, n);
+        ssize_t put = write(fd, at, piece_of(n));
 
         if (put < 0 && errno == EINTR)
             continue;

@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ips/base/piece.h"
 #include "rules/names.h"
 #include "rules/service.h"
 
@@ -47,7 +48,7 @@ static int read_all(struct source *s, int fd, struct err *e)
             s->bytes = bigger;
             cap *= 2;
         }
-        got = read(fd, s->bytes + n, cap - n);
+        got = read(fd, s->bytes + n, piece_of(cap - n));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
