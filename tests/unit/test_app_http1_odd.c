@@ -475,10 +475,8 @@ static void long_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_oddity),
-        cmocka_unit_test(the_ordinary_is_not_odd),
-        cmocka_unit_test(five_codings),
-        cmocka_unit_test(ends_amid_a_line),
+        cmocka_unit_test(every_oddity), cmocka_unit_test(the_ordinary_is_not_odd),
+        cmocka_unit_test(five_codings), cmocka_unit_test(ends_amid_a_line),
         cmocka_unit_test(long_lines),
     };
 
