@@ -94,7 +94,8 @@ void pulse_touch(struct pulse *p, uint64_t now_ns)
 
 bool pulse_lives(const struct pulse *p, uint32_t queue, uint64_t now_ns)
 {
-    uint64_t heartbeat_ns = __atomic_load_n(&p->heartbeat_ns, __ATOMIC_RELAXED), ns = STEER_ASLEEP;
+    uint64_t heartbeat_ns = __atomic_load_n(&p->heartbeat_ns, __ATOMIC_RELAXED);
+    __u64 ns = STEER_ASLEEP;
 
     if (!p->beats || heartbeat_ns == 0)
         return true;
