@@ -247,7 +247,7 @@ static void swap_ports(struct bridge *b, struct port *(*ports)[2])
 
 int bridge_open_ports(struct bridge *b, struct err *e)
 {
-    struct port *ports[WORKERS_MAX][2];
+    struct port *ports[WORKERS_MAX][2] = {{NULL}};
 
     if (open_ports_any_mode(b, ports, e))
         return e->code;
@@ -257,7 +257,7 @@ int bridge_open_ports(struct bridge *b, struct err *e)
 
 static int adopt_ports(struct bridge *b, const struct bridge_heirloom *heirloom, struct err *e)
 {
-    struct port *ports[WORKERS_MAX][2];
+    struct port *ports[WORKERS_MAX][2] = {{NULL}};
 
     if (open_all_ports(b, heirloom, ports, e))
         return e->code;

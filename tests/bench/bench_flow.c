@@ -198,7 +198,7 @@ static void bench_decode(uint32_t payload_len, bool verify)
             decode_burst(pkts, BURST_MAX, &cfg, &ctr);
             spent += clock_mono_ns() - t0;
         }
-        v[r] = (double)spent / (BURSTS / 4) / BURST_MAX;
+        v[r] = (double)spent / (BURSTS / 4 * BURST_MAX);
     }
     printf("decode ns_per_packet=%.1f frame_bytes=%u checksums=%s\n", median(v, ROUNDS), f.len,
            verify ? "on" : "off");
