@@ -189,16 +189,17 @@ static void bench_decode(uint32_t payload_len, bool verify)
                                   .payload_len = payload_len});
     for (uint32_t i = 0; i < N; i++)
         memcpy(area + (size_t)i * STRIDE + 256, f.b, f.len);
+    const uint32_t n_bursts = BURSTS / 4;
     for (unsigned r = 0; r < ROUNDS; r++) {
         uint64_t spent = 0;
-        for (uint32_t b = 0; b < BURSTS / 4; b++) {
+        for (uint32_t b = 0; b < n_bursts; b++) {
             for (uint32_t i = 0; i < BURST_MAX; i++)
                 pkts[i] = (struct packet){.data = area + (size_t)(draw32() % N) * STRIDE + 256, .len = f.len};
             uint64_t t0 = clock_mono_ns();
             decode_burst(pkts, BURST_MAX, &cfg, &ctr);
             spent += clock_mono_ns() - t0;
         }
-        v[r] = (double)spent / (BURSTS / 4 * BURST_MAX);
+        v[r] = (double)spent / n_bursts / BURST_MAX;
     }
     printf("decode ns_per_packet=%.1f frame_bytes=%u checksums=%s\n", median(v, ROUNDS), f.len,
            verify ? "on" : "off");
