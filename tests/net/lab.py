@@ -506,6 +506,21 @@ class Ipsd:
         change(c)
         self.yaml.write_text(json.dumps(c))
 
+    def cpu_s(self, tid='*'):
+        """Seconds of CPU that its threads, or the one, have had, to the nanosecond."""
+        return sum(int(p.read_text().split()[0]) for p in pathlib.Path(f'/proc/{self.pid}/task').glob(f'{tid}/schedstat')) / 1e9
+
+    def idle(self, seconds, tid='*'):
+        """Does nothing meanwhile. Who spins takes all of a CPU; who idles takes less than 1 % of it, and on a machine that
+        others keep busy, or take away, a few."""
+        before = self.cpu_s(tid)
+        time.sleep(seconds)
+        self.was_idle(before, seconds, tid)
+
+    def was_idle(self, before, seconds, tid='*'):
+        share = (self.cpu_s(tid) - before) / seconds
+        assert share < 0.1 * max(SLOW, 1), f'{share * 100:.1f} % of a CPU'
+
     def status(self):
         return self.ctl_json('status')
 

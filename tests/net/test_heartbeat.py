@@ -2,7 +2,6 @@
 """A worker stands still, and the wire does not: what the fail policy does in the meantime, and how connections that had
 frames cross unseen go on and are inspected again."""
 import hashlib
-import os
 import random
 import select
 import signal
@@ -187,19 +186,11 @@ def test_no_heartbeat_no_fail_policy(lab):
     assert s['steer.fail_open'] == 0 and s['steer.saw_stale'] == 0, s
 
 
-def cpu_s(pid):
-    f = open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()
-    return (int(f[11]) + int(f[12])) / os.sysconf('SC_CLK_TCK')
-
-
 def test_an_idle_worker_is_alive_and_costs_nothing(lab):
     """It sleeps for many heartbeats, and the first frame that comes finds it alive."""
     d = lab.ipsd(fail='closed', heartbeat=500)
     for _ in range(3):
-        before, start = cpu_s(d.pid), time.monotonic()
-        time.sleep(1.2)
-        used = (cpu_s(d.pid) - before) / (time.monotonic() - start)
+        d.idle(1.2)
         lab.client.run(['ping', '-c1', '-W2', SERVER4])
-    assert used < 0.03, f'{used:.3f} of a CPU'
     s = d.stats()
     assert s['steer.saw_stale'] == 0 and s['steer.fail_closed'] == 0, s

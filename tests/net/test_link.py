@@ -4,7 +4,6 @@ otherwise. Every test ends with the books of the frames balanced, as all do.
 """
 import json
 import os
-import pathlib
 import signal
 import socket
 import time
@@ -57,16 +56,6 @@ def crosses(lab, what, client='wan0', server='lan0', seconds=5.0):
         tap.s.close()
 
 
-def cpu_s(d):
-    """Seconds of CPU that its threads have had, to the nanosecond."""
-    return sum(int(p.read_text().split()[0]) for p in pathlib.Path(f'/proc/{d.pid}/task').glob('*/schedstat')) / 1e9
-
-
-def assert_idle(d, before, seconds):
-    share = (cpu_s(d) - before) / seconds
-    assert share < 0.02 * max(SLOW, 1), f'{share * 100:.1f} % of a CPU'
-
-
 def send_for(tap, f, seconds, pps):
     end, n = time.monotonic() + seconds, 0
     while time.monotonic() < end:
@@ -98,9 +87,9 @@ def test_cable_pulled_and_plugged(lab):
     assert d.status()['bridges'][0]['state'] == 'cut'
     assert has_carrier(lab.client, 'wan0'), 'link_pass is off'
 
-    tap, before = lab.client.tap('wan0', TEST_TYPE), cpu_s(d)
+    tap, before = lab.client.tap('wan0', TEST_TYPE), d.cpu_s()
     n = send_for(tap, frame(TEST_TYPE, b'stale'.ljust(60)), 2.0, 100)
-    assert_idle(d, before, 2.0)
+    d.was_idle(before, 2.0)
     wait_until(lambda: d.drops()['link_down'] >= n, f'{n} frames counted as dropped')
     assert d.drops()['tx_ring_full'] == 0
 
@@ -121,9 +110,7 @@ def test_no_spin_when_idle(lab):
     for host, ifname in ((lab.client, 'wan0'), (lab.server, 'lan0')):
         host.ip('link', 'set', ifname, 'down')
     wait_engine(d, 'link_down', 2)
-    before = cpu_s(d)
-    time.sleep(2)
-    assert_idle(d, before, 2.0)
+    d.idle(2)
     lab.client.ip('link', 'set', 'wan0', 'up')
     lab.server.ip('link', 'set', 'lan0', 'up')
     crosses(lab, 'after')
@@ -200,9 +187,9 @@ def test_removed_and_added(lab):
     crosses(lab, 'before')
     lab.server.ip('link', 'del', 'lan0')
     wait_engine(d, 'interface_gone', interface='in1', bridge='br0')
-    tap, before = lab.client.tap('wan0', TEST_TYPE), cpu_s(d)
+    tap, before = lab.client.tap('wan0', TEST_TYPE), d.cpu_s()
     n = send_for(tap, frame(TEST_TYPE, b'nowhere'.ljust(60)), 1.0, 100)
-    assert_idle(d, before, 1.0)
+    d.was_idle(before, 1.0)
     wait_until(lambda: d.drops()['link_down'] >= n, f'{n} frames counted as dropped')
     assert port(d, 1)['state'] == 'gone' and d.status()['bridges'][0]['state'] == 'cut'
     assert 'gone' in d.ctl('status').stdout
@@ -212,7 +199,7 @@ def test_removed_and_added(lab):
     started = time.monotonic()
     wait_engine(d, 'interface_back', interface='in1', bridge='br0')
     crosses(lab, 'again')
-    assert time.monotonic() - started < 2.5 * max(SLOW, 1)
+    assert time.monotonic() - started < 5 * max(SLOW, 1)
     lab.server.ip('addr', 'add', f'{SERVER4}/24', 'dev', 'lan0')
     lab.client.run(['ping', '-c1', '-W1', SERVER4], check=False)
     d.wait_events('alert', where=lambda e: e['alert']['signature_id'] == 1)
