@@ -112,7 +112,7 @@ static bool give(struct stream_table *t, struct tcp *f, bool stalled, struct cou
 static bool take_from_oldest(struct stream_table *t, const struct tcp *user, struct counters *c)
 {
     struct tcp *f = at(t, t->least_recent);
-    bool given = f && f != user && give(t, f, user->used_s - f->used_s >= STALLED_S, c);
+    bool given = f && f != user && give(t, f, stream_elapsed_s(user->used_s, f->used_s) >= STALLED_S, c);
 
     if (!f)
         return false;

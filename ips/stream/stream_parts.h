@@ -69,6 +69,13 @@ static inline bool seq_before(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0;
 }
 
+/* Seconds since then; 0 where now lies before it: a frame that another worker handed over keeps the time at which that one
+ * received it, and may be older than what it meets here. */
+static inline uint32_t stream_elapsed_s(uint32_t now_s, uint32_t then_s)
+{
+    return seq_before(then_s, now_s) ? now_s - then_s : 0;
+}
+
 /* --- tcp.c ------------------------------------------------------------------------------------------------------ */
 
 enum tcp_fate {

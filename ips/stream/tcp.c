@@ -312,7 +312,7 @@ static bool paws_fails(const struct tcp_dir *d, const struct packet *p)
     options_of(p, &o);
 
     return o.has_ts && (int32_t)(d->ts_recent - o.ts_value) > PAWS_SLACK &&
-           (uint32_t)(p->now_ns / NS_PER_S) - d->ts_recent_s < PAWS_EXPIRES_S;
+           stream_elapsed_s((uint32_t)(p->now_ns / NS_PER_S), d->ts_recent_s) < PAWS_EXPIRES_S;
 }
 
 /* In a capture nobody repeats anything: a picked-up direction goes on wherever it goes on. */
@@ -329,7 +329,7 @@ static bool may_jump(const struct tcp_dir *d, const struct packet *p, unsigned d
 {
     bool one_side = !p->flow || !(p->flow->flags & (dir ? FLOW_SEEN_TS : FLOW_SEEN_TC));
 
-    return one_side && (uint32_t)(p->now_ns / NS_PER_S) - d->ts_recent_s >= JUMP_S;
+    return one_side && stream_elapsed_s((uint32_t)(p->now_ns / NS_PER_S), d->ts_recent_s) >= JUMP_S;
 }
 
 /* Bytes before the first acknowledgement. */

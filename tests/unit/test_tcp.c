@@ -223,17 +223,20 @@ static void acknowledgement_from_the_wrong_port(void **state)
 static void timestamps(void **state)
 {
     open_with_timestamps();
-    play((struct step[]){{'c', A, C(11), S_(1), 10, DISCARDS, AN_PKT_INVALID_TIMESTAMP, 0, 508},
-                         {'c', A, C(11), S_(1), 0, ANSWERS, AN_PKT_INVALID_TIMESTAMP, 0, 508},
-                         {'c', A | F, C(11), S_(1), 0, DISCARDS, AN_PKT_INVALID_TIMESTAMP, 0, 508},
-                         {'c', A, C(1), S_(1), 10, ANSWERS, AN_EST_BEFORE_LAST_ACK, 0, 400},
-                         {'c', A, C(11), S_(1), 10, TAKES, 0, 0, 509},
-                         {'c', A, C(21), S_(1), 10, TAKES}, /* none: Linux does not mind */
-                         {'c', A, C(31), S_(1), 10, TAKES, 0, 0, 0x7fffff00},
-                         {'c', A, C(41), S_(1), 10, TAKES, 0, 0, 511}, /* the jump was never echoed */
-                         {'c', R, C(51), 0, 0, TAKES, 0, 0, 1},
-                         {'c', A, C(51), S_(1), 10, TAKES, 0, 0, 100, 0, 25 * 86400}, /* expired */
-                         {0}});
+    play(
+        (struct step[]){{'c', A, C(11), S_(1), 10, DISCARDS, AN_PKT_INVALID_TIMESTAMP, 0, 508},
+                        {'c', A, C(11), S_(1), 0, ANSWERS, AN_PKT_INVALID_TIMESTAMP, 0, 508},
+                        {'c', A | F, C(11), S_(1), 0, DISCARDS, AN_PKT_INVALID_TIMESTAMP, 0, 508},
+                        /* another worker had received it a second before it saw the ACK */
+                        {'c', A, C(11), S_(1), 10, DISCARDS, AN_PKT_INVALID_TIMESTAMP, 0, 508, 0, UINT32_MAX},
+                        {'c', A, C(1), S_(1), 10, ANSWERS, AN_EST_BEFORE_LAST_ACK, 0, 400},
+                        {'c', A, C(11), S_(1), 10, TAKES, 0, 0, 509},
+                        {'c', A, C(21), S_(1), 10, TAKES}, /* none: Linux does not mind */
+                        {'c', A, C(31), S_(1), 10, TAKES, 0, 0, 0x7fffff00},
+                        {'c', A, C(41), S_(1), 10, TAKES, 0, 0, 511}, /* the jump was never echoed */
+                        {'c', R, C(51), 0, 0, TAKES, 0, 0, 1},
+                        {'c', A, C(51), S_(1), 10, TAKES, 0, 0, 100, 0, 25 * 86400}, /* expired */
+                        {0}});
 }
 
 static void timestamps_echoed_through_the_wrong_port(void **state)
