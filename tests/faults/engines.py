@@ -63,10 +63,14 @@ class Service:
         self.pid = self.process.pid
         self.starts.append([began, 0])
 
+    def _runs(self):
+        return self.process.poll() is None or (self.pid != self.process.pid and alive(self.pid))
+
     def _keep(self):
         while self.wanted.is_set():
-            if self.process.poll() is None or (self.pid != self.process.pid and alive(self.pid)):
-                self._note_ready()
+            ran = self._runs()
+            self._note_ready()
+            if ran or self._runs():  # what it said before it ended may be who comes after it
                 time.sleep(0.005)
                 continue
             self.ends.append((time.monotonic_ns(), self.process.returncode))
