@@ -116,7 +116,7 @@ static int needed_slot(const struct ruleset *rs, const struct rule *r)
 {
     for (uint32_t i = 0; i < r->n_steps; i++) {
         const struct step *s = &rs->steps[r->first_step + i];
-        uint16_t base = s->buffer < BUF_N ? s->buffer : rs->transformed[s->buffer - BUF_N].base;
+        uint16_t base = slot_base(rs->transformed, s->buffer);
 
         if (s->flow != STEP_TEST && base != BUF_PAYLOAD && base != BUF_BASE64)
             return base;

@@ -355,7 +355,7 @@ bool buffers_option(struct draft *d, const struct buffer_name *n, const struct o
 
 uint16_t draft_base(const struct draft *d, uint16_t slot)
 {
-    return slot < BUF_N ? slot : d->b->transformed[slot - BUF_N].base;
+    return slot_base(d->b->transformed, slot);
 }
 
 bool draft_is_multi(const struct draft *d, uint16_t slot)

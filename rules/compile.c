@@ -209,11 +209,8 @@ static void place_asks(const struct builder *b, struct ruleset *rs)
 
         rs->asks |= rs->info[i].filestore ? ASK_STORE : 0;
         rs->asks |= rs->info[i].block_side != RULE_BLOCK_NOBODY ? ASK_SOURCES : 0;
-        for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++) {
-            uint32_t slot = rs->steps[r->first_step + k].buffer;
-
-            rs->asks |= asks_of[slot < BUF_N ? slot : b->transformed[slot - BUF_N].base];
-        }
+        for (uint32_t k = 0; k < r->n_steps && !(r->flags & RULE_DORMANT); k++)
+            rs->asks |= asks_of[slot_base(b->transformed, rs->steps[r->first_step + k].buffer)];
     }
 }
 
@@ -284,7 +281,7 @@ static bool place_scans(struct builder *b, struct ruleset *rs)
         for (int of_app = 0; of_app < 2; of_app++) {
             for (uint32_t slot = 0; slot < BUF_N + rs->n_transformed; slot++) {
                 struct scan *s = &b->scans[slot][kind];
-                uint32_t base = slot < BUF_N ? slot : rs->transformed[slot - BUF_N].base;
+                uint32_t base = slot_base(rs->transformed, slot);
 
                 s->slot = slot;
                 if ((base >= BUFFERS_OF_PACKETS_N) == of_app && (s->pf != NULL || s->candidates.n > 0))

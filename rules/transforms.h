@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "ips/base/span.h"
+#include "rules/buffers.h"
 
 enum transform_kind {
     TRANSFORM_DOTPREFIX, /* a dot before the first byte */
@@ -49,6 +50,12 @@ struct buffer_ref {
     uint8_t n;
     uint16_t base; /* enum buffer_id */
 };
+
+/* What the bytes of a slot are, or are made of: enum buffer_id. refs: of the slots from BUF_N on. */
+static inline uint16_t slot_base(const struct buffer_ref *refs, uint32_t slot)
+{
+    return slot < BUF_N ? (uint16_t)slot : refs[slot - BUF_N].base;
+}
 
 enum uri_part { URI_SCHEME, URI_HOST, URI_PORT, URI_PATH, URI_QUERY, URI_FRAGMENT, URI_PARTS };
 

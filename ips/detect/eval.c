@@ -100,7 +100,7 @@ static uint32_t resume(struct walk *w, uint32_t i, uint32_t cursor)
 
 static uint16_t base_of(const struct eval *e, const struct step *s)
 {
-    return s->buffer < BUF_N ? s->buffer : e->transformed[s->buffer - BUF_N].base;
+    return slot_base(e->transformed, s->buffer);
 }
 
 /* Step i is the first in its buffer: its first instance, if there are several. */

@@ -114,12 +114,10 @@ static bool may_match_later(const struct detect *d, const struct app_view *v, co
     const struct step *steps = d->rs->steps + r->first_step;
 
     for (uint32_t i = 0; i < r->n_steps; i++) {
-        uint16_t b = steps[i].buffer;
+        uint16_t b = slot_base(d->rs->transformed, steps[i].buffer);
 
         if (steps[i].flow == STEP_TEST)
             continue;
-        if (b >= BUF_N)
-            b = d->rs->transformed[b - BUF_N].base;
         if (b < BUFFERS_OF_PACKETS_N) {
             if (b == BUF_PAYLOAD)
                 return true;

@@ -353,7 +353,7 @@ static struct span unseen(const struct run *r, const struct app_view *v, uint32_
 static void look_into_instances(struct run *r, const struct scan *s, struct eval *e, const struct app_view *v,
                                 bool all)
 {
-    uint32_t b = s->slot < BUF_N ? s->slot : e->transformed[s->slot - BUF_N].base;
+    uint32_t b = slot_base(e->transformed, s->slot);
 
     add_list(r, &s->candidates);
     r->pf = s->pf;
@@ -390,7 +390,7 @@ void prefilter_run_point(const struct ruleset *rs, const struct ruleset_worker *
 
     for (uint32_t i = scans->n_packet; i < scans->n; i++) {
         const struct scan *s = &scans->v[i];
-        uint32_t b = s->slot < BUF_N ? s->slot : rs->transformed[s->slot - BUF_N].base;
+        uint32_t b = slot_base(rs->transformed, s->slot);
 
         if (look_at[b / 64] >> b % 64 & 1)
             look_into_instances(&r, s, e, v, point->memo->all);
