@@ -258,35 +258,32 @@ void flowcache_touch(struct flowcache *c, const struct steer_key *k, uint64_t no
 
 /* --- all of it ------------------------------------------------------------------------------------------------------ */
 
-/* Of flows known clean and silent since before_ns nobody knows any more whether they still are. */
-static void let_known_end(struct flowcache *c, uint64_t before_ns, uint64_t expires_ns)
+/* Of flows known clean and silent since before_ns nobody knows any more whether they still are. alone: no writer lives, and
+ * what is claimed was so by one that died. */
+static void let_known_end(struct flowcache *c, uint64_t before_ns, uint64_t expires_ns, bool alone)
 {
     for (uint64_t b = 0; b <= c->mask; b++)
         for (unsigned i = 0; i < STEER_WAYS; i++) {
             struct way w = way_at(c, b, i);
             uint64_t tag = LOAD(w.flow->tag);
 
-            if (tag != STEER_TAG_FREE && tag != STEER_TAG_BUSY && LOAD(w.flow->kind) == STEER_KIND_KNOWN &&
-                LOAD(w.flow->expires_ns) == 0 && LOAD(w.flow->last_ns) < before_ns)
+            if (tag == STEER_TAG_BUSY && alone)
+                give(w, STEER_TAG_FREE);
+            else if (tag != STEER_TAG_FREE && tag != STEER_TAG_BUSY &&
+                     LOAD(w.flow->kind) == STEER_KIND_KNOWN && LOAD(w.flow->expires_ns) == 0 &&
+                     LOAD(w.flow->last_ns) < before_ns)
                 STORE(w.flow->expires_ns, expires_ns);
         }
 }
 
 void flowcache_take_over(struct flowcache *c, uint64_t now_ns, uint64_t grace_ns)
 {
-    for (uint64_t b = 0; b <= c->mask; b++)
-        for (unsigned i = 0; i < STEER_WAYS; i++) {
-            struct way w = way_at(c, b, i);
-
-            if (LOAD(w.flow->tag) == STEER_TAG_BUSY)
-                give(w, STEER_TAG_FREE);
-        }
-    let_known_end(c, UINT64_MAX, now_ns + grace_ns);
+    let_known_end(c, UINT64_MAX, now_ns + grace_ns, true);
 }
 
 void flowcache_inherit(struct flowcache *c, uint64_t since_ns, uint64_t grace_ns)
 {
-    let_known_end(c, since_ns, since_ns + grace_ns);
+    let_known_end(c, since_ns, since_ns + grace_ns, false);
 }
 
 int flowcache_walk(const struct flowcache *c, uint64_t now_ns, flowcache_fn fn, void *arg)
