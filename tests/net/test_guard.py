@@ -74,8 +74,7 @@ def cpu_seconds(d):
 
 
 def test_a_million_prefixes(lab):
-    """Loaded by hand; all of them hold, and none but them. In less than 5 s on a machine with nothing else to do, which
-    tests/faults/run-guard measures; here others may run."""
+    """Loaded by hand in less than 5 s; all of them hold, and none but them."""
     path = lab.write('million.txt', ''.join(f'{four(n)}\n' for n in range(MILLION)))
     d = lab.ipsd()
     tx, rx = lab.client.tap('wan0'), lab.server.tap('lan0')
@@ -83,7 +82,7 @@ def test_a_million_prefixes(lab):
     assert d.ctl('block', 'load', str(path)).stdout == f'{MILLION} prefixes are on the block list\n'
     wall, cpu = time.monotonic() - wall, cpu_seconds(d) - cpu
     print(f'block load: {MILLION} prefixes in {wall:.2f} s, {cpu:.2f} s of them on a processor')
-    assert cpu < 10 * SLOW
+    assert cpu < 5 * SLOW  # others may run on this machine meanwhile
     for n in (0, 1, 12345, MILLION - 1):
         assert not crosses(lab, tx, rx, four(n))
     assert crosses(lab, tx, rx, four(MILLION))

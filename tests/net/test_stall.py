@@ -162,4 +162,4 @@ def test_the_service_manager_hears_that_all_is_well(lab):
 
 def test_an_idle_supervisor_costs_little(lab):
     d = lab.ipsd()
-    d.idle(3, worker_tid(d, 'supervisor'))
+    d.idle(0.01, lambda: time.sleep(3), worker_tid(d, 'supervisor'))
