@@ -379,7 +379,7 @@ static void begin(struct stream_table *t, struct packet *p, struct counters *c)
     struct tcp *tcp = &t->tcp[flow_index(t->flows, p->flow)];
     if (p->flags & PKT_FLOW_NEW)
         begin_anew(t, tcp);
-    tcp->used_s = (uint32_t)(p->now_ns / NS_PER_S);
+    tcp->used_s = stream_now_s(p);
     if (!followed(t, p->flow, tcp, p))
         return;
     enum tcp_fate fate = tcp_judge(tcp, p, dir);

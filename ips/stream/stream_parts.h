@@ -8,6 +8,7 @@
  *   memory.c   who gets how much of the pool, and who gives when it is empty
  *   stream.c   the segment's way through them: begin, window, end; limits and what happens at them
  */
+#include "ips/base/clock.h"
 #include "ips/base/pool.h"
 #include "ips/stream/stream.h"
 
@@ -67,6 +68,12 @@ _Static_assert(sizeof(struct tcp) == 128, "two cache lines");
 static inline bool seq_before(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) < 0;
+}
+
+/* The packet's time as a connection keeps it. */
+static inline uint32_t stream_now_s(const struct packet *p)
+{
+    return (uint32_t)(p->now_ns / NS_PER_S);
 }
 
 /* Seconds since then; 0 where now lies before it: a frame that another worker handed over keeps the time at which that one

@@ -312,7 +312,7 @@ static bool paws_fails(const struct tcp_dir *d, const struct packet *p)
     options_of(p, &o);
 
     return o.has_ts && (int32_t)(d->ts_recent - o.ts_value) > PAWS_SLACK &&
-           stream_elapsed_s((uint32_t)(p->now_ns / NS_PER_S), d->ts_recent_s) < PAWS_EXPIRES_S;
+           stream_elapsed_s(stream_now_s(p), d->ts_recent_s) < PAWS_EXPIRES_S;
 }
 
 /* In a capture nobody repeats anything: a picked-up direction goes on wherever it goes on. */
@@ -329,7 +329,7 @@ static bool may_jump(const struct tcp_dir *d, const struct packet *p, unsigned d
 {
     bool one_side = !p->flow || !(p->flow->flags & (dir ? FLOW_SEEN_TS : FLOW_SEEN_TC));
 
-    return one_side && stream_elapsed_s((uint32_t)(p->now_ns / NS_PER_S), d->ts_recent_s) >= JUMP_S;
+    return one_side && stream_elapsed_s(stream_now_s(p), d->ts_recent_s) >= JUMP_S;
 }
 
 /* Bytes before the first acknowledgement. */
@@ -480,7 +480,7 @@ static void acknowledge(struct tcp_dir *d, const struct tcp_dir *sender, const s
     if (opt->has_ts && opt->ts_echo != 0 && has_it) {
         if (!(d->flags & TCP_HAS_TS) || !seq_before(opt->ts_echo, d->ts_recent)) {
             d->ts_recent = opt->ts_echo;
-            d->ts_recent_s = (uint32_t)(p->now_ns / NS_PER_S);
+            d->ts_recent_s = stream_now_s(p);
         }
         d->flags |= TCP_HAS_TS;
     }
@@ -493,7 +493,7 @@ static void advance(struct tcp_dir *d, const struct packet *p)
     d->in_port = p->in_port;
     d->flags |= TCP_SEEN;
     if (!(d->flags & TCP_SAW_ACK))
-        d->ts_recent_s = (uint32_t)(p->now_ns / NS_PER_S);
+        d->ts_recent_s = stream_now_s(p);
     if ((d->flags & TCP_SAW_FIN) && !seq_before(d->fin - 1, data) && seq_before(d->fin - 1, data_end))
         d->flags &= (uint16_t)~TCP_SAW_FIN; /* a byte in its place: which of both its receiver took is open */
     if ((p->tcp_flags & FIN) && !seq_before(data_end, d->next)) {
