@@ -11,12 +11,6 @@
 #include "ctl/ctl.h"
 #include "ips/io/pins.h"
 
-static const char *const fail_words[] = {
-#define X(id, value, word) [id] = word,
-    STEER_FAIL_TABLE(X)
-#undef X
-};
-
 static int failed(const struct ctl *c, const struct err *e)
 {
     return client_failed(c, e,
@@ -74,12 +68,11 @@ static json_t *bridge_json(const struct pins_state *s)
         json_array_append_new(ports, json_pack("{s:s, s:b}", "interface",
                                                s->ifname[port][0] ? s->ifname[port] : l->ifname[port],
                                                "attached", s->attached[port]));
-    return json_pack(
-        "{s:s, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:s, s:o, s:o}", "bridge", s->bridge, "ports", ports,
-        "fail", s->config.fail_policy < N_OF(fail_words) ? fail_words[s->config.fail_policy] : "?", "bypass",
-        s->switches.bypass != 0, "daemon", s->daemon, "pid", (json_int_t)(s->daemon ? l->pid : 0), "starts",
-        (json_int_t)l->starts, "crashes", (json_int_t)l->crashes, "version", l->version, "workers",
-        workers_json(s), "exits", exits_json(s));
+    return json_pack("{s:s, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:s, s:o, s:o}", "bridge", s->bridge, "ports",
+                     ports, "fail", pins_fail_name(s->config.fail_policy), "bypass", s->switches.bypass != 0,
+                     "daemon", s->daemon, "pid", (json_int_t)(s->daemon ? l->pid : 0), "starts",
+                     (json_int_t)l->starts, "crashes", (json_int_t)l->crashes, "version", l->version,
+                     "workers", workers_json(s), "exits", exits_json(s));
 }
 
 struct walk {
@@ -172,7 +165,7 @@ int link_attach(struct ctl *c)
     unsigned policy = STEER_FAIL_OPEN;
 
     if (c->n_args == 4)
-        while (policy < STEER_FAIL_OPEN_KNOWN && strcmp(fail_words[policy], c->args[3]) != 0)
+        while (policy < STEER_FAIL_OPEN_KNOWN && strcmp(pins_fail_name(policy), c->args[3]) != 0)
             policy++; /* open-known without a daemon would know nothing */
     if (c->n_args < 3 || c->n_args > 4 || policy == STEER_FAIL_OPEN_KNOWN)
         return json_decref(w.out), wrong("attach [--pin-dir DIR] BRIDGE INTERFACE INTERFACE [open|closed]");

@@ -5,6 +5,7 @@
  * with relaxed stores, or asked of the kernel on the spot: what is shown is what is in effect.
  */
 #include "ips/bridge.h"
+#include "ips/io/pins.h"
 
 void bridge_counters(const struct bridge *b, struct counters *sum)
 {
@@ -158,11 +159,6 @@ void bridge_use(struct bridge *b, struct bridge_use *sum)
     }
 }
 
-static const char *const fail_words[] = {
-#define X(id, value, word) [id] = word,
-    STEER_FAIL_TABLE(X)
-#undef X
-};
 static const char *const shutdown_words[] = {
     [SHUTDOWN_FAIL] = "fail", [SHUTDOWN_BRIDGE] = "bridge", [SHUTDOWN_DETACH] = "detach"};
 
@@ -178,8 +174,8 @@ json_t *bridge_status(struct bridge *b)
     for (uint32_t i = 0; i < b->n_workers; i++)
         json_array_append_new(workers, worker_status(b->workers[i]));
     return json_pack("{s:s, s:s, s:I, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o}", "name", b->cfg->name, "state",
-                     state, "rebuilds", (json_int_t)b->rebuilds, "fail", fail_words[b->cfg->fail], "shutdown",
-                     shutdown_words[b->cfg->shutdown], "pinned", xdp_pinned(b->xdp), "hugepages",
+                     state, "rebuilds", (json_int_t)b->rebuilds, "fail", pins_fail_name(b->cfg->fail),
+                     "shutdown", shutdown_words[b->cfg->shutdown], "pinned", xdp_pinned(b->xdp), "hugepages",
                      umem_is_huge(b->umem), "handoff", b->handoff != NULL, "ports", ports, "workers", workers,
                      "frames", frames_status(b));
 }

@@ -306,3 +306,14 @@ const char *pins_counter_name(unsigned counter)
 {
     return counter < STEER_CTR_N ? steer_counter_names[counter] : "";
 }
+
+const char *pins_fail_name(unsigned policy)
+{
+    static const char *const names[] = {
+#define X(id, value, word) [id] = word,
+        STEER_FAIL_TABLE(X)
+#undef X
+    };
+
+    return policy < sizeof(names) / sizeof(names[0]) ? names[policy] : "?";
+}

@@ -34,4 +34,5 @@ int pins_detach(const char *dir, const char *bridge, bool force, struct err *e);
 int pins_attach(const char *dir, const char *bridge, const char *const ifname[STEER_PORTS],
                 enum steer_fail_policy policy, struct err *e);
 const char *pins_counter_name(unsigned counter); /* of enum steer_counter */
+const char *pins_fail_name(unsigned policy);     /* of enum steer_fail_policy; "?": none of them */
 #endif
