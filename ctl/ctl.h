@@ -56,9 +56,9 @@ json_t *client_ask(struct ctl *c, const char *command, json_t *args, struct err 
 void client_close(struct ctl *c);
 /* Say on stderr (and as JSON) that nobody answered, or that the daemon would not; the exit status. */
 int client_no_daemon(const struct ctl *c, const struct err *e);
-int client_failed(const struct ctl *c, const struct err *e,
-                  int code); /* the same of something else; code: proto.h's */
 int client_refused(const struct ctl *c, const json_t *reply);
+/* The same of something else; code: proto.h's. */
+int client_failed(const struct ctl *c, const struct err *e, int code);
 int client_exit_status(int code); /* of a reply's code, by proto.h's table */
 void client_print_json(const json_t *o);
 int client_end(int status); /* the exit status, unless what was printed cannot be written */

@@ -12,7 +12,7 @@
 /* --- worker.c --- */
 /* Up to max frames into w->pkts, counted and stamped, not decoded. */
 unsigned worker_receive(struct worker *w, unsigned in_port, unsigned max);
-void worker_decode(struct worker *w, unsigned n);
+void worker_decode(struct worker *w, unsigned n); /* the first n of w->pkts */
 void worker_apply_decode_policy(struct worker *w, struct packet *pkts, unsigned n);
 void worker_leave(struct worker *w, struct packet *frames, unsigned n);
 

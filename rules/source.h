@@ -53,7 +53,6 @@ void source_close(struct source *s);
 void text_place(const struct rule_text *t, const uint8_t *at, int *line, int *column);
 
 /* Small tools for reading text. */
-#define TEXT_SECONDS_MAX 12
 struct span text_trim(struct span s);
 /* Cuts at the first byte of `c`; the rest, without c, stays in *s. False (and all of *s in *head) when absent. */
 bool text_split(struct span *s, char c, struct span *head);
@@ -65,6 +64,7 @@ static inline bool text_is_one_of(uint8_t c, const char *set)
 }
 /* Decimal digits only. */
 bool text_u64(struct span s, uint64_t max, uint64_t *v);
+#define TEXT_SECONDS_MAX 12
 /* A time: "90", "90s", "10m", "4h", "30d", from 1 second to max. And as it is written, with the longest unit that fits. */
 bool text_seconds(struct span s, uint32_t max, uint32_t *seconds);
 const char *text_seconds_format(uint32_t seconds, char buf[TEXT_SECONDS_MAX]);

@@ -51,8 +51,8 @@ bool h2_too_many(struct app *a, struct h2_rate *r, uint32_t max)
 {
     uint64_t now = app_now_ns(a);
 
-    if (now >=
-        r->since_ns + UINT64_C(1000000000)) /* a frame that was handed over may be older than the last */
+    /* a frame that was handed over may be older than the last */
+    if (now >= r->since_ns + UINT64_C(1000000000))
         *r = (struct h2_rate){.since_ns = now};
     return ++r->n == max;
 }

@@ -5,8 +5,9 @@
  * Of the packets that the meter is on for, every try of a rule is timed and added to the rule's row, which belongs to the
  * ruleset's part of this worker; the rows are halved now and then, so that they tell of the last while. When a worker
  * is overloaded, the rules that together make up half of it are left out: those that only alert first, then those that
- * drop or remember something for others, unless what is new must not cross unseen (open-known); a pass rule never, since without it others would drop. At most COSTLY_MAX
- * of them, found in one pass over the rows. If that is not enough there is the next step of overload; all come back together.
+ * drop or remember something for others, unless what is new must not cross unseen (open-known); a pass rule never, since
+ * without it others would drop. At most COSTLY_MAX of them, found in one pass over the rows. If that is not enough there
+ * is the next step of overload; all come back together.
  *
  * Worker thread; the names of what is left out are for any.
  */

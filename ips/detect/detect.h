@@ -56,7 +56,8 @@ uint32_t detect_settled_by(const struct detect *d, const struct flow *f);
 void detect_log(void *detect, const struct app_record *r);
 /*
  * The worker is overloaded: of the rules in rs (the one in force; NULL: nothing to do) those that make up half of the cost are
- * left out until detect_leave_none_out(); only_alerts: none that drops, or that others rely on. Once some are, further calls change nothing while the ruleset is the same. A ruleset that is new begins with all its rules.
+ * left out until detect_leave_none_out(); only_alerts: none that drops, or that others rely on. Once some are, further calls
+ * change nothing while the ruleset is the same. A ruleset that is new begins with all its rules.
  */
 #define COSTLY_MAX 32
 void detect_leave_out(struct detect *d, const struct ruleset *rs, bool only_alerts);

@@ -19,8 +19,7 @@
 #include <string.h>
 #include "ips/io/xdp_parts.h"
 
-#define BATCH \
-    256 /* entries a system call: less than half a millisecond that nobody else gets the processor */
+#define BATCH 256 /* entries a system call, of which each delays a worker by half a millisecond at most */
 
 static const char *const side_words[] = {"source", "destination"};
 

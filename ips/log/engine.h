@@ -16,7 +16,7 @@
 /* what: a word of letters and '_'; bridge: may be NULL; fields: an object whose members are added, taken, may be NULL. */
 void engine_event(const char *what, const char *bridge, json_t *fields);
 
-/* The same, and a line for whoever reads the daemon's log: "bridge br0: link_down {...}". */
+/* The same of a bridge, and a line for whoever reads the daemon's log: "bridge br0: link_down {...}". */
 void engine_say(enum log_level level, const char *subsystem, const char *what, const char *bridge,
                 json_t *fields);
 

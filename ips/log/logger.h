@@ -33,8 +33,8 @@ struct logger *logger_new(const struct logger_config *cfg, struct event_ring *co
                           struct err *e); /* opens the file, starts no thread */
 int logger_start(struct logger *l, struct err *e);
 void logger_reopen(struct logger *l); /* async-signal-safe */
-void logger_stats_every(struct logger *l,
-                        uint32_t seconds); /* stats events, from the last one on; any thread */
+/* Stats events from the last one on. Any thread. */
+void logger_stats_every(struct logger *l, uint32_t seconds);
 int logger_stop(struct logger *l,
                 struct err *e); /* drains, writes the last stats, flushes; 0 or the write error */
 void logger_free(struct logger *l);
